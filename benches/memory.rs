@@ -1,6 +1,6 @@
 //! Peak memory of a training step of each method and its parts, as a measurement of criterion's own:
 //! `cargo bench --bench memory`. The unit is bytes; the parts are those of records
-//! (`promptshift::record::memory`), of the highest step.
+//! (`promptshift::record::PeakParts`), of the highest step.
 //!
 //! On the CPU, bytes are those that the allocator handed out at once, the weights among them; on a
 //! device with a pool of its own they are the pool's bytes in use after the step, which Burn reports.
@@ -16,7 +16,7 @@ use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_gr
 use promptshift::backbone::Backbone;
 use promptshift::memory::peak_of;
 use promptshift::recipe::Method;
-use promptshift::record::memory::PeakParts;
+use promptshift::record::PeakParts;
 
 /// Bytes in place of seconds.
 struct Bytes;

@@ -18,16 +18,14 @@ use promptshift::domain::sampling::Limit;
 use promptshift::domain::suite::Suite;
 use promptshift::domain::wording::Wording;
 use promptshift::domain::{AnswerForm, Example, Task};
-use promptshift::layers::{Dropout, Generated, Injected};
+use promptshift::layers::{Dropout, Injected};
 use promptshift::network::Encoded;
-use promptshift::recipe::{Limits, Method, PromptInit, PromptRecipe};
+use promptshift::recipe::{Limits, Method};
 use promptshift::record::Score;
 use promptshift::score::{metrics, score};
 use promptshift::stats::bootstrap::Bootstrap;
 use promptshift::stats::panel::{Panel, Sample};
-use promptshift::tuning::bank::PromptBank;
-use promptshift::tuning::saved::Vectors;
-use promptshift::tuning::{MethodInputs, Tuned, prompt_tuning};
+use promptshift::tuning::Tuned;
 
 /// The miniature squad's training rows.
 fn rows() -> Vec<Example> {
@@ -188,47 +186,6 @@ fn decode(c: &mut Criterion) {
     group.finish();
 }
 
-/// Five prompts over one model: all of them in one pass, and one after the other.
-fn ensemble(c: &mut Criterion) {
-    let backbone = bed::nano(&bed::device());
-    let recipe = PromptRecipe {
-        length: 20,
-        init: PromptInit::Vocab,
-    };
-    let model = || backbone.model.clone();
-    let start = |seed| prompt_tuning(model(), &recipe, &MethodInputs::default(), seed);
-    let tuned: Vec<Tuned> = (0..5)
-        .map(|seed| start(seed).expect("a valid recipe").into_inference())
-        .collect();
-    let prompts: Vec<Vectors> = tuned.iter().filter_map(Tuned::vectors).collect();
-    let bank = PromptBank::new(model(), &prompts.iter().collect::<Vec<_>>()).expect("one shape");
-    let inputs = bed::batch(&backbone, 16, 128).inputs;
-    // No token ends an output.
-    let together = || (bank.backbone).generate(&bank.encode(&inputs), &[u32::MAX], 12);
-    let apart = || -> Vec<Generated> {
-        let answers = |one: &Tuned| {
-            let encoded = one.encode(&inputs, &mut Dropout::off());
-            one.backbone.generate(&encoded, &[u32::MAX], 12)
-        };
-        tuned.iter().flat_map(answers).collect()
-    };
-    let ids = |answers: Vec<Generated>| -> Vec<_> {
-        answers.into_iter().map(|answer| answer.ids).collect()
-    };
-    assert_eq!(ids(together()), ids(apart()));
-    let mut group = c.benchmark_group("ensemble");
-    group.sample_size(10);
-    group.measurement_time(Duration::from_secs(2));
-    group.throughput(Throughput::Elements(16));
-    group.bench_function(BenchmarkId::new("one_pass/nano", 128), |b| {
-        b.iter(|| black_box(together()));
-    });
-    group.bench_function(BenchmarkId::new("one_by_one/nano", 128), |b| {
-        b.iter(|| black_box(apart()));
-    });
-    group.finish();
-}
-
 /// The resampling behind the intervals of two methods with five seeds on one domain, SQuAD's in size.
 fn bootstrap(c: &mut Criterion) {
     const EXAMPLES: usize = 10_570;
@@ -255,9 +212,7 @@ fn bootstrap(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(
-    suite, data, bootstrap, encoder, train_step, decode, ensemble
-);
+criterion_group!(suite, data, bootstrap, encoder, train_step, decode);
 
 fn main() {
     bed::begin();

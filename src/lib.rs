@@ -50,11 +50,11 @@ pub mod experiment;
 
 pub use promptshift_kernels as kernels;
 pub use promptshift_numbers::{
-    excerpts, inspect, leakage, predictions, provenance, recipe, record, score, stats, store,
+    inspect, leakage, predictions, provenance, recipe, record, score, stats, store,
 };
 pub use promptshift_report as report;
 pub use promptshift_tensors::{
-    backbone, batch, bert, checkpoint, decoder_only, device, embedding_neighbours, eval, gguf,
-    layers, memory, network, pretrain, t5, threads, tokenizer, train, tuning,
+    backbone, batch, bert, checkpoint, decoder_only, device, eval, gguf, layers, memory, network,
+    pretrain, t5, tokenizer, train, tuning,
 };
 pub use promptshift_text::{atomic_file, domain, foreign, hash, hub, synthetic, transfer};

@@ -6,7 +6,7 @@ fn main() -> ExitCode {
     promptshift::provenance::built_from(promptshift_revision::revision!());
     promptshift::memory::keep_freed_memory();
     hush_readers();
-    promptshift::threads::compute_on_this_thread();
+    promptshift::device::compute_on_this_thread();
     promptshift::cli::main()
 }
 

@@ -88,8 +88,15 @@ pub fn of_plan(part: usize, folder: Option<&str>, plan: &Plan) -> Vec<Piece> {
     pieces
 }
 
-/// `training-prompt-seed0-1f0a9c…`: by all that the plan says of a piece.
+/// `training-prompt-seed0-1f0a9c…`: by all that the plan says of a piece, whose result is the same for all targets if
+/// it is not an evaluation.
 fn key(kind: Kind, plan: &Plan, cell: &Cell, what: &str) -> String {
+    let mut cell = cell.clone();
+    if kind != Kind::Evaluation {
+        cell.setting.targets.clear();
+        cell.setting.eval_rows = None;
+        cell.setting.tune_on = None;
+    }
     let json = json!([kind, plan.suite, plan.cards, plan.backbone, cell]);
     let hash = sha256(json.to_string().as_bytes());
     format!("{}-{what}-{}", kind.name(), &hash[..16])
@@ -151,7 +158,11 @@ mod tests {
     use promptshift_text::transfer::Transfer;
 
     fn study(trials: Option<usize>, seeds: u64) -> Study {
-        let transfer = Transfer::parse(&["squad->race".to_owned()]).expect("a transfer");
+        study_of("squad->race", trials, seeds)
+    }
+
+    fn study_of(transfer: &str, trials: Option<usize>, seeds: u64) -> Study {
+        let transfer = Transfer::parse(&[transfer.to_owned()]).expect("a transfer");
         let limits = Limits::default_for(Question::ExtractiveQa);
         let recipe = |method| (method, Recipe::default_for(Defaults::Nano, method));
         Study::of(Plan {
@@ -196,6 +207,19 @@ mod tests {
             .collect();
         // Untuned is the same in both; all others differ.
         assert_eq!(keys.len(), pieces.len() + unsearched.len() - 1);
+    }
+
+    #[test]
+    fn studies_of_one_source_share_searches_and_trainings() {
+        let keys = |transfer: &str| -> BTreeSet<String> {
+            let pieces = study_of(transfer, Some(2), 1).pieces();
+            pieces.into_iter().map(|piece| piece.key).collect()
+        };
+        let (race, drop, other) = (keys("squad->race"), keys("squad->drop"), keys("race->drop"));
+        let shared: Vec<&String> = race.intersection(&drop).collect();
+        assert_eq!(shared.len(), 4, "{shared:?}");
+        assert!(!shared.iter().any(|key| key.starts_with("evaluation")));
+        assert_eq!(race.intersection(&other).count(), 0);
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! A study: what one command computes and compares, as data; and its inputs, read and checked.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -237,14 +239,47 @@ pub enum PrepareError {
     Elsewhere(#[from] ElsewhereError),
 }
 
+/// The model in memory, of a device. It is one at a time, since two may not fit, and stays for whoever asks for it next:
+/// parts of a study and studies of a sweep often share it.
+#[derive(Clone)]
+pub struct Models {
+    device: Device,
+    loaded: Rc<RefCell<Option<(BackboneChoice, Backbone)>>>,
+}
+
+impl Models {
+    /// None yet.
+    pub fn on(device: Device) -> Self {
+        Models {
+            device,
+            loaded: Rc::default(),
+        }
+    }
+
+    fn get(&self, wanted: &BackboneChoice) -> Result<Backbone, BackboneError> {
+        if !self.has(wanted) {
+            // The previous model is dropped first.
+            self.loaded.replace(None);
+            let backbone = wanted.load(&self.device)?;
+            self.loaded.replace(Some((wanted.clone(), backbone)));
+        }
+        let loaded = self.loaded.borrow();
+        Ok(loaded.as_ref().expect("it was just loaded").1.clone())
+    }
+
+    /// Whether this model is in memory.
+    fn has(&self, wanted: &BackboneChoice) -> bool {
+        (self.loaded.borrow().as_ref()).is_some_and(|(known, _)| known == wanted)
+    }
+}
+
 /// A study with its rows read, its models loaded, and everything resolved and checked.
 pub struct Prepared {
     /// The study, resolved.
     pub study: Study,
     /// Its rows, the same for all parts.
     pub datasets: Datasets,
-    device: Device,
-    loaded: Option<(BackboneChoice, Backbone)>,
+    models: Models,
 }
 
 impl Prepared {
@@ -257,7 +292,7 @@ impl Prepared {
     /// The study has no parts.
     pub fn of(
         study: Study,
-        device: Device,
+        models: &Models,
         say: &mut dyn FnMut(&str),
     ) -> Result<Self, PrepareError> {
         let first = &study.parts.first().expect("a study has parts").plan;
@@ -266,13 +301,12 @@ impl Prepared {
         let mut prepared = Prepared {
             datasets: Datasets::read(first, &catalogue)?,
             study,
-            device,
-            loaded: None,
+            models: models.clone(),
         };
         // Parts are compared, so the smallest limits of any part apply to all.
         let mut limits: Limits = asked;
         for at in 0..prepared.study.parts.len() {
-            let is_new = prepared.is_new(at);
+            let is_new = !models.has(&prepared.study.parts[at].plan.backbone);
             let backbone = prepared.backbone(at)?;
             if is_new {
                 backbone.notes.iter().for_each(|note| say(note));
@@ -294,29 +328,13 @@ impl Prepared {
         Ok(prepared)
     }
 
-    /// A part's model, prepared for its wording; the last one loaded stays in memory, since consecutive parts often
-    /// share it.
+    /// A part's model, prepared for its wording.
     ///
     /// # Errors
     /// It can't be loaded, or does not support the plan's wording.
-    pub fn backbone(&mut self, part: usize) -> Result<Backbone, PrepareError> {
+    pub fn backbone(&self, part: usize) -> Result<Backbone, PrepareError> {
         let plan = &self.study.parts[part].plan;
-        let loaded = match &self.loaded {
-            Some((known, backbone)) if *known == plan.backbone => backbone.clone(),
-            _ => {
-                // The previous model is dropped first: two may not fit into memory.
-                self.loaded = None;
-                let backbone = plan.backbone.load(&self.device)?;
-                self.loaded = Some((plan.backbone.clone(), backbone.clone()));
-                backbone
-            }
-        };
+        let loaded = self.models.get(&plan.backbone)?;
         Ok(loaded.with_wording(&plan.setting.wording, &self.datasets.source.card)?)
-    }
-
-    /// Whether a part needs another model than the one in memory.
-    fn is_new(&self, part: usize) -> bool {
-        let wanted = &self.study.parts[part].plan.backbone;
-        (self.loaded.as_ref()).is_none_or(|(known, _)| known != wanted)
     }
 }

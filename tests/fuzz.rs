@@ -1,6 +1,6 @@
-//! The short form of fuzzing, for every compiler: files of each kind, each changed in some hundred ways, the same
-//! ones in every run. `fuzz/` has the long form, which looks for new ways. A binary of its own: memory is counted
-//! over the whole process.
+//! The short form of fuzzing, for every compiler: files of each kind, each mutated in about a hundred ways, the same
+//! in every run. `fuzz/` has the long form, which searches for new mutations. It is a separate binary because memory
+//! is counted over the whole process.
 
 #[path = "fuzz/mutation.rs"]
 mod mutation;
@@ -22,8 +22,8 @@ use mutation::mutated;
 use readers::{KINDS, Kind, Outcome};
 use seeds::seeds;
 
-/// Changed files of each kind, over all of its seeds: fewer where a reading takes long. `PROMPTSHIFT_CHANGES=100` makes
-/// it a hundred times as many.
+/// The number of mutated files of each kind, over all its seeds; fewer for slow readers. `PROMPTSHIFT_CHANGES=100`
+/// multiplies it by a hundred.
 fn count(kind: Kind) -> u64 {
     let times = std::env::var("PROMPTSHIFT_CHANGES").map_or(1, |times| {
         times.parse().expect("PROMPTSHIFT_CHANGES: a whole number")
@@ -36,15 +36,15 @@ fn count(kind: Kind) -> u64 {
     times * once
 }
 
-/// What reading a file may take at most. On an idle machine it is a hundredth of that.
+/// The time limit for reading a file, a hundred times what it takes on an idle machine.
 const LONGEST: Duration = Duration::from_secs(20);
-/// Where the file lies that is read at the moment: even a reading that ends the process leaves it.
+/// The path of the file that is being read, which remains even if reading ends the process.
 fn kept(kind: Kind) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("fuzz-{}", kind.name))
 }
 
-/// Changes each of the seeds and reads what comes of it; the first fault, if there is one. `tell` is told of every
-/// file before it is read.
+/// Mutates each seed and reads the result; returns the first fault, if any. `tell` gets a description of every file
+/// before it is read.
 fn first_fault(kind: Kind, seeds: &[Vec<u8>], tell: impl Fn(String)) -> Option<String> {
     let each = count(kind) / seeds.len() as u64;
     for (at, seed) in seeds.iter().enumerate() {
@@ -62,7 +62,7 @@ fn first_fault(kind: Kind, seeds: &[Vec<u8>], tell: impl Fn(String)) -> Option<S
     None
 }
 
-/// Reads changed files of a kind, each of which must be read in time.
+/// Reads mutated files of a kind, each within the time limit.
 fn run(kind: Kind) {
     let (tell, told) = channel();
     let work = thread::spawn(move || {
@@ -85,7 +85,7 @@ fn run(kind: Kind) {
     std::fs::remove_file(kept(kind)).expect("it was written");
 }
 
-/// The seeds of a kind that are refused, in words: from them nothing would be reached.
+/// The seeds of a kind that are refused, in words: mutating them would reach nothing.
 fn refused_seeds(kind: Kind) -> Vec<String> {
     let read = seeds(kind.name);
     let read = read.iter().enumerate();
@@ -100,7 +100,7 @@ fn refused_seeds(kind: Kind) -> Vec<String> {
 fn damaged_files_are_refused_without_a_panic_a_hang_or_growth() {
     let ends = panic::take_hook();
     panic::set_hook(Box::new(move |information| {
-        // Those that become errors of a file are none of ours.
+        // Panics that are turned into errors of a file do not count.
         if !foreign::is_read() {
             ends(information);
         }

@@ -1,6 +1,6 @@
-//! Peaks of memory: what they are made of, that they do not grow with a file, and that a method made to have low
-//! ones has. A binary of its own, whose tests wait for each other: the allocator counts the whole process, so
-//! nothing else may run beside a test.
+//! Peaks of memory: their parts, that they do not grow with the size of a file, and that a method designed for low
+//! memory has a lower peak. It is a separate binary whose tests run one at a time, because the allocator counts the
+//! whole process.
 
 use std::fs::{self, File};
 use std::hint::black_box;
@@ -23,23 +23,23 @@ use promptshift::domain::suite::Suite;
 use promptshift::layers::Tokens;
 use promptshift::memory::{allocated, apart, peak_of};
 use promptshift::recipe::{Defaults, Method, Recipe};
-use promptshift::record::memory::{Moment, PeakParts};
+use promptshift::record::{Moment, PeakParts};
 use promptshift::train::{Course, TensorBytes, Trainer, optimizer};
 use promptshift::tuning::{self, MethodInputs};
 
-/// Held by the test that runs.
+/// Locked by the running test.
 static ALONE: Mutex<()> = Mutex::new(());
 
 fn alone() -> MutexGuard<'static, ()> {
-    // What another test has failed at is no reason not to run.
+    // The failure of another test does not prevent this one.
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Rows of the file; its texts take about 250 MB.
+/// Number of rows of the file; its texts take about 250 MB.
 const ROWS: usize = 2_000_000;
-/// Every so many rows one is of the data set asked for.
+/// One row in this many is of the requested data set.
 const EVERY: usize = 4_000;
-/// What reading may take beyond what was allocated before.
+/// The memory that reading may take in addition.
 const BOUND: u64 = 24 << 20;
 
 fn batch(rows: std::ops::Range<usize>) -> RecordBatch {
@@ -77,7 +77,7 @@ fn batch(rows: std::ops::Range<usize>) -> RecordBatch {
     RecordBatch::try_from_iter(columns).expect("columns of one length")
 }
 
-/// Writes the file in the row groups that writers make by default, of about a million rows.
+/// Writes the file with row groups of the default size, about a million rows.
 fn write(path: &Path) {
     fs::create_dir_all(path.parent().expect("a file in a folder")).expect("a folder");
     let properties = WriterProperties::builder()
@@ -94,7 +94,7 @@ fn write(path: &Path) {
     writer.close().expect("a footer");
 }
 
-/// Rows read of a card's test split, and the bytes that this took beyond those before.
+/// The number of rows read from a card's test split, and the additional bytes that this took.
 fn read(suite: &Suite, card: &Card, limit: Limit) -> (usize, u64) {
     let target = suite.target(card).expect("has test");
     let ((), before) = peak_of(|| ());
@@ -129,7 +129,7 @@ fn a_file_of_two_million_rows_is_read_in_little_memory() {
 
     let (rows, bytes) = read(&suite, &whole, Limit::Drawn(1_000));
     assert_eq!(rows, 1_000);
-    // Of every row that may be drawn its name is remembered, as a hash: two rows of one name are told.
+    // The name of every candidate row is remembered as a hash, to detect duplicate names.
     let names = 160 * ROWS as u64;
     assert!(
         bytes < BOUND + names,
@@ -139,7 +139,7 @@ fn a_file_of_two_million_rows_is_read_in_little_memory() {
 
 const MEGABYTE: u64 = 1 << 20;
 
-/// Holds so many megabytes while `work` runs.
+/// Allocates this many megabytes while `work` runs.
 fn holding<T>(megabytes: u64, work: impl FnOnce() -> T) -> T {
     let held = black_box(vec![1_u8; (megabytes * MEGABYTE) as usize]);
     let result = work();
@@ -148,10 +148,10 @@ fn holding<T>(megabytes: u64, work: impl FnOnce() -> T) -> T {
 }
 
 #[test]
-fn a_peak_is_part_of_the_one_around_it_unless_it_is_kept_apart() {
+fn a_nested_peak_counts_in_the_outer_one_unless_it_is_separated() {
     let _alone = alone();
     let before = allocated();
-    // To the nearest: other threads of the tests let go of a little now and then.
+    // Rounded, since other threads of the tests sometimes free a little memory.
     let megabytes = |bytes: u64| (bytes + MEGABYTE / 2).saturating_sub(before) / MEGABYTE;
     let (inner, outer) = peak_of(|| {
         holding(10, || {
@@ -167,7 +167,7 @@ fn a_peak_is_part_of_the_one_around_it_unless_it_is_kept_apart() {
     assert_eq!(megabytes(after), 0);
 }
 
-/// The parts of the peak in three steps on a batch of so many examples of 64 tokens, and the peak.
+/// The peak and its parts in three steps on a batch of this number of examples with 64 tokens.
 fn parts(backbone: &Backbone, method: Method, examples: usize) -> (PeakParts, u64) {
     let recipe = Recipe::default_for(Defaults::Nano, method);
     let tuned = tuning::apply(backbone, &recipe, &MethodInputs::default(), 0).expect("a recipe");
@@ -198,7 +198,7 @@ fn parts(backbone: &Backbone, method: Method, examples: usize) -> (PeakParts, u6
     (peak.parts(&tensors), peak.bytes)
 }
 
-/// The bytes of gradients that are there when the peak is.
+/// The bytes of gradients that exist at the moment of the peak.
 fn of_moment(parts: &PeakParts, all: u64) -> u64 {
     match parts.moment {
         Moment::Forward | Moment::Validation => 0,
@@ -207,7 +207,7 @@ fn of_moment(parts: &PeakParts, all: u64) -> u64 {
 }
 
 #[test]
-fn the_parts_of_a_peak_are_what_can_be_worked_out_by_hand() {
+fn the_parts_of_a_peak_agree_with_a_calculation_by_hand() {
     let _alone = alone();
     let backbone = BackboneChoice::Nano.load(&Device::flex()).expect("bundled");
     let weights = 4 * backbone.config.parameters() as u64;
@@ -215,7 +215,7 @@ fn the_parts_of_a_peak_are_what_can_be_worked_out_by_hand() {
     let length = recipe.prompt.expect("a prompt").length;
     let prompt = 4 * (length * backbone.config.width()) as u64;
 
-    // The first product reserves buffers that stay; they are no part of a step.
+    // The first product allocates buffers that are kept; they are not part of a step.
     parts(&backbone, Method::Prompt, 1);
     let (tuned, peak) = parts(&backbone, Method::Prompt, 8);
     println!("prompt tuning, {peak}: {tuned:?}");
@@ -234,7 +234,7 @@ fn the_parts_of_a_peak_are_what_can_be_worked_out_by_hand() {
         "activations grew {growth} times"
     );
     assert_eq!(twice.weights, tuned.weights);
-    // Which moment is the highest may change with the batch.
+    // The moment of the peak may depend on the batch.
     assert_eq!(twice.gradients, of_moment(&twice, prompt));
 
     let (model, peak) = parts(&backbone, Method::Model, 8);
@@ -250,13 +250,13 @@ fn the_parts_of_a_peak_are_what_can_be_worked_out_by_hand() {
     assert!(more.abs_diff(weights) < MEGABYTE, "left over: {more} more");
 }
 
-/// The backbone saves nothing for a backward pass: of it there are the states behind its blocks, where LoRA keeps
-/// what every map, norm and attention was given. In `reports/bench` that is 23 MB of activations to 43.
+/// The backbone saves nothing for a backward pass except the states between its blocks, whereas LoRA saves the input
+/// of every map, norm and attention. In `reports/bench` that is 23 MB of activations compared with 43.
 #[test]
 fn ladder_side_tuning_peaks_lower_than_lora() {
     let _alone = alone();
     let backbone = BackboneChoice::Nano.load(&Device::flex()).expect("bundled");
-    // The first product reserves buffers that stay; they are no part of a step.
+    // The first product allocates buffers that are kept; they are not part of a step.
     parts(&backbone, Method::Prompt, 1);
     let [(ladder, ladder_peak), (lora, lora_peak)] =
         [Method::Ladder, Method::Lora].map(|method| parts(&backbone, method, 16));
@@ -268,6 +268,7 @@ fn ladder_side_tuning_peaks_lower_than_lora() {
     );
     let share = ladder.activations as f64 / lora.activations as f64;
     assert!(share < 0.7, "{share} of LoRA's activations");
-    // Not for having fewer parameters: the side, a quarter as wide as the backbone, has more than LoRA's products.
+    // This is not because of fewer parameters: the side network, a quarter as wide as the backbone, has more than
+    // LoRA's products.
     assert!(ladder.weights > lora.weights);
 }

@@ -13,7 +13,7 @@ use promptshift::tuning::{self, MethodInputs};
 /// Begins as the binary does, with all threads' buffers made and left out of peaks.
 pub fn begin() {
     promptshift::memory::keep_freed_memory();
-    promptshift::threads::compute_on_this_thread();
+    promptshift::device::compute_on_this_thread();
 }
 
 /// Where to compute: what `PROMPTSHIFT_DEVICE` names, or the CPU.

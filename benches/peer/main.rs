@@ -74,7 +74,7 @@ impl Measured {
 
 fn main() -> ExitCode {
     promptshift::memory::keep_freed_memory();
-    promptshift::threads::compute_on_this_thread();
+    promptshift::device::compute_on_this_thread();
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use super::progress::Verbosity;
-use super::{Failure, model, print};
+use super::{Failure, print, selection};
 use promptshift_tensors::backbone::{Backbone, BackboneChoice};
 use promptshift_tensors::device::Device;
 use promptshift_tensors::tuning::saved::{self, AdapterFile, Origin};
@@ -121,28 +121,21 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 
 fn open(path: &Path) -> Result<AdapterFile, Failure> {
     let adapter = AdapterFile::open(path)?;
-    warn_of_unknown(&adapter.path, adapter.origin.unknown());
+    print::warn(&adapter.origin.notes(&adapter.path));
     Ok(adapter)
 }
 
-/// Warns about unknown keys of another program's configuration.
-pub(super) fn warn_of_unknown(path: &Path, unknown: &[String]) {
-    for key in unknown {
-        print::note(format_args!(
-            "warning: {}: {key}: a key that promptshift does not know; if it affects what PEFT computes, the answers \
-             here will differ",
-            path.display()
-        ));
-    }
-}
-
 fn choice(model: &str) -> Result<BackboneChoice, Failure> {
-    BackboneChoice::parse(model).map_err(|e| Failure::Usage(e.into()))
+    BackboneChoice::parse(model).map_err(Failure::usage)
 }
 
 fn load(choice: &BackboneChoice) -> Result<Backbone, Failure> {
     let verbosity = Verbosity::of_terminal();
-    Ok(model::load(choice, &Device::flex(), verbosity)?)
+    Ok(selection::load_backbone(
+        choice,
+        &Device::flex(),
+        verbosity,
+    )?)
 }
 
 /// What is known about an adapter.

@@ -6,8 +6,7 @@ use anyhow::anyhow;
 use clap::Args;
 use comfy_table::Table;
 
-use super::Failure;
-use super::{print, table};
+use super::{Failure, print};
 use promptshift_numbers::predictions;
 use promptshift_numbers::record::folder::find;
 use promptshift_report::document::or_dash;
@@ -91,7 +90,7 @@ fn of_rows(rows: &[Row]) -> Table {
     if shows_single {
         header.extend(["alone right", "McNemar p", "flips p"]);
     }
-    let mut table = table::new(&header);
+    let mut table = print::table(&header);
     for row in rows {
         let name = match &row.method {
             None => row.domain.clone(),
@@ -119,6 +118,6 @@ fn of_rows(rows: &[Row]) -> Table {
         }
         table.add_row(cells);
     }
-    table::right_align(&mut table, 2..header.len());
+    print::right_align(&mut table, 2..header.len());
     table
 }

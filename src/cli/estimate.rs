@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::datasets::Datasets;
 use crate::experiment::{Cost, Costs, ExperimentError, Runner, Speed, ToDo};
 use crate::plan::Plan;
 use promptshift_numbers::recipe::Method;
@@ -20,7 +19,7 @@ pub struct Left {
 }
 
 impl Left {
-    /// Of a plan's cells but those that `is_there` says have a record.
+    /// What is left of a plan's cells, except those that have a record, as `is_there` says.
     ///
     /// # Errors
     /// The store can't be read.
@@ -70,7 +69,7 @@ impl Left {
 /// A plan, or several, in words, and what is left of them.
 #[derive(Debug, Default)]
 pub struct Estimate {
-    /// Every cell, and what of it is there.
+    /// Every cell, and what the store has of it.
     pub text: String,
     /// What is left.
     pub to_do: ToDo,
@@ -92,10 +91,9 @@ impl Estimate {
     }
 }
 
-/// The plan in words, what of it the store has, and the time that the rest takes `workers` of this speed.
+/// A plan in words: what the store has of it, and the time that `workers` workers of this speed take for the rest.
 pub fn describe(
     plan: &Plan,
-    datasets: &Datasets,
     runner: &Runner,
     left: &Left,
     speed: Speed,
@@ -110,7 +108,7 @@ pub fn describe(
         setting.model,
         backbone.config.parameters(),
     );
-    for note in datasets.notes.iter().chain(&backbone.notes) {
+    for note in runner.datasets().notes.iter().chain(&backbone.notes) {
         writeln!(text, "  {note}").expect("strings take text");
     }
     for (method, trials, cost) in &left.searches {
@@ -155,7 +153,7 @@ pub fn describe(
     estimate
 }
 
-/// How long so many workers take for all of it.
+/// The time that this many workers take.
 pub fn time(cost: Cost, speed: Speed, workers: usize) -> Duration {
     cost.time(speed) / workers.max(1) as u32
 }

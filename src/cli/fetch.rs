@@ -1,15 +1,18 @@
-//! `promptshift fetch NAME...`: fetches models and domains into the Hub's cache.
+//! `promptshift fetch NAME...` fetches models and domains into the Hub's cache; `promptshift verify DOMAIN...` checks domains
+//! against their cards.
 
 use std::path::PathBuf;
 
+use anyhow::anyhow;
 use clap::Args;
 use indicatif::HumanBytes;
 
-use super::Failure;
-use super::print;
 use super::progress::{Bar, Verbosity};
+use super::selection::Data;
+use super::{Failure, print};
 use promptshift_text::domain::catalogue::Catalogue;
 use promptshift_text::domain::remote;
+use promptshift_text::domain::verify::{Outcome, verify};
 use promptshift_text::hub::{self, Arrival, Event, Fetched, Network, Settings, Source};
 
 /// Flags of `fetch`.
@@ -17,7 +20,7 @@ use promptshift_text::hub::{self, Arrival, Event, Fetched, Network, Settings, So
 /// HF_HOME sets the cache, HF_ENDPOINT the Hub's address, HF_TOKEN the account; HF_HUB_OFFLINE=1 forbids network
 /// access, HF_HUB_DOWNLOAD_TIMEOUT sets the timeout in seconds.
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub struct FetchArguments {
     /// Domains, as `list` names them, and models (OWNER/NAME).
     #[arg(value_name = "NAME", required_unless_present = "models")]
     names: Vec<String>,
@@ -36,9 +39,9 @@ pub struct Arguments {
 }
 
 /// Runs the command: prints the folder of each, in the order requested.
-pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+pub fn run_fetch(arguments: &FetchArguments) -> Result<(), Failure> {
     let sources = sources(arguments)?;
-    let settings = Settings::from_env().map_err(|error| Failure::Usage(error.into()))?;
+    let settings = Settings::from_env().map_err(Failure::usage)?;
     let verbosity = if arguments.quiet {
         Verbosity::Quiet
     } else {
@@ -75,7 +78,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// The sources to fetch; an unknown name is a usage error.
-fn sources(arguments: &Arguments) -> Result<Vec<Source>, Failure> {
+fn sources(arguments: &FetchArguments) -> Result<Vec<Source>, Failure> {
     let usage = |error: anyhow::Error| Failure::Usage(error);
     let catalogue = Catalogue::with(&arguments.domains)?;
     let mut sources = Vec::new();
@@ -117,4 +120,45 @@ fn in_words(source: &Source, fetched: &Fetched, network: Network) -> String {
     let (count, size) = (fetched.files.len(), HumanBytes(bytes));
     let files = if count == 1 { "file" } else { "files" };
     format!("{name}: {count} {files}, {size}, {downloaded}")
+}
+
+/// Flags of `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArguments {
+    /// The domains' names.
+    #[arg(required = true, value_name = "DOMAIN")]
+    names: Vec<String>,
+    #[command(flatten)]
+    data: Data,
+}
+
+/// Runs the command: a row for each check, and an error if one fails.
+pub fn run_verify(arguments: VerifyArguments) -> Result<(), Failure> {
+    let catalogue = arguments.data.catalogue()?;
+    let suite = (arguments.data.suite(&catalogue)).map_err(Failure::Usage)?;
+    let cards = (arguments.names.iter())
+        .map(|name| catalogue.get(name))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(Failure::usage)?;
+    let mut table = print::table(&["domain", "split", "check", "wanted", "found", ""]);
+    let (mut failed, mut all) = (0, 0);
+    for card in cards {
+        for check in verify(&suite, &card)? {
+            all += 1;
+            failed += usize::from(check.outcome == Outcome::Fails);
+            table.add_row([
+                card.name.clone(),
+                check.split.to_string(),
+                check.what.to_string(),
+                check.wanted,
+                check.found,
+                check.outcome.to_string(),
+            ]);
+        }
+    }
+    print::line(table)?;
+    if failed > 0 {
+        return Err(Failure::Run(anyhow!("{failed} of {all} checks failed")));
+    }
+    Ok(())
 }

@@ -1,10 +1,11 @@
-//! The first help screen: three typical commands, then every command by purpose.
+//! The first help screen (three typical commands, then every command by purpose), and completion scripts for shells.
 
 use std::fmt::Write;
 
-use clap::{Command, CommandFactory};
+use clap::{Args, Command};
+use clap_complete::{Shell, generate};
 
-use super::Cli;
+use super::print;
 
 /// Headings of flags, in the order of a study.
 pub const DATA: &str = "Data";
@@ -50,8 +51,7 @@ trained stays, and the same command resumes). Of `compare`: 0 no significant los
 loss; 3 bad data, or sets that can't be compared.";
 
 /// The command-line parser with its first screen.
-pub fn command() -> Command {
-    let command = Cli::command();
+pub fn with_first_screen(command: Command) -> Command {
     let screen = first_screen(&command);
     command.help_template(screen)
 }
@@ -75,9 +75,29 @@ fn first_screen(command: &Command) -> String {
         + EXIT_CODES
 }
 
+/// Flags of `completions`.
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell.
+    shell: Shell,
+}
+
+/// Prints a completion script for this parser.
+///
+/// # Errors
+/// Standard output can't be written to.
+pub fn complete(arguments: &Completions, mut command: Command) -> anyhow::Result<()> {
+    let mut script = Vec::new();
+    generate(arguments.shell, &mut command, "promptshift", &mut script);
+    print::text(String::from_utf8_lossy(&script))
+}
+
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
+    use crate::cli::Cli;
 
     #[test]
     fn every_command_that_is_not_hidden_is_on_the_first_screen_once() {

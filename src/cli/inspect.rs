@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{ArgAction, Args};
 
-use super::adapter::warn_of_unknown;
+use super::output::{self, Files};
 use super::progress::Verbosity;
-use super::{Failure, model, output, print, values};
+use super::{Failure, print, selection, values};
 use promptshift_numbers::inspect::Rows;
 use promptshift_numbers::recipe::{PromptInit, Recipe};
 use promptshift_numbers::record::folder::{is_record, read};
@@ -37,8 +37,8 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Also write report.html, the same report as a single page.
-    #[arg(long, requires = "out")]
-    html: bool,
+    #[arg(id = "html", long = "html", action = ArgAction::SetTrue, value_parser = Files::flag(), requires = "out")]
+    files: Files,
 }
 
 /// Runs the command.
@@ -49,9 +49,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         .map(|path| PromptFile::open(path))
         .collect::<Result<Vec<_>, _>>()?;
     for file in &files {
-        warn_of_unknown(&file.path, file.origin.unknown());
+        print::warn(&file.origin.notes(&file.path));
     }
-    let backbone = model::load(&choice, &Device::flex(), Verbosity::of_terminal())?;
+    let backbone = selection::load_backbone(&choice, &Device::flex(), Verbosity::of_terminal())?;
     let vocabulary = vocabulary(&backbone);
     let prompts = (files.iter())
         .map(|file| inspected(file, &backbone, &catalogue, &vocabulary.table))
@@ -60,7 +60,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.out {
         Some(out) => {
             std::fs::create_dir_all(out)?;
-            output::write_document(&document, out, output::Files::of_flag(arguments.html))?;
+            output::write_document(&document, out, arguments.files)?;
         }
         None => print::text(document.without_figures())?,
     }

@@ -1,5 +1,5 @@
-//! Signals that end the program: the first one ends the work at its next step, so that nothing
-//! half-written stays and what was trained is kept; the second one ends the program at once.
+//! Signals that end programs. Of those that this one gets the first ends the work at its next step, so that nothing
+//! half-written stays and what was trained is kept; the second ends the program at once.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,6 +11,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use crate::experiment::Interrupted;
+use promptshift_text::slurm::{Job, memory_asked};
 
 /// Whether the work is to end.
 static ASKED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
@@ -22,13 +23,18 @@ static SIGNAL: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
 /// resumes it.
 const TRY_AGAIN: u8 = 75;
 
-/// Starts to listen: to Ctrl-C, to `kill` and what schedulers send before a time limit or a preemption (TERM, USR1), and
+/// Listens from now on: to Ctrl-C, to `kill` and what schedulers send before a time limit or a preemption (TERM, USR1), and
 /// to a terminal that is closed. A signal that whoever started the program told it to ignore, as `nohup` does, stays
 /// ignored.
 ///
 /// # Errors
 /// The system has no such signal.
 pub fn listen() -> io::Result<()> {
+    static LISTENS: AtomicBool = AtomicBool::new(false);
+    // Once: a second handler would take the first signal for the second.
+    if LISTENS.swap(true, Ordering::Relaxed) {
+        return Ok(());
+    }
     #[cfg(unix)]
     let signals = [SIGINT, SIGTERM, SIGHUP, SIGUSR1];
     #[cfg(not(unix))]
@@ -69,6 +75,31 @@ pub fn exit_code() -> u8 {
         SIGHUP => 128 + SIGHUP as u8,
         _ => TRY_AGAIN,
     }
+}
+
+/// What killed another process, in words, and what to do: `killed by signal 9 (SIGKILL), …`.
+#[cfg(unix)]
+pub fn killed(signal: i32) -> String {
+    let name = signal_hook::low_level::signal_name(signal);
+    let mut text = match name {
+        Some(name) => format!("killed by signal {signal} ({name})"),
+        None => format!("killed by signal {signal}"),
+    };
+    if signal == signal_hook::consts::SIGKILL {
+        text += &match (memory_asked(), Job::this()) {
+            (Some(asked), _) => format!(
+                ", as happens to what needs more memory than its job asked for, which was {asked}: submit again \
+                 with more (--mem)"
+            ),
+            (None, Some(_)) => {
+                ", as happens when memory runs out: submit again and ask for more (--mem)".to_owned()
+            }
+            (None, None) => ", as happens when memory runs out: the same command resumes from what is complete, and \
+                             with --jobs 1 it takes the least"
+                .to_owned(),
+        };
+    }
+    text
 }
 
 #[cfg(unix)]

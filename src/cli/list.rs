@@ -3,15 +3,14 @@
 use clap::{Args, Subcommand};
 use comfy_table::Table;
 
-use super::data::Data;
-use super::table::{self, right_align};
-use super::{Failure, methods, print, runs};
+use super::print::{self, right_align};
+use super::selection::Data;
+use super::{Failure, methods, runs};
 use promptshift_numbers::recipe::{Defaults, Method, Recipe};
 use promptshift_tensors::backbone::BackboneChoice;
 use promptshift_tensors::network::Kind;
 use promptshift_tensors::tuning::supports;
-use promptshift_text::domain::card::Card;
-use promptshift_text::domain::card::{HUB, MINI};
+use promptshift_text::domain::card::{Card, HUB, MINI};
 use promptshift_text::domain::catalogue::Catalogue;
 use promptshift_text::domain::describe::{Description, Vocabulary};
 use promptshift_text::domain::row::Row;
@@ -132,7 +131,7 @@ fn present<'a>(catalogue: &'a Catalogue, suite: &Suite) -> Vec<Vec<&'a Card>> {
 
 /// The domains with their numbers of rows.
 fn rows(catalogue: &Catalogue, suite: &Suite) -> anyhow::Result<Table> {
-    let mut table = table::new(&["domain", "what it is", "train", "val.", "test"]);
+    let mut table = print::table(&["domain", "what it is", "train", "val.", "test"]);
     for card in present(catalogue, suite).into_iter().flatten() {
         let about = match (suite, &card.miniature) {
             (Suite::Mini, Some(miniature)) => miniature,
@@ -153,7 +152,7 @@ fn rows(catalogue: &Catalogue, suite: &Suite) -> anyhow::Result<Table> {
 
 /// How far domains are from the first of their task.
 fn shifts(catalogue: &Catalogue, suite: &Suite) -> anyhow::Result<Table> {
-    let mut table = table::new(&[
+    let mut table = print::table(&[
         "domain",
         "words",
         "answer",
@@ -212,7 +211,7 @@ fn shift(
 
 /// The values of `--suite`.
 fn suites(catalogue: &Catalogue) -> Table {
-    let mut table = table::new(&["suite", "what it is"]);
+    let mut table = print::table(&["suite", "what it is"]);
     for name in catalogue.suites() {
         let what = match name {
             MINI => "bundled and generated: invented worlds, which say nothing about English"
@@ -252,7 +251,7 @@ fn members(catalogue: &Catalogue, suite: &str) -> String {
 
 /// The surfaces of a target's rows.
 fn variants() -> Table {
-    let mut table = table::new(&["variant", "what it is"]);
+    let mut table = print::table(&["variant", "what it is"]);
     for surface in Surface::ALL {
         table.add_row([
             format!("{AT}{}", surface.name()),
@@ -268,7 +267,7 @@ fn variants() -> Table {
 
 /// The values of `--template`.
 fn templates() -> Table {
-    let mut table = table::new(&["template", "for", "what it is", "vectors inside"]);
+    let mut table = print::table(&["template", "for", "what it is", "vectors inside"]);
     for template in wording::bundled() {
         let tasks: Vec<String> = template.tasks.iter().map(Task::to_string).collect();
         table.add_row([
@@ -284,7 +283,7 @@ fn templates() -> Table {
 
 /// The values of `--model`, and commands that get real models without the Hub.
 fn models() -> anyhow::Result<()> {
-    let mut table = table::new(&["model", "what it is", "parameters"]);
+    let mut table = print::table(&["model", "what it is", "parameters"]);
     let nano = BackboneChoice::Nano.config()?.parameters().to_string();
     let of_any_size = "—".to_string();
     for (model, what, parameters) in [
@@ -295,7 +294,7 @@ fn models() -> anyhow::Result<()> {
         ),
         (
             "DIR",
-            "a folder in Hugging Face's layout: any T5 (v1.0, v1.1), Llama (SmolLM2), Mistral, Qwen, GPT-2 or BERT (MiniLM)",
+            "a folder in Hugging Face's layout: any T5 (v1.0, v1.1), Llama (SmolLM2), Mistral, Qwen, GPT-2, BERT (MiniLM), RoBERTa, XLM-R, DistilBERT or ModernBERT",
             &of_any_size,
         ),
         (
@@ -340,7 +339,7 @@ fn recipes() -> Table {
     };
     let mut header = vec!["method".to_owned()];
     header.extend(RECIPES.iter().map(column));
-    let mut table = table::new(&header.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut table = print::table(&header.iter().map(String::as_str).collect::<Vec<_>>());
     for method in Method::offered() {
         let mut row = vec![method.name().to_string()];
         row.extend(RECIPES.map(|(_, defaults, kind)| recipe_on(method, defaults, kind)));

@@ -6,10 +6,8 @@ use clap::Args;
 use comfy_table::{ColumnConstraint, Table, Width};
 use serde::Serialize;
 
-use super::Failure;
-use super::{print, table};
-use promptshift_numbers::recipe::HeadForm;
-use promptshift_numbers::recipe::{Method, Recipe};
+use super::{Failure, print};
+use promptshift_numbers::recipe::{HeadForm, Method, Recipe};
 use promptshift_report::shares::{Shares, figure};
 use promptshift_tensors::backbone::BackboneChoice;
 use promptshift_tensors::network::{Config, Writes};
@@ -21,7 +19,7 @@ use promptshift_text::atomic_file;
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// The model to count parameters for; only its config.json is needed: 'nano'; a folder with a T5, Llama, Mistral, Qwen,
-    /// GPT-2 or BERT; a .gguf file of a Llama; OWNER/NAME of a fetched model of the Hub; or a published T5 v1.1 by size: small,
+    /// GPT-2, BERT or RoBERTa, …; a .gguf file of a Llama; OWNER/NAME of a fetched model of the Hub; or a published T5 v1.1 by size: small,
     /// base, large, xl, xxl.
     #[arg(long, default_value = "nano", value_name = "MODEL")]
     model: String,
@@ -144,7 +142,7 @@ fn shares(name: &str, config: &Config) -> anyhow::Result<Shares> {
 }
 
 fn of_lines(lines: &[Line]) -> Table {
-    let mut table = table::new(&[
+    let mut table = print::table(&[
         "method",
         "family",
         "what is tuned",
@@ -177,7 +175,7 @@ fn of_lines(lines: &[Line]) -> Table {
             line.paper.replace("arXiv ", "arXiv:"),
         ]);
     }
-    table::right_align(&mut table, 3..6);
+    print::right_align(&mut table, 3..6);
     // Do not break identifiers or family names across lines.
     for (column, width) in [(1, 18), (6, 20)] {
         if let Some(column) = table.column_mut(column) {

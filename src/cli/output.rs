@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 
 use anyhow::Context;
+use clap::builder::{BoolishValueParser, TypedValueParser};
 
 use promptshift_numbers::record::folder::{StoredRecord, Unfinished};
 use promptshift_numbers::record::{ablation, ensemble};
@@ -47,13 +48,12 @@ pub enum Files {
 }
 
 impl Files {
-    /// From the flag `--html`.
-    pub fn of_flag(html: bool) -> Self {
-        if html {
-            Files::MarkdownAndPage
-        } else {
-            Files::Markdown
-        }
+    /// What the flag `--html` means, absent or given.
+    pub fn flag() -> impl TypedValueParser<Value = Files> {
+        BoolishValueParser::new().map(|html| match html {
+            true => Files::MarkdownAndPage,
+            false => Files::Markdown,
+        })
     }
 }
 

@@ -1,21 +1,16 @@
 //! `promptshift predict`: answers the rows of one file, with or without a tuned prompt or adapter.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::adapter::warn_of_unknown;
-use super::examples::Examples;
-use super::help;
-use super::model::{self, Model};
-use super::on::On;
 use super::progress::Verbosity;
-use super::{Failure, examples, interrupt, transfer, values, wording};
+use super::selection::{self, Model, On};
+use super::{Failure, help, interrupt, print, transfer, values, wording};
 use crate::experiment;
 use crate::experiment::elsewhere::{check_head, check_places};
 use promptshift_numbers::predictions::{self, Line};
-use promptshift_numbers::recipe::HeadForm;
-use promptshift_numbers::recipe::Limits;
+use promptshift_numbers::recipe::{HeadForm, Limits};
 use promptshift_numbers::record::Score;
 use promptshift_numbers::score::metrics;
 use promptshift_tensors::backbone::Backbone;
@@ -25,10 +20,13 @@ use promptshift_tensors::eval::predict::Answer;
 use promptshift_tensors::tuning::saved::{self, AdapterFile, PromptFile};
 use promptshift_tensors::tuning::{self, Tuned};
 use promptshift_text::atomic_file;
-use promptshift_text::domain::Example;
 use promptshift_text::domain::card::Card;
 use promptshift_text::domain::catalogue::Catalogue;
 use promptshift_text::domain::labels::LabelMap;
+use promptshift_text::domain::parquet::TableError;
+use promptshift_text::domain::readers::{DataFile, Reader};
+use promptshift_text::domain::wording::Wording;
+use promptshift_text::domain::{AnswerForm, Example, Split, format};
 
 /// Flags of `predict`.
 #[derive(Debug, Args)]
@@ -77,8 +75,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     } else {
         Verbosity::of_terminal()
     };
-    let catalogue = Catalogue::with(&arguments.domains).map_err(|e| Failure::Usage(e.into()))?;
-    let card = &(catalogue.get(&arguments.domain)).map_err(|e| Failure::Usage(e.into()))?;
+    let catalogue = Catalogue::with(&arguments.domains).map_err(Failure::usage)?;
+    let card = &(catalogue.get(&arguments.domain)).map_err(Failure::usage)?;
     let choice = arguments.model.choice()?;
     let form =
         transfer::answer_form(arguments.answers, &choice.config()?).map_err(Failure::Usage)?;
@@ -95,10 +93,10 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         .map(AdapterFile::open)
         .transpose()?;
     if let Some(prompt) = &prompt {
-        warn_of_unknown(&prompt.path, prompt.origin.unknown());
+        print::warn(&prompt.origin.notes(&prompt.path));
     }
     if let Some(adapter) = &adapter {
-        warn_of_unknown(&adapter.path, adapter.origin.unknown());
+        print::warn(&adapter.origin.notes(&adapter.path));
     }
     let (tuned_on, known, longest) = match (&prompt, &adapter) {
         (Some(prompt), _) => (
@@ -115,19 +113,18 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     };
     let source = source(tuned_on, card, &catalogue);
     let asked = source.as_ref().unwrap_or(card);
-    let labels = LabelMap::between(asked, card).map_err(|e| Failure::Usage(e.into()))?;
+    let labels = LabelMap::between(asked, card).map_err(Failure::usage)?;
     let wording = (arguments.wording)
         .wording(known.cloned().unwrap_or_default(), asked, &[card])
         .map_err(Failure::Usage)?;
     let Examples { examples, note } =
-        examples::read(&arguments.data, card, form, &wording, arguments.rows)?;
+        read_examples(&arguments.data, card, form, &wording, arguments.rows)?;
     if let Some(note) = note {
         verbosity.say(&format!("{}: {note}", arguments.data.display()));
     }
-    let backbone = model::load(&choice, &device, verbosity)?;
+    let backbone = selection::load_backbone(&choice, &device, verbosity)?;
     wording::check_kind(&wording, &[card], &backbone.config).map_err(Failure::Usage)?;
-    let backbone =
-        (backbone.with_wording(&wording, asked)).map_err(|e| Failure::Usage(e.into()))?;
+    let backbone = (backbone.with_wording(&wording, asked)).map_err(Failure::usage)?;
     // A newly drawn head answers by chance; a head of words is pre-trained.
     let words = (backbone.model.says_words()).then_some(HeadForm::Words(asked.labels.len()));
     let tuned = match (&prompt, &adapter) {
@@ -172,7 +169,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         input: limits.input.min(longest.unwrap_or(usize::MAX)),
         ..limits
     };
-    model::say_cut(&whole, &limits, &backbone, verbosity);
+    selection::say_cut(&whole, &limits, &backbone, verbosity);
     let asker = Answerer {
         source: asked,
         wording: &wording,
@@ -255,4 +252,45 @@ fn advise(verbosity: Verbosity, prompt: &PromptFile, backbone: &Backbone) {
 fn without_hash(base_model: Option<&str>) -> String {
     let name = base_model.unwrap_or("an unnamed model");
     format!("was tuned for '{name}' and has no hash of it")
+}
+
+/// The examples of a file.
+pub struct Examples {
+    /// In file order.
+    pub examples: Vec<Example>,
+    /// A note on how rows were chosen.
+    pub note: Option<String>,
+}
+
+/// Reads at most `limit` rows of a file, parquet or MRQA's lines.
+///
+/// # Errors
+/// It is absent, damaged, not in a layout of the domain's task, or has two different rows with one name.
+pub fn read_examples(
+    path: &Path,
+    card: &Card,
+    answers: AnswerForm,
+    wording: &Wording,
+    limit: Option<usize>,
+) -> Result<Examples, TableError> {
+    let mut left = limit.unwrap_or(usize::MAX);
+    let mut examples = Vec::new();
+    let mut reader = Reader::new(card, vec![DataFile::at(path.to_owned())], limit);
+    for rows in reader.by_ref() {
+        for row in rows?.into_iter().take(left) {
+            left -= 1;
+            examples.extend(format::examples(card, row, Split::Test, answers, wording));
+        }
+        if left == 0 {
+            break;
+        }
+    }
+    Ok(Examples {
+        examples,
+        note: {
+            let notes = [reader.repeats_note(), reader.unlabelled_note()];
+            let notes: Vec<String> = notes.into_iter().flatten().collect();
+            (!notes.is_empty()).then(|| notes.join("; "))
+        },
+    })
 }

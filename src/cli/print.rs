@@ -1,9 +1,12 @@
-//! Output: the only place that writes to standard output and, except for progress bars, to standard error.
+//! Output: the only place that writes to standard output and, except for progress bars, to standard error. Tables have
+//! lines above and below the header and are limited to the screen's width.
 
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::ops::Range;
 
 use anyhow::Context;
+use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
 /// Writes a text to standard output unchanged.
 ///
@@ -43,4 +46,43 @@ pub fn ask(question: impl Display) -> anyhow::Result<bool> {
     Ok(["y", "yes"]
         .iter()
         .any(|yes| answer.eq_ignore_ascii_case(yes)))
+}
+
+/// Writes a line for each warning to standard error.
+pub fn warn(warnings: &[String]) {
+    for warning in warnings {
+        note(format_args!("warning: {warning}"));
+    }
+}
+
+/// The maximum table width, also without a screen: longer lines are hard to read.
+const WIDEST: u16 = 120;
+
+/// No lines between rows: most rows have one line, and continuation lines are indented.
+const LINES: TableStyle = {
+    let line = LineStyle::none().fill('─').junction('─');
+    TableStyle::new()
+        .top_border(line)
+        .header_separator(line)
+        .bottom_border(line)
+};
+
+/// An empty table.
+pub fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(LINES)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(header.to_vec());
+    let width = table.width().unwrap_or(WIDEST).min(WIDEST);
+    table.set_width(width);
+    table
+}
+
+/// Aligns these columns of numbers to the right.
+pub fn right_align(table: &mut Table, columns: Range<usize>) {
+    let columns = (table.column_iter_mut().skip(columns.start)).take(columns.len());
+    for column in columns {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
 }

@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::adapter::warn_of_unknown;
 use super::progress::Verbosity;
-use super::{Failure, model, print};
+use super::{Failure, print, selection};
 use promptshift_tensors::backbone::BackboneChoice;
 use promptshift_tensors::device::Device;
 use promptshift_tensors::network::Kind;
@@ -93,7 +92,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         } => {
             let to = format(to, &out).map_err(Failure::Usage)?;
             let prompt = PromptFile::open(&prompt)?;
-            warn_of_unknown(&prompt.path, prompt.origin.unknown());
+            print::warn(&prompt.origin.notes(&prompt.path));
             let format = match to {
                 To::Npy => Format::Npy,
                 To::Peft => Format::Peft(kind(&prompt, model.as_deref())?),
@@ -102,11 +101,12 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             said(&prompt, &out);
         }
         Verb::Import { prompt, out, model } => {
-            let choice = BackboneChoice::parse(&model).map_err(|e| Failure::Usage(e.into()))?;
+            let choice = BackboneChoice::parse(&model).map_err(Failure::usage)?;
             atomic_file::check(&out)?;
             let prompt = PromptFile::open(&prompt)?;
-            warn_of_unknown(&prompt.path, prompt.origin.unknown());
-            let backbone = model::load(&choice, &Device::flex(), Verbosity::of_terminal())?;
+            print::warn(&prompt.origin.notes(&prompt.path));
+            let backbone =
+                selection::load_backbone(&choice, &Device::flex(), Verbosity::of_terminal())?;
             let metadata = prompt.adopt(&backbone)?;
             atomic_file::write(&out, &saved::prompt_bytes(&prompt.vectors, &metadata))?;
             said(&prompt, &out);

@@ -1,19 +1,25 @@
-//! The flags of every verb that runs a study: where to compute, how much at a time, what is kept where, how
-//! much to say.
+//! The flags of every command that runs a study: where to compute, how much at a time, what is kept where, how much to say;
+//! and the default folder for its records and report.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::{ArgAction, Args, ValueEnum};
 
-use super::on::On;
+use super::help;
+use super::output::Files;
 use super::progress::Verbosity;
+use super::selection::On;
 use super::values::at_least_one;
-use super::{help, output};
 use crate::experiment::{Keep, Keeping};
 use crate::pieces::Slice;
+use crate::plan::Plan;
+use crate::study::{ReportKind, Study};
+use promptshift_numbers::record::Setting;
 use promptshift_numbers::store::Reuse;
 use promptshift_tensors::device;
+use promptshift_text::domain::AnswerForm;
+use promptshift_text::transfer::Transfer;
 
 #[derive(Debug, Clone, Args)]
 pub struct Run {
@@ -44,8 +50,8 @@ pub struct Run {
     #[arg(long, value_name = "DIR", help_heading = help::OUTPUT)]
     pub out: Option<PathBuf>,
     /// Write report.html too: one page that opens from disk.
-    #[arg(long, help_heading = help::OUTPUT)]
-    html: bool,
+    #[arg(id = "html", long = "html", action = ArgAction::SetTrue, value_parser = Files::flag(), help_heading = help::OUTPUT)]
+    files: Files,
     /// Print the plan, what of it is there and what the rest will cost, and stop.
     #[arg(long, help_heading = help::OUTPUT)]
     pub dry_run: bool,
@@ -57,6 +63,22 @@ pub struct Run {
     /// Print only errors on standard error.
     #[arg(long, short, help_heading = help::OUTPUT)]
     quiet: bool,
+}
+
+/// Flags of `run`.
+#[derive(Debug, Args)]
+pub struct PlanArguments {
+    /// A sweep (.toml), or the file that --save-plan wrote. Paths in it are as they were typed.
+    ///
+    /// A sweep has a table [[transfer]] for each transfer, whose keys are the flags of `promptshift transfer`, and a table
+    /// [defaults] for what they share. Each transfer and model has a folder with a report of its own.
+    #[arg(value_name = "PLAN")]
+    pub plan: PathBuf,
+    #[command(flatten)]
+    pub run: Run,
+    /// Print the comparison as JSON instead of the report of a transfer.
+    #[arg(long, help_heading = help::OUTPUT)]
+    pub json: bool,
 }
 
 /// A part of a study for this process, others for others.
@@ -85,18 +107,18 @@ pub struct Cells {
     report_only: bool,
 }
 
-/// What of a study a process does.
+/// The part of a study that a process computes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Extent {
-    /// All of it, and its report.
+    /// Everything, and the report.
     All,
-    /// A list of its cells.
+    /// Nothing: its cells are listed.
     List,
-    /// The cells of these names.
+    /// The cells with these names.
     Named(Vec<String>),
-    /// Those of a slice.
+    /// The cells of a slice.
     Slice(Slice),
-    /// Its report.
+    /// Only the report.
     Report,
 }
 
@@ -165,7 +187,7 @@ impl Run {
         }
     }
 
-    /// How many runs go on side by side, on a model of so many parameters.
+    /// How many runs are computed at the same time, for a model with this many parameters.
     pub fn side_by_side(&self, parameters: usize) -> usize {
         let unasked = match parameters < SMALL && self.on.device == device::CPU {
             true => rayon::current_num_threads(),
@@ -174,7 +196,7 @@ impl Run {
         self.jobs.unwrap_or(unasked)
     }
 
-    /// What is kept and what is taken, of a model of so many parameters.
+    /// Which weights are kept and which results are reused, for a model with this many parameters.
     pub fn keeping(&self, parameters: usize) -> Keeping {
         Keeping {
             keep: match self.keep {
@@ -191,8 +213,8 @@ impl Run {
         }
     }
 
-    /// These flags for a process that computes on another machine, and keeps what it computes of a model of so many
-    /// parameters in this store.
+    /// These flags for a process on another machine that computes with a model of this many parameters and keeps its
+    /// results in this store.
     pub fn elsewhere(&self, store: &Path, parameters: usize) -> Vec<OsString> {
         let Keeping { keep, reuse } = self.keeping(parameters);
         let keep = match keep {
@@ -222,10 +244,90 @@ impl Run {
     }
 
     pub fn writes_html(&self) -> bool {
-        self.html
+        self.files == Files::MarkdownAndPage
     }
 
-    pub fn files(&self) -> output::Files {
-        output::Files::of_flag(self.html)
+    pub fn files(&self) -> Files {
+        self.files
     }
+}
+
+/// A folder under `runs/`.
+///
+/// # Panics
+/// The study has no parts.
+pub fn default_out(study: &Study) -> PathBuf {
+    let plan = &study.parts.first().expect("a study has parts").plan;
+    match study.report {
+        ReportKind::Transfer => of_transfer(plan),
+        ReportKind::Ablation(kind) => of_ablation(kind.name(), &plan.setting.transfer()),
+        ReportKind::Ensemble => of_ablation("ensemble", &plan.setting.transfer()),
+    }
+}
+
+/// `runs/ablate-length-squad-to-drop`.
+pub fn of_ablation(kind: &str, transfer: &Transfer) -> PathBuf {
+    let name = format!(
+        "ablate-{kind}-{}-to-{}",
+        transfer.source,
+        in_short(&transfer.targets)
+    );
+    Path::new("runs").join(name)
+}
+
+fn in_short(targets: &[String]) -> String {
+    match targets.len() {
+        1..=3 => targets.join("-"),
+        count => format!("{count}-targets"),
+    }
+}
+
+/// `runs/squad-to-textbookqa-mini-nano-<hash of the recipes>`.
+fn of_transfer(plan: &Plan) -> PathBuf {
+    let setting = &plan.setting;
+    let recipes = serde_json::to_vec(&(
+        &plan.recipes,
+        setting.limits,
+        setting.train_rows,
+        setting.validation_rows,
+        setting.eval_rows,
+    ))
+    .expect("recipes are plain data");
+    // The default wording is left out, so that folder names from before it could be chosen stay the same.
+    let worded = match setting.wording.is_default() {
+        true => Vec::new(),
+        false => serde_json::to_vec(&setting.wording).expect("a wording is plain data"),
+    };
+    let mixed = (setting.mixing).map_or(Vec::new(), |mixing| mixing.to_string().into_bytes());
+    let tuned_on = (setting.tune_on.as_ref()).map_or(Vec::new(), |tune_on| {
+        serde_json::to_vec(tune_on).expect("plain data")
+    });
+    let elsewhere = match plan.elsewhere.is_empty() {
+        true => Vec::new(),
+        false => serde_json::to_vec(&plan.elsewhere).expect("plain data"),
+    };
+    let hash =
+        &promptshift_text::hash::sha256(&[recipes, worded, mixed, tuned_on, elsewhere].concat())
+            [..8];
+    let trials = plan
+        .trials
+        .map_or(String::new(), |trials| format!("-{trials}-trials"));
+    let Setting {
+        source,
+        targets,
+        suite,
+        model,
+        ..
+    } = setting;
+    let targets = in_short(targets);
+    // The slash of a Hub name would make two folders.
+    let model = model.replace('/', "--");
+    let answers = match setting.answers {
+        AnswerForm::Padded => "",
+        AnswerForm::Raw => "-raw",
+        AnswerForm::Continued => "-continued",
+    };
+    Path::new("runs").join(format!(
+        "{source}-to-{targets}-{suite}{answers}-{model}{trials}-{hash}"
+    ))
 }

@@ -5,36 +5,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
-use clap::Args;
 
 use super::command::command;
 use super::estimate::Estimate;
 use super::output::Form;
-use super::run::Run;
+use super::run::{Extent, PlanArguments};
 use super::study::{Request, estimated};
 use super::sweep::{self, Swept};
-use super::{Failure, help, print};
-use crate::study::Study;
+use super::{Failure, print};
+use crate::study::{Models, Study};
 use promptshift_text::atomic_file;
 
-/// Flags of `run`.
-#[derive(Debug, Args)]
-pub struct Arguments {
-    /// A sweep (.toml), or the file that --save-plan wrote. Paths in it are as they were typed.
-    ///
-    /// A sweep has a table [[transfer]] for each transfer, whose keys are the flags of `promptshift transfer`, and a table
-    /// [defaults] for what they share. Each transfer and model has a folder with a report of its own.
-    #[arg(value_name = "PLAN")]
-    plan: PathBuf,
-    #[command(flatten)]
-    run: Run,
-    /// Print the comparison as JSON instead of the report of a transfer.
-    #[arg(long, help_heading = help::OUTPUT)]
-    json: bool,
-}
-
 /// Runs it.
-pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+pub fn run(arguments: &PlanArguments) -> Result<(), Failure> {
     if is_sweep(&arguments.plan) {
         return run_sweep(arguments);
     }
@@ -43,21 +26,15 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// Whether a file is a sweep of several transfers.
-fn is_sweep(plan: &Path) -> bool {
+pub fn is_sweep(plan: &Path) -> bool {
     plan.extension().is_some_and(|end| end == "toml")
 }
 
 /// The study of a plan that `--save-plan` wrote.
 ///
 /// # Errors
-/// It can't be read, or is a sweep.
-pub fn read(arguments: &Arguments) -> Result<(Request<'_>, Study), Failure> {
-    if is_sweep(&arguments.plan) {
-        return Err(Failure::Usage(anyhow!(
-            "{}: wanted one study, as --save-plan writes it; found a sweep of several: submit its transfers one by one",
-            arguments.plan.display()
-        )));
-    }
+/// It can't be read.
+pub fn read(arguments: &PlanArguments) -> Result<(Request<'_>, Study), Failure> {
     let request = Request {
         flags: &arguments.run,
         form: match arguments.json {
@@ -70,25 +47,40 @@ pub fn read(arguments: &Arguments) -> Result<(Request<'_>, Study), Failure> {
     Ok((request, study))
 }
 
-/// Runs the studies of a sweep one after another. One that fails does not keep the others from being run.
-fn run_sweep(arguments: &Arguments) -> Result<(), Failure> {
+/// Refuses flags that are of one study alone, with a sweep.
+///
+/// # Errors
+/// There is one.
+pub fn check_flags(arguments: &PlanArguments) -> Result<(), Failure> {
     let flags = &arguments.run;
     let one_study = [
         (arguments.json, "--json"),
         (flags.save_plan.is_some(), "--save-plan"),
+        (
+            !matches!(flags.cells.extent(), Extent::All | Extent::Report),
+            "--list-cells, --cell or --partition",
+        ),
     ];
-    if let Some((_, flag)) = one_study.iter().find(|(is_given, _)| *is_given) {
-        return Err(Failure::Usage(anyhow!(
-            "{flag} is of one study, and {} is a sweep of several",
+    match one_study.iter().find(|(is_given, _)| *is_given) {
+        None => Ok(()),
+        Some((_, flag)) => Err(Failure::Usage(anyhow!(
+            "{flag}: wanted one study, and {} is a sweep of several",
             arguments.plan.display()
-        )));
+        ))),
     }
+}
+
+/// Runs the studies of a sweep one after another. One that fails does not keep the others from being run.
+fn run_sweep(arguments: &PlanArguments) -> Result<(), Failure> {
+    let flags = &arguments.run;
+    check_flags(arguments)?;
     let verbosity = flags.verbosity();
+    let models = Models::on(flags.on.find()?);
     let swept = sweep::read(&arguments.plan, verbosity)?;
     let mut total = Estimate::default();
     for one in &swept {
-        let of_one =
-            estimated(flags, one.study.clone()).map_err(|failure| failure.at(&one.place))?;
+        let of_one = estimated(flags, &models, one.study.clone());
+        let of_one = of_one.map_err(|failure| failure.at(&one.place))?;
         verbosity.say(&format!("{}: {}", one.name, of_one.total()));
         total.add(of_one);
     }
@@ -97,10 +89,7 @@ fn run_sweep(arguments: &Arguments) -> Result<(), Failure> {
         return Ok(print::text(format!("{}{sum}\n", total.text))?);
     }
     verbosity.say(&sum);
-    let out = flags
-        .out
-        .clone()
-        .unwrap_or_else(|| default_out(&arguments.plan));
+    let out = out(arguments);
     fs::create_dir_all(&out).with_context(|| out.display().to_string())?;
     let mut ended = Vec::new();
     for one in swept {
@@ -109,21 +98,21 @@ fn run_sweep(arguments: &Arguments) -> Result<(), Failure> {
             form: Form::Summary,
             command: command(None),
         };
-        let failure = match request.run(one.study.clone()) {
-            Ok(()) => None,
+        let end = match request.run_with(&models, one.study.clone()) {
+            Ok(()) => Ended::Done,
             Err(Failure::Interrupted) => return Err(Failure::Interrupted),
             Err(failure) => {
                 print::note(format_args!("{}: {failure}", one.place));
-                Some(failure.to_string())
+                Ended::Failed
             }
         };
-        ended.push((one, failure));
+        ended.push((one, end));
         // After each, so that the reports of a sweep that is broken off are found.
         write_index(&out, &ended)?;
     }
     verbosity.say(&format!("index: {}", out.join(INDEX).display()));
     let failed: Vec<&str> = (ended.iter())
-        .filter(|(_, failure)| failure.is_some())
+        .filter(|(_, end)| *end == Ended::Failed)
         .map(|(one, _)| one.name.as_str())
         .collect();
     match failed.len() {
@@ -136,25 +125,42 @@ fn run_sweep(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
-const INDEX: &str = "index.md";
-
-/// `runs/NAME`, after the file.
-fn default_out(plan: &Path) -> PathBuf {
-    Path::new("runs").join(plan.file_stem().unwrap_or_default())
+/// What a study of a sweep came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Its report is complete.
+    Done,
+    /// Something of it failed.
+    Failed,
+    /// Slurm has it.
+    Submitted,
 }
 
-/// Writes the list of the studies that have been gone through, each with its report, over the one before.
-fn write_index(out: &Path, ended: &[(Swept, Option<String>)]) -> Result<(), Failure> {
+const INDEX: &str = "index.md";
+
+/// The folder of a sweep: by default `runs/NAME`, after the file.
+pub fn out(arguments: &PlanArguments) -> PathBuf {
+    let default = || Path::new("runs").join(arguments.plan.file_stem().unwrap_or_default());
+    arguments.run.out.clone().unwrap_or_else(default)
+}
+
+/// Writes the list of these studies, each with its report, over the one before.
+///
+/// # Errors
+/// It can't be written.
+pub fn write_index(out: &Path, studies: &[(Swept, Ended)]) -> Result<(), Failure> {
     let mut text =
         "# Sweep\n\n| transfer | model | methods | report |\n| --- | --- | --- | --- |\n"
             .to_owned();
-    for (one, failure) in ended {
+    for (one, end) in studies {
         let plan = &one.study.parts[0].plan;
         let methods: Vec<&str> = plan.methods.iter().map(|method| method.title()).collect();
-        let report = match (out.join(&one.name).join("report.md").exists(), failure) {
-            (true, None) => format!("[{0}]({0}/report.md)", one.name),
-            (true, Some(_)) => format!("[{0}]({0}/report.md), not complete", one.name),
-            (false, _) => format!("{}: none, since it failed", one.name),
+        let link = format!("[{0}]({0}/report.md)", one.name);
+        let report = match (end, out.join(&one.name).join("report.md").exists()) {
+            (Ended::Done, _) => link,
+            (Ended::Failed, true) => format!("{link}, not complete"),
+            (Ended::Failed, false) => format!("{}: none, since it failed", one.name),
+            (Ended::Submitted, _) => format!("{link}, when its jobs have ended"),
         };
         writeln!(
             text,

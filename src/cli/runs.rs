@@ -8,9 +8,8 @@ use clap::Args;
 use comfy_table::{CellAlignment, ColumnConstraint, Table};
 use serde::Serialize;
 
-use super::help;
 use super::run::StoreFlag;
-use super::{Failure, estimate, print, table};
+use super::{Failure, estimate, help, print};
 use promptshift_numbers::score::Metric;
 use promptshift_numbers::store::{Begun, Entry, Kind, Store, StoredTraining, Unreferenced};
 use promptshift_report::number;
@@ -46,7 +45,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         })?);
     }
     if arguments.prune {
-        return prune(&store, arguments.yes);
+        let consent = match arguments.yes {
+            true => Consent::Given,
+            false => Consent::Ask,
+        };
+        return prune(&store, consent);
     }
     let held = Held::of(&store)?;
     if arguments.json {
@@ -225,7 +228,7 @@ impl Held {
     }
 
     fn table(&self) -> Table {
-        let mut table = table::new(&[
+        let mut table = print::table(&[
             "method",
             "seed",
             "source",
@@ -306,8 +309,17 @@ fn in_words(trainings: usize, answers: usize) -> String {
     number::list(&parts)
 }
 
+/// Whether the user agrees to a removal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Consent {
+    /// With --yes.
+    Given,
+    /// The user is asked.
+    Ask,
+}
+
 /// Lists what no report refers to, asks, and removes it.
-fn prune(store: &Store, is_agreed: bool) -> Result<(), Failure> {
+fn prune(store: &Store, consent: Consent) -> Result<(), Failure> {
     let found = store.unreferenced()?;
     if found.is_empty() {
         return Ok(print::line(
@@ -322,7 +334,7 @@ fn prune(store: &Store, is_agreed: bool) -> Result<(), Failure> {
         ))?;
     }
     let all = count(&found.iter().collect::<Vec<_>>());
-    if !is_agreed {
+    if consent == Consent::Ask {
         if !io::stdin().is_terminal() {
             return Err(Failure::usage(anyhow!(
                 "removing {all} needs confirmation, but standard input is not a terminal; \
@@ -362,7 +374,7 @@ fn count(folders: &[&Unreferenced]) -> String {
 }
 
 fn removable(found: &[Unreferenced]) -> Table {
-    let mut table = table::new(&["no report refers to", "name", "size"]);
+    let mut table = print::table(&["no report refers to", "name", "size"]);
     for one in found {
         let what = match one.kind {
             Kind::Answers => "answers",

@@ -1,6 +1,6 @@
 //! `promptshift score PATH...`: scores stored predictions again, without a model.
 
-use super::{print, table};
+use super::print;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -31,7 +31,7 @@ pub struct Arguments {
 /// Runs the command: a row for each evaluation and metric with the recorded and the new value.
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     let catalogue = Catalogue::with(&arguments.domains)?;
-    let mut table = table::new(&["record", "domain", "metric", "recorded", "again"]);
+    let mut table = print::table(&["record", "domain", "metric", "recorded", "again"]);
     for path in &arguments.paths {
         if path.is_file() {
             add_file(&mut table, &catalogue, path)?;
@@ -39,7 +39,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
             add_records(&mut table, &catalogue, path)?;
         }
     }
-    table::right_align(&mut table, 3..5);
+    print::right_align(&mut table, 3..5);
     print::line(table)
 }
 

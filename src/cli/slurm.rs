@@ -2,7 +2,6 @@
 //! then the study is frozen in a file, readable scripts are written beside it and submitted, and this process ends. Slurm
 //! alone schedules and starts again.
 
-mod give_up;
 mod queue;
 mod sbatch;
 mod script;
@@ -10,11 +9,17 @@ mod status;
 mod submission;
 mod submit;
 
+use std::env;
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
 use super::values::at_least_one;
-use super::{Failure, help, run_plan, transfer};
-use submit::submit;
+use super::{Failure, help, interrupt, print, run, run_plan, transfer};
+use crate::study::Study;
+use promptshift_numbers::store::{EndedPiece, PieceEnd, Store};
+use promptshift_text::slurm::Job;
+use submit::{submit, submit_sweep};
 
 /// Flags of `slurm`.
 #[derive(Debug, Args)]
@@ -27,13 +32,13 @@ pub struct Arguments {
 enum What {
     /// Submit what `promptshift transfer` would compute.
     Transfer(Box<Wanted<transfer::Arguments>>),
-    /// Submit what `promptshift run PLAN` would compute.
-    Run(Wanted<run_plan::Arguments>),
+    /// Submit what `promptshift run PLAN` would compute: a sweep too.
+    Run(Wanted<run::PlanArguments>),
     /// What is done, running, waiting and failed of a study that was submitted.
     Status(status::Arguments),
     /// Say in the store why cells are given up. For the scripts.
     #[command(hide = true)]
-    GiveUp(give_up::Arguments),
+    GiveUp(GiveUp),
 }
 
 /// A study for a cluster, with the flags of the command that would run it here.
@@ -66,6 +71,22 @@ pub struct How {
     sbatch: Vec<String>,
 }
 
+/// Flags of `slurm give-up`: what a script knows of cells that came to nothing without saying so themselves, as those
+/// that were killed.
+#[derive(Debug, Args)]
+struct GiveUp {
+    /// The frozen study.
+    study: PathBuf,
+    #[arg(long)]
+    store: PathBuf,
+    /// None of a report.
+    #[arg(long, value_delimiter = ',')]
+    cell: Vec<String>,
+    /// The exit code that srun ended with.
+    #[arg(long)]
+    status: i32,
+}
+
 /// Runs it.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.what {
@@ -73,11 +94,56 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             let (request, study) = transfer::read(&wanted.study)?;
             submit(request, study, &wanted.how)
         }
+        What::Run(wanted) if run_plan::is_sweep(&wanted.study.plan) => {
+            submit_sweep(&wanted.study, &wanted.how)
+        }
         What::Run(wanted) => {
             let (request, study) = run_plan::read(&wanted.study)?;
             submit(request, study, &wanted.how)
         }
         What::Status(arguments) => status::run(&arguments),
-        What::GiveUp(arguments) => give_up::run(&arguments),
+        What::GiveUp(arguments) => arguments.run(),
+    }
+}
+
+impl GiveUp {
+    /// Says in the store why its cells have no result, but for those of which it says so already. No model is loaded.
+    fn run(&self) -> Result<(), Failure> {
+        let reason = why(self.status);
+        print::note(&reason);
+        let study = Study::read(&self.study)?;
+        let store = Store::at(&self.store);
+        for piece in study.pieces() {
+            if self.cell.contains(&piece.name) && store.ended_piece(&piece.key)?.is_none() {
+                let ended = EndedPiece {
+                    name: piece.name,
+                    end: PieceEnd::Failed {
+                        reason: reason.clone(),
+                    },
+                };
+                store.keep_piece(&piece.key, &ended)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Why a task ended that ended with this exit code, which of a signal is 128 more than its number.
+fn why(status: i32) -> String {
+    let what = match status {
+        75 => "interrupted by a time limit, a preemption or scancel; what was trained is kept, and the next submission \
+               resumes it"
+            .to_owned(),
+        #[cfg(unix)]
+        129..=192 => interrupt::killed(status - 128),
+        _ => format!("ended with exit code {status}, and its log says why"),
+    };
+    let node = env::var("SLURMD_NODENAME").unwrap_or_else(|_| "an unknown node".to_owned());
+    match Job::this() {
+        None => what,
+        Some(job) => {
+            let restarts = job.restarts();
+            format!("Slurm job {job} on {node}, restarted {restarts} times: {what}")
+        }
     }
 }

@@ -1,36 +1,28 @@
 //! Runs a study: finds what is there, computes what is missing, here or by workers, puts the records together and
 //! reports on them.
 
+mod compute;
 mod pieces;
 
 pub use pieces::compute_piece;
 
 use std::path::Path;
 
-use super::Failure;
-use super::cell_progress::CellProgress;
 use super::estimate::{self, Estimate, Left};
 use super::output::{self, Form};
-use super::place::default_out;
 use super::progress::Verbosity;
-use super::run::{Extent, Run};
-use super::workers::message::{Assignment, Job, Task};
-use super::workers::{Ended, Workers};
-use super::{interrupt, print};
+use super::run::{Extent, Run, default_out};
+use super::{Failure, interrupt, print};
 use crate::datasets::Datasets;
-use crate::experiment::{
-    Cost, Event, ExperimentError, Keep, Outcome, Runner, Searched, ToDo, relative_length,
-};
-use crate::study::{Prepared, ReportKind, Study};
+use crate::experiment::{Cost, ExperimentError, Keep, Outcome, Runner, ToDo};
+use crate::study::{Models, Prepared, ReportKind, Study};
 use promptshift_numbers::provenance::Origin;
-use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::ablation::{Ablation, Variant};
-use promptshift_numbers::record::folder::{RunFolder, folder_name, unfinished};
-use promptshift_numbers::record::{Cell, ensemble};
+use promptshift_numbers::record::ensemble;
+use promptshift_numbers::record::folder::{RunFolder, unfinished};
 use promptshift_numbers::store::Store;
 use promptshift_report::number;
 use promptshift_tensors::backbone::Backbone;
-use promptshift_text::process::Process;
 
 /// What results say of where they come from.
 pub fn origin(
@@ -67,6 +59,19 @@ impl Request<'_> {
     /// # Errors
     /// It can't be prepared, is interrupted, or something can't be read or written; what was computed stays.
     pub fn run(self, study: Study) -> Result<(), Failure> {
+        if let Extent::Named(_) | Extent::Slice(_) = self.flags.cells.extent() {
+            // A scheduler may end it while the model is loaded.
+            interrupt::listen()?;
+        }
+        let models = Models::on(self.flags.on.find()?);
+        self.run_with(&models, study)
+    }
+
+    /// [`run`](Self::run), with models that others use as well.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn run_with(self, models: &Models, study: Study) -> Result<(), Failure> {
         let Request {
             flags,
             form,
@@ -74,11 +79,7 @@ impl Request<'_> {
         } = self;
         let verbosity = flags.verbosity();
         let extent = flags.cells.extent();
-        if let Extent::Named(_) | Extent::Slice(_) = extent {
-            // A scheduler may end it while the model is loaded.
-            interrupt::listen()?;
-        }
-        let prepared = prepared(flags, study)?;
+        let prepared = prepared(flags, models, study)?;
         if let Some(file) = &flags.save_plan {
             prepared.study.save(file)?;
             verbosity.say(&format!("plan: {}", file.display()));
@@ -125,10 +126,10 @@ impl Request<'_> {
 }
 
 /// The study with its rows read, its models loaded, and everything resolved and checked.
-fn prepared(flags: &Run, study: Study) -> Result<Prepared, Failure> {
+pub fn prepared(flags: &Run, models: &Models, study: Study) -> Result<Prepared, Failure> {
     let verbosity = flags.verbosity();
-    Ok(Prepared::of(study, flags.on.find()?, &mut |note| {
-        verbosity.say(note);
+    Ok(Prepared::of(study, models, &mut |note| {
+        verbosity.say(note)
     })?)
 }
 
@@ -136,8 +137,8 @@ fn prepared(flags: &Run, study: Study) -> Result<Prepared, Failure> {
 ///
 /// # Errors
 /// It can't be prepared, or the store not be read.
-pub fn estimated(flags: &Run, study: Study) -> Result<Estimate, Failure> {
-    Session::new(flags, prepared(flags, study)?, String::new())?.describe()
+pub fn estimated(flags: &Run, models: &Models, study: Study) -> Result<Estimate, Failure> {
+    Session::new(flags, prepared(flags, models, study)?, String::new())?.describe()
 }
 
 /// A study that is run, with the flags that say how.
@@ -182,7 +183,7 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// The store can't be read.
-    fn describe(&mut self) -> Result<Estimate, Failure> {
+    fn describe(&self) -> Result<Estimate, Failure> {
         let mut all = Estimate::default();
         let store = Store::at(self.flags.store.path());
         let workers = self.side_by_side;
@@ -193,14 +194,7 @@ impl<'a> Session<'a> {
                 let speed = runner
                     .speed(&part.plan, workers)
                     .map_err(ExperimentError::from)?;
-                let mut described = estimate::describe(
-                    &part.plan,
-                    &prepared.datasets,
-                    runner,
-                    &left,
-                    speed,
-                    workers,
-                );
+                let mut described = estimate::describe(&part.plan, runner, &left, speed, workers);
                 if let Some(variant) = &part.variant {
                     let title = format!("{}, {}:\n", variant.place, variant.series);
                     described.text.insert_str(0, &title);
@@ -216,16 +210,20 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// It is interrupted, or something can't be read or written; what was computed stays.
-    fn run(&mut self, out: &Path) -> Result<Outcome, Failure> {
+    fn run(&self, out: &Path) -> Result<Outcome, Failure> {
         let folders = self.open(out)?;
         let store = Store::open(self.flags.store.path(), None)?;
         if self.flags.cells.extent() == Extent::Report {
-            return self.record_stored(&store, &folders);
+            return self.one_by_one(&store, &folders, &|part, recorder| {
+                self.record_stored(&store, part, recorder)
+            });
         }
         self.say_what_is_there(&store, &folders)?;
         match self.side_by_side > 1 {
             true => self.by_workers(&store, &folders),
-            false => self.one_by_one(&store, &folders),
+            false => self.one_by_one(&store, &folders, &|part, recorder| {
+                self.compute_part(part, recorder)
+            }),
         }
     }
 
@@ -262,7 +260,7 @@ impl<'a> Session<'a> {
 
     /// Calls `with` with what runs the cells of a part.
     fn with_runner<T>(
-        &mut self,
+        &self,
         part: usize,
         store: &Store,
         with: impl FnOnce(&Runner, &Prepared) -> Result<T, Failure>,
@@ -286,7 +284,7 @@ impl<'a> Session<'a> {
 
     /// Says what is there, what is left, and how long that will take. Speed is measured once, on the first part that has
     /// something left: parts differ little in operations a second.
-    fn say_what_is_there(&mut self, store: &Store, folders: &[RunFolder]) -> Result<(), Failure> {
+    fn say_what_is_there(&self, store: &Store, folders: &[RunFolder]) -> Result<(), Failure> {
         let workers = self.side_by_side;
         let mut to_do = ToDo::default();
         let mut cost = Cost::default();
@@ -330,182 +328,4 @@ impl<'a> Session<'a> {
         }
         Ok(())
     }
-
-    fn one_by_one(&mut self, store: &Store, folders: &[RunFolder]) -> Result<Outcome, Failure> {
-        let mut outcome = Outcome::default();
-        let (verbosity, of) = (self.verbosity(), folders.len());
-        for (at, folder) in folders.iter().enumerate() {
-            if let Some(variant) = &self.prepared.study.parts[at].variant {
-                let (place, series) = (&variant.place, &variant.series);
-                verbosity.say(&format!("setting {} of {of}: {place}, {series}", at + 1));
-            }
-            self.with_runner(at, store, |runner, prepared| {
-                let plan = &prepared.study.parts[at].plan;
-                let mut progress = CellProgress::new(verbosity, plan.cells().len());
-                let cells = runner.searched(plan, &mut progress.watch())?;
-                for searched in cells {
-                    let cell = &searched.0;
-                    if let Some(found) = runner.found(cell, folder)? {
-                        progress.tell(Event::Found(&found));
-                        outcome.records.push(found);
-                        continue;
-                    }
-                    progress.start(cell);
-                    let reason = match runner.compute(cell, &mut progress.watch()) {
-                        Ok(()) => None,
-                        Err(error) if error.is_of_cell() => Some(error.to_string()),
-                        Err(error) => return Err(error.into()),
-                    };
-                    record(
-                        runner,
-                        searched,
-                        folder,
-                        reason,
-                        &mut progress,
-                        &mut outcome,
-                    )?;
-                }
-                progress.end();
-                Ok(())
-            })?;
-        }
-        Ok(outcome)
-    }
-
-    fn workers(&self, store: &Store) -> Workers {
-        Workers {
-            assignment: Assignment {
-                works_for: Process::this(),
-                study: self.prepared.study.clone(),
-                store: store.path().to_owned(),
-                keeping: self.flags.keeping(self.largest),
-                device: self.flags.on.device.clone(),
-                command: self.command.clone(),
-                side_by_side: self.side_by_side,
-            },
-            verbosity: self.verbosity(),
-        }
-    }
-
-    fn by_workers(&mut self, store: &Store, folders: &[RunFolder]) -> Result<Outcome, Failure> {
-        let workers = self.workers(store);
-        // First the searches, since cells depend on them.
-        let searches: Vec<(usize, Method)> = (self.prepared.study.parts.iter().enumerate())
-            .flat_map(|(part, one)| {
-                (one.plan.searched_methods().into_iter()).map(move |method| (part, method))
-            })
-            .collect();
-        let of = searches.len();
-        let jobs = (searches.into_iter().enumerate()).map(|(at, (part, method))| Job {
-            name: format!("search-{}", method.name()),
-            part,
-            task: Task::Search(method),
-            number: at + 1,
-            of,
-        });
-        workers.run(jobs.collect(), &mut |_, _| Ok(()))?;
-        let mut cells = Vec::new();
-        for part in 0..folders.len() {
-            let searched = self.with_runner(part, store, |runner, prepared| {
-                let mut progress = CellProgress::new(workers.verbosity, 0);
-                Ok(runner.searched(&prepared.study.parts[part].plan, &mut progress.watch())?)
-            })?;
-            cells.extend(
-                searched
-                    .into_iter()
-                    .enumerate()
-                    .map(|(at, cell)| (part, at, cell)),
-            );
-        }
-        let of = cells.len();
-        // By the places of the cells in the report's order.
-        let mut outcomes: Vec<Outcome> = (0..of).map(|_| Outcome::default()).collect();
-        let mut jobs = Vec::new();
-        for (number, (part, at, (cell, _))) in cells.iter().enumerate() {
-            let found = self.with_runner(*part, store, |runner, _| {
-                Ok(runner.found(cell, &folders[*part])?)
-            })?;
-            match found {
-                Some(found) => {
-                    CellProgress::new(workers.verbosity, of).tell(Event::Found(&found));
-                    outcomes[number].records.push(found);
-                }
-                None => jobs.push(Job {
-                    name: self.job_name(*part, cell),
-                    part: *part,
-                    task: Task::Cell(*at),
-                    number: number + 1,
-                    of,
-                }),
-            }
-        }
-        // The longest trainings first, so that no worker is left with a long one at the end; before them what needs no
-        // training, which is soon done and shows early whether anything is wrong.
-        let length = |job: &Job| {
-            let (_, _, (cell, _)) = &cells[job.number - 1];
-            cell.recipe.as_ref().map_or(f64::INFINITY, relative_length)
-        };
-        jobs.sort_by(|a, b| length(b).total_cmp(&length(a)));
-        workers.run(jobs, &mut |job, ended| {
-            let (part, _, searched) = &cells[job.number - 1];
-            let variant = &self.prepared.study.parts[*part].variant;
-            let place = variant
-                .as_ref()
-                .map_or(String::new(), |variant| variant.place.clone());
-            let mut progress = CellProgress::of_job(workers.verbosity, &job, &place);
-            progress.name(&searched.0);
-            let reason = match ended {
-                Ended::Done => None,
-                Ended::Failed(reason) => Some(reason),
-            };
-            let outcome = &mut outcomes[job.number - 1];
-            self.with_runner(*part, store, |runner, _| {
-                record(
-                    runner,
-                    searched.clone(),
-                    &folders[*part],
-                    reason,
-                    &mut progress,
-                    outcome,
-                )
-            })
-        })?;
-        let mut all = Outcome::default();
-        for outcome in outcomes {
-            all.records.extend(outcome.records);
-            all.failed.extend(outcome.failed);
-        }
-        Ok(all)
-    }
-
-    fn job_name(&self, part: usize, cell: &Cell) -> String {
-        match &self.prepared.study.parts[part].variant {
-            Some(variant) => format!("{}/{}", variant.folder, folder_name(cell)),
-            None => folder_name(cell),
-        }
-    }
-}
-
-/// Writes what a cell came to.
-fn record(
-    runner: &Runner,
-    searched: Searched,
-    folder: &RunFolder,
-    failed: Option<String>,
-    progress: &mut CellProgress,
-    outcome: &mut Outcome,
-) -> Result<(), Failure> {
-    match failed {
-        None => {
-            let stored = runner.record(searched, folder)?;
-            progress.tell(Event::Recorded(&stored));
-            outcome.records.push(stored);
-        }
-        Some(reason) => {
-            runner.record_failure(&searched.0, &reason, folder)?;
-            progress.tell(Event::Failed(&reason));
-            outcome.failed.push(reason);
-        }
-    }
-    Ok(())
 }

@@ -12,10 +12,11 @@ use clap::{Arg, ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::place::default_out;
 use super::progress::Verbosity;
-use super::{Failure, run_plan, transfer};
+use super::run::default_out;
+use super::{Failure, run, transfer};
 use crate::study::Study;
+use promptshift_tensors::backbone::BackboneChoice;
 use promptshift_text::domain::catalogue::did_you_mean;
 
 /// One study of a sweep.
@@ -45,13 +46,19 @@ const MODEL: &str = "model";
 /// Values by their keys, with the lines that they stand in.
 type Keys<'a> = BTreeMap<&'a str, (usize, &'a DeValue<'a>)>;
 
-/// The studies of a file, one for each transfer and model, in its order. What has to be said of one is said.
+/// The studies of a file, one for each transfer and model: in its order, but those of one model behind one another, so
+/// that it is loaded once for all of them. What has to be said of one is said.
 ///
 /// # Errors
 /// It can't be read, has a key or value that is not understood, or the same study twice.
 pub fn read(path: &Path, verbosity: Verbosity) -> Result<Vec<Swept>, Failure> {
     let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    let file = SweepFile { path, text: &text };
+    let command = Line::command();
+    let file = SweepFile {
+        path,
+        text: &text,
+        known: known(&command),
+    };
     let lines = file.lines().map_err(Failure::Usage)?;
     let mut swept: Vec<Swept> = Vec::new();
     for (place, words) in lines {
@@ -71,13 +78,27 @@ pub fn read(path: &Path, verbosity: Verbosity) -> Result<Vec<Swept>, Failure> {
         }
         swept.push(Swept { place, name, study });
     }
+    let mut models: Vec<BackboneChoice> = Vec::new();
+    swept.sort_by_cached_key(|one| {
+        let model = &one.study.parts[0].plan.backbone;
+        let known = models.iter().position(|known| known == model);
+        known.unwrap_or_else(|| {
+            models.push(model.clone());
+            models.len() - 1
+        })
+    });
     Ok(swept)
 }
+
+/// At most so many studies are in one file: lists of transfers and models multiply.
+const STUDIES: usize = 1_000;
 
 /// A file that is read.
 struct SweepFile<'a> {
     path: &'a Path,
     text: &'a str,
+    /// The flags that it may have, by their names.
+    known: BTreeMap<&'a str, &'a Arg>,
 }
 
 impl SweepFile<'_> {
@@ -132,6 +153,12 @@ impl SweepFile<'_> {
                     for (key, (line, value)) in &keys {
                         self.add(&mut words, key, *line, value)?;
                     }
+                    if lines.len() == STUDIES {
+                        return Err(anyhow!(
+                            "{}: wanted at most {STUDIES} studies in one file, found more",
+                            self.place(at)
+                        ));
+                    }
                     lines.push((self.place(at), words));
                 }
             }
@@ -147,11 +174,9 @@ impl SweepFile<'_> {
         line: usize,
         value: &DeValue,
     ) -> anyhow::Result<()> {
-        let command = Line::command();
-        let known = known(&command);
-        let Some(argument) = known.get(key) else {
-            let names: Vec<&str> = known.keys().copied().chain([TRANSFER]).collect();
-            let given = run_plan::Arguments::augment_args(Command::new("run"));
+        let Some(argument) = self.known.get(key) else {
+            let names: Vec<&str> = self.known.keys().copied().chain([TRANSFER]).collect();
+            let given = run::PlanArguments::augment_args(Command::new("run"));
             if given.get_arguments().any(|one| one.get_long() == Some(key)) {
                 return Err(anyhow!(
                     "{}: --{key} holds for the whole sweep: wanted it on the command line of `promptshift run`, found it \
@@ -312,7 +337,7 @@ impl Words {
 
 /// The flags of a transfer that a file may have, by their names: all but those of the command that runs it.
 fn known(command: &Command) -> BTreeMap<&str, &Arg> {
-    let given = run_plan::Arguments::augment_args(Command::new("run"));
+    let given = run::PlanArguments::augment_args(Command::new("run"));
     let given: BTreeSet<&str> = given.get_arguments().filter_map(Arg::get_long).collect();
     let flags = command.get_arguments();
     let named = flags.filter_map(|flag| Some((flag.get_long()?, flag)));

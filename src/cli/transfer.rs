@@ -1,33 +1,20 @@
 //! `promptshift transfer 'squad->textbookqa'`: the main command.
 
-mod methods;
 mod plan;
 
 use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Failure;
-use super::command::command;
-use super::data::Data;
-use super::help;
 use super::learning_rate::LearningRate;
 use super::lora::Lora;
-use super::model::Model;
-use super::output::Form;
-use super::progress::Verbosity;
 use super::run::Run;
-use super::study::Request;
+use super::selection::{Data, Model};
 use super::values::{Answers, Elsewhere, Init, Seeds, at_least_one, trials};
-use super::wording;
-use crate::study::Study;
-use promptshift_numbers::recipe::Method;
+use super::{help, wording};
 use promptshift_text::domain::mixture::Mixing;
-use promptshift_text::transfer::ALL;
 
-use methods::left_out;
-pub(super) use plan::answer_form;
-use plan::plan;
+pub(super) use plan::{answer_form, read, run, typed};
 
 /// Flags of `transfer`.
 #[derive(Debug, Args)]
@@ -149,79 +136,4 @@ pub struct Arguments {
     /// Print the comparison as JSON instead of the report.
     #[arg(long, help_heading = help::OUTPUT)]
     json: bool,
-}
-
-/// What was typed.
-pub(super) struct Typed {
-    /// What is run.
-    pub study: Study,
-    /// The file that standard output goes to, where the shell took the arrow apart.
-    redirected: Option<String>,
-}
-
-/// The study of what was typed, and what has to be said of it.
-///
-/// # Errors
-/// It can't be understood, or something of it is not there.
-pub(super) fn typed(arguments: &Arguments, verbosity: Verbosity) -> Result<Typed, Failure> {
-    let catalogue = arguments.data.catalogue()?;
-    let choice = arguments.model.choice()?;
-    let config = choice.config()?;
-    let (plan, redirected) =
-        plan(arguments, &catalogue, choice, &config).map_err(Failure::Usage)?;
-    if let Some(file) = &redirected {
-        verbosity.say(&format!(
-            "The shell interpreted `>`: running '{}' and writing the report to the file \
-             '{file}'. In quotes, the report goes to the screen: promptshift transfer '{}'",
-            plan.setting.transfer(),
-            plan.setting.transfer()
-        ));
-    }
-    if arguments.quick {
-        verbosity.say(
-            "--quick: a rough look, with methods that are not trained to the end; omit it for a real comparison",
-        );
-    }
-    let defaults = plan.backbone.defaults(&config);
-    let all = arguments.methods.iter().any(|name| name == ALL);
-    if all {
-        for method in Method::offered() {
-            if !plan.methods.contains(&method) {
-                verbosity.say(&format!(
-                    "{} is not part of all: {}",
-                    method.title(),
-                    left_out(method, defaults, config.kind())
-                ));
-            }
-        }
-    }
-    Ok(Typed {
-        study: Study::of(plan),
-        redirected,
-    })
-}
-
-/// Runs the command.
-pub fn run(arguments: Arguments) -> Result<(), Failure> {
-    let (request, study) = read(&arguments)?;
-    request.run(study)
-}
-
-/// The study of what was typed, and how it is run.
-///
-/// # Errors
-/// As [`typed`].
-pub fn read(arguments: &Arguments) -> Result<(Request<'_>, Study), Failure> {
-    let Typed { study, redirected } = typed(arguments, arguments.run.verbosity())?;
-    let halved = (redirected.as_deref()).map(|file| (arguments.transfer[0].as_str(), file));
-    let request = Request {
-        flags: &arguments.run,
-        form: match (arguments.json, &redirected) {
-            (true, _) => Form::Json,
-            (false, Some(_)) => Form::Markdown,
-            (false, None) => Form::of_terminal(),
-        },
-        command: command(halved),
-    };
-    Ok((request, study))
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use anyhow::bail;
 
-use super::adapter::warn_of_unknown;
+use super::print;
 use promptshift_numbers::recipe::{Method, PromptInit, PromptStart, Recipe};
 use promptshift_numbers::record::TunedElsewhere;
 use promptshift_tensors::tuning::saved::PromptFile;
@@ -15,6 +15,9 @@ use promptshift_text::domain::catalogue::did_you_mean;
 /// `--seeds`.
 #[derive(Debug, Clone)]
 pub(super) struct Seeds(pub(super) Vec<u64>);
+
+/// More seeds than any study has: a count beyond it is a slip, for which no list is made.
+const MOST_SEEDS: u64 = 10_000;
 
 impl FromStr for Seeds {
     type Err = String;
@@ -28,6 +31,9 @@ impl FromStr for Seeds {
             .map(|seed| seed.trim().parse::<u64>().map_err(|_| wanted()))
             .collect::<Result<Vec<u64>, String>>()?;
         if !text.contains(',') {
+            if numbers[0] > MOST_SEEDS {
+                return Err(format!("wanted at most {MOST_SEEDS} seeds, found '{text}'"));
+            }
             numbers = (0..numbers[0]).collect();
         }
         let mut distinct = numbers.clone();
@@ -57,7 +63,7 @@ impl FromStr for Init {
                 (Some(words), _) => PromptInit::Text(words.to_string()),
                 (None, Some(path)) => {
                     let file = PromptFile::open(Path::new(path)).map_err(|e| e.to_string())?;
-                    warn_of_unknown(&file.path, file.origin.unknown());
+                    print::warn(&file.origin.notes(&file.path));
                     PromptInit::File(PromptStart {
                         path: path.to_string(),
                         sha256: file.vectors.sha256(),

@@ -11,8 +11,10 @@ mod worker;
 pub use worker::work;
 
 use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::io::{BufRead, BufReader, Lines, Write};
+#[cfg(unix)]
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -41,8 +43,18 @@ pub struct Workers {
 pub enum Ended {
     /// What came of it is in the store.
     Done,
-    /// Its training or model failed, and why.
+    /// Its training or model failed, or a signal killed its process, and why.
     Failed(String),
+}
+
+impl Ended {
+    /// Why it failed, if it did.
+    pub fn reason(self) -> Option<String> {
+        match self {
+            Ended::Done => None,
+            Ended::Failed(reason) => Some(reason),
+        }
+    }
 }
 
 /// What is left to do.
@@ -101,7 +113,7 @@ impl Workers {
         outcome
     }
 
-    /// One of `size` workers, from its start until nothing is left to do.
+    /// One of `size` workers, until nothing is left to do. One that a signal killed is followed by another.
     fn run_worker(
         &self,
         size: usize,
@@ -109,25 +121,7 @@ impl Workers {
         queue: &Mutex<Queue>,
         ended: &Sender<(Job, Ended)>,
     ) -> Result<(), Failure> {
-        let threads = (rayon::current_num_threads() / size).max(1);
-        let program = std::env::current_exe().context("cannot find this program's own file")?;
-        let mut worker = Command::new(&program)
-            .arg(WORKER)
-            .env("RAYON_NUM_THREADS", threads.to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("cannot start {}", program.display()))?;
-        let mut orders = worker.stdin.take();
-        let output = worker.stdout.take().expect("standard output is a pipe");
-        let mut messages = BufReader::new(output).lines();
-        let order = |orders: &mut Option<ChildStdin>, order: String| {
-            if let Some(orders) = orders {
-                // A worker that is no more is met below, where nothing more is told.
-                let _ = writeln!(orders, "{order}");
-            }
-        };
-        order(&mut orders, assignment.to_owned());
+        let mut worker = None;
         loop {
             let job = {
                 let mut queue = locked(queue);
@@ -137,35 +131,41 @@ impl Workers {
                 }
             };
             let Some(job) = job else { break };
-            order(
-                &mut orders,
-                serde_json::to_string(&job).expect("plain data"),
-            );
-            let end = match self.relay(&mut messages, &mut orders)? {
+            let current = match &mut worker {
+                Some(current) => current,
+                none => none.insert(Worker::start(size, assignment)?),
+            };
+            current.order(&serde_json::to_string(&job).expect("plain data"));
+            let end = match self.relay(current)? {
                 Some(Message::Done) => Ended::Done,
                 Some(Message::Failed(reason)) => Ended::Failed(reason),
                 Some(Message::Error(error)) => return Err(anyhow!(error).into()),
-                _ => return Err(left(&mut worker, &job)),
+                _ => {
+                    let end = current.left(&job)?;
+                    worker = None;
+                    end
+                }
             };
             // Who listens ends after all workers.
             let _ = ended.send((job, end));
         }
-        drop(orders);
-        worker.wait().context("cannot wait for a process")?;
+        if let Some(Worker {
+            mut child, orders, ..
+        }) = worker
+        {
+            drop(orders);
+            child.wait().context("cannot wait for a process")?;
+        }
         Ok(())
     }
 
     /// Says what a worker tells of a job until the job has ended; `None` if the worker has. Ctrl-C ends
     /// its orders, and that its work.
-    fn relay(
-        &self,
-        messages: &mut impl Iterator<Item = std::io::Result<String>>,
-        orders: &mut Option<ChildStdin>,
-    ) -> Result<Option<Message>, Failure> {
+    fn relay(&self, worker: &mut Worker) -> Result<Option<Message>, Failure> {
         let mut work: Option<Bar> = None;
-        for line in messages {
+        for line in &mut worker.messages {
             if interrupt::check().is_err() {
-                *orders = None;
+                worker.orders = None;
             }
             let line = line.context("cannot hear a process")?;
             let message = serde_json::from_str(&line)
@@ -193,21 +193,68 @@ impl Workers {
     }
 }
 
+/// A process that does jobs.
+struct Worker {
+    child: Child,
+    /// What it is told; `None` when it is to end.
+    orders: Option<ChildStdin>,
+    messages: Lines<BufReader<ChildStdout>>,
+}
+
+impl Worker {
+    /// Starts one of `size`.
+    fn start(size: usize, assignment: &str) -> Result<Self, Failure> {
+        let threads = (rayon::current_num_threads() / size).max(1);
+        let program = std::env::current_exe().context("cannot find this program's own file")?;
+        let mut child = Command::new(&program)
+            .arg(WORKER)
+            .env("RAYON_NUM_THREADS", threads.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start {}", program.display()))?;
+        let output = child.stdout.take().expect("standard output is a pipe");
+        let mut worker = Worker {
+            orders: child.stdin.take(),
+            messages: BufReader::new(output).lines(),
+            child,
+        };
+        worker.order(assignment);
+        Ok(worker)
+    }
+
+    fn order(&mut self, order: &str) {
+        if let Some(orders) = &mut self.orders {
+            // A worker that is no more is met where it would answer.
+            let _ = writeln!(orders, "{order}");
+        }
+    }
+
+    /// How a job ended whose process ended before it: as failed if a signal killed that, which need not keep others from
+    /// being done.
+    ///
+    /// # Errors
+    /// It ended by itself.
+    fn left(&mut self, job: &Job) -> Result<Ended, Failure> {
+        let status = (self.child.wait()).context("cannot wait for a process")?;
+        #[cfg(unix)]
+        if let Some(signal) = status.signal() {
+            let why = interrupt::killed(signal);
+            return Ok(Ended::Failed(format!(
+                "{}: its process was {why}",
+                job.name
+            )));
+        }
+        Err(anyhow!(
+            "{}: the process that ran it ended before it was done ({status}); the same command resumes from what is \
+             complete",
+            job.name
+        )
+        .into())
+    }
+}
+
 /// What a thread that panicked leaves is whole: it is changed in single steps.
 fn locked(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
     queue.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A worker ended before its job did.
-fn left(worker: &mut Child, job: &Job) -> Failure {
-    let how = match worker.wait() {
-        Ok(status) => status.to_string(),
-        Err(error) => error.to_string(),
-    };
-    anyhow!(
-        "{}: the process that ran it ended before it was done ({how}); the same command resumes from what is \
-         complete, and with --jobs 1 it takes the least memory",
-        job.name
-    )
-    .into()
 }

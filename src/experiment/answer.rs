@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::context::CellContext;
+use super::context::{CellContext, ToAnswer};
 use super::runner::{Claimed, Runner};
 use super::{Event, ExperimentError, Watch};
 use crate::datasets::{DomainRows, Rows};
@@ -52,12 +52,16 @@ impl Runner<'_> {
     pub(super) fn answer(
         &self,
         context: CellContext,
-        asked: Asked,
         tuned: &Tuned,
-        (rows, places): (&Rows, &[usize]),
-        few_shot_seconds: Option<f64>,
+        to_answer: ToAnswer,
         watch: &mut Watch,
     ) -> Result<(), ExperimentError> {
+        let ToAnswer {
+            asked,
+            rows,
+            places,
+            few_shot_seconds,
+        } = to_answer;
         let domain = &asked.domain;
         let unanswered = |source: NotFinite| ExperimentError::Unanswered {
             method: context.cell.method.title(),

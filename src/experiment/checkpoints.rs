@@ -10,14 +10,15 @@
 use std::path::{Path, PathBuf};
 
 use super::answer::predictions;
-use super::context::{CellContext, at_step};
+use super::context::{CellContext, ToAnswer, at_step};
 use super::runner::{Keep, Runner};
 use super::{Event, ExperimentError, Watch};
 use crate::datasets::{Rows, TestSet};
 use promptshift_numbers::recipe::Method;
-use promptshift_numbers::record::checkpoint::{Checkpoint, CheckpointPredictions, CheckpointScore};
 use promptshift_numbers::record::folder::{Draft, write_predictions};
-use promptshift_numbers::record::{Prediction, Score};
+use promptshift_numbers::record::{
+    Checkpoint, CheckpointPredictions, CheckpointScore, Prediction, Score,
+};
 use promptshift_numbers::score::Metric;
 use promptshift_numbers::store::{Asked, Of, StoredTraining, Subject};
 use promptshift_tensors::memory;
@@ -214,7 +215,13 @@ impl Runner<'_> {
                 }),
                 other => watch(other),
             };
-            self.answer(context, asked, tuned, (rows, &places), None, watch)?;
+            let to_answer = ToAnswer {
+                asked,
+                rows,
+                places: &places,
+                few_shot_seconds: None,
+            };
+            self.answer(context, tuned, to_answer, watch)?;
         }
         Ok(())
     }

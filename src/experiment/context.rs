@@ -2,7 +2,7 @@
 
 use super::words::words;
 use super::{ExperimentError, elsewhere};
-use crate::datasets::{Datasets, Source, TestSet};
+use crate::datasets::{Datasets, Rows, Source, TestSet};
 use promptshift_numbers::recipe::{HeadForm, Limits, Recipe};
 use promptshift_numbers::record::Cell;
 use promptshift_numbers::store::{Asked, FewShot, Of, Subject};
@@ -202,4 +202,16 @@ fn changed(of: &Of, change: impl FnOnce(&mut Option<usize>, &mut Option<FewShot>
         change(step, few_shot);
     }
     of
+}
+
+/// Rows that are answered in one pass.
+pub(super) struct ToAnswer<'a> {
+    /// How the domain is asked.
+    pub asked: Asked,
+    /// Its rows.
+    pub rows: &'a Rows,
+    /// The indices of those to answer.
+    pub places: &'a [usize],
+    /// The seconds of few-shot tuning before it, if there was any.
+    pub few_shot_seconds: Option<f64>,
 }

@@ -9,8 +9,7 @@ use serde_json::Value;
 use crate::datasets::Datasets;
 use crate::plan::Plan;
 use promptshift_numbers::recipe::HeadForm;
-use promptshift_numbers::record::TunedElsewhere;
-use promptshift_numbers::record::elsewhere::{Form, Found};
+use promptshift_numbers::record::{Form, Found, TunedElsewhere};
 use promptshift_tensors::backbone::{Backbone, BackboneError, folder_tokenizer};
 use promptshift_tensors::checkpoint::{CheckpointError, WeightFiles};
 use promptshift_tensors::network::Config;
@@ -213,7 +212,7 @@ impl Read {
                 if !matches!(prompt.origin, saved::Origin::Own(_)) {
                     notes.push(unchecked(path, backbone));
                 }
-                notes.extend(unknown(path, prompt.origin.unknown()));
+                notes.extend(prompt.origin.notes(path));
                 prompt.onto(backbone)?
             }
             Form::Adapter => {
@@ -222,7 +221,7 @@ impl Read {
                 if matches!(adapter.origin, saved::Origin::Peft { .. }) {
                     notes.push(unchecked(path, backbone));
                 }
-                notes.extend(unknown(path, adapter.origin.unknown()));
+                notes.extend(adapter.origin.notes(path));
                 adapter.onto(backbone)?
             }
             Form::Model => whole_model(path, datasets, wording, backbone)?,
@@ -262,16 +261,6 @@ fn unchecked(path: &Path, backbone: &Backbone) -> String {
         path.display(),
         backbone.name
     )
-}
-
-fn unknown<'a>(path: &'a Path, keys: &'a [String]) -> impl Iterator<Item = String> + 'a {
-    keys.iter().map(move |key| {
-        format!(
-            "{}: {key}: a key that promptshift does not know; if it affects what PEFT computes, the answers here will \
-             differ",
-            path.display()
-        )
-    })
 }
 
 /// PEFT's configuration of a prompt or adapter.

@@ -9,17 +9,15 @@ use super::answer::predictions;
 use super::context::CellContext;
 use super::runner::{Keep, Runner, Searched};
 use crate::datasets::TestSet;
-use promptshift_numbers::excerpts;
-use promptshift_numbers::provenance;
 use promptshift_numbers::record::folder::{
     Draft, RunFolder, StoreError, StoredRecord, write_predictions,
 };
-use promptshift_numbers::record::k_shot::KShot;
 use promptshift_numbers::record::{
-    Cell, Evaluation, Provenance, RECORD_VERSION, Record, Score, Texts, Training, ValidationAnswers,
+    Cell, Evaluation, KShot, Provenance, RECORD_VERSION, Record, Score, Texts, Training,
+    ValidationAnswers, excerpts,
 };
-use promptshift_numbers::score;
 use promptshift_numbers::store::{Asked, Given, Reuse, StoredTraining};
+use promptshift_numbers::{provenance, score};
 use promptshift_text::atomic_file;
 use promptshift_text::domain::Split;
 use promptshift_text::domain::labels::LabelMap;
@@ -106,15 +104,20 @@ impl Runner<'_> {
         let mut evaluations = Vec::new();
         for test in &self.datasets.tests {
             let asked = context.asked(of.clone(), test);
-            let found =
-                self.evaluation(context, &asked, test, &test.card.name, &draft, &mut sources)?;
+            let file = PredictionsFile {
+                draft: &draft,
+                name: &test.card.name,
+            };
+            let found = self.evaluation(context, &asked, test, file, &mut sources)?;
             evaluations.push(found.ok_or_else(lost)?.0);
         }
         let mut k_shots = Vec::new();
         for shot in context.shots(&of) {
-            let file = format!("{}@{}-shot", shot.test.card.name, shot.examples.len());
-            let found =
-                self.evaluation(context, &shot.asked, shot.test, &file, &draft, &mut sources)?;
+            let file = PredictionsFile {
+                draft: &draft,
+                name: &format!("{}@{}-shot", shot.test.card.name, shot.examples.len()),
+            };
+            let found = self.evaluation(context, &shot.asked, shot.test, file, &mut sources)?;
             let (evaluation, train_seconds) = found.ok_or_else(lost)?;
             k_shots.push(KShot {
                 examples: shot.examples.len(),
@@ -190,15 +193,14 @@ impl Runner<'_> {
         Ok(self.store.refer(folder.path(), BTreeSet::from([of]))?)
     }
 
-    /// One domain's evaluation with its predictions in the file `name`, and the seconds of few-shot tuning before it;
-    /// `None` if some rows have no answer.
+    /// One domain's evaluation with its predictions in a file, and the seconds of few-shot tuning before it; `None` if
+    /// some rows have no answer.
     fn evaluation(
         &self,
         context: CellContext,
         asked: &Asked,
         test: &TestSet,
-        name: &str,
-        draft: &Draft,
+        file: PredictionsFile,
         sources: &mut Sources,
     ) -> Result<Option<(Evaluation, f64)>, ExperimentError> {
         let examples = &test.rows.examples;
@@ -211,7 +213,7 @@ impl Runner<'_> {
         let labels = LabelMap::between(&source.card, &test.card)?;
         let predictions = predictions(&test.rows, &given.answers, &labels);
         let scores: Vec<Score> = predictions.iter().map(|p| p.score).collect();
-        let file = write_predictions(draft.path(), name, &predictions)?;
+        let file = write_predictions(file.draft.path(), file.name, &predictions)?;
         let evaluation = Evaluation {
             domain: test.card.name.clone(),
             role: test.role,
@@ -226,7 +228,7 @@ impl Runner<'_> {
             peak_bytes: given.peak_bytes,
             predictions: file.file,
             predictions_sha256: file.sha256,
-            excerpts: excerpts::of(examples),
+            excerpts: excerpts(examples),
         };
         Ok(Some((evaluation, given.few_shot_seconds)))
     }
@@ -278,6 +280,12 @@ impl Runner<'_> {
             )
         })
     }
+}
+
+/// The file of an evaluation's predictions in the draft of a record.
+struct PredictionsFile<'a> {
+    draft: &'a Draft<'a>,
+    name: &'a str,
 }
 
 /// Where a record's answers come from.

@@ -5,7 +5,7 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::context::{CellContext, after};
+use super::context::{CellContext, ToAnswer, after};
 use super::runner::Runner;
 use super::{Event, ExperimentError, Watch, failed};
 use crate::datasets::TestSet;
@@ -102,16 +102,13 @@ impl Runner<'_> {
             }
         }
         let fitted = fit.finish();
-        let seconds = Some(fitted.training.as_secs_f64());
-        let tuned = fitted.best.into_inference();
-        self.answer(
-            context,
-            shot.asked,
-            &tuned,
-            (&shot.test.rows, places),
-            seconds,
-            watch,
-        )
+        let to_answer = ToAnswer {
+            asked: shot.asked,
+            rows: &shot.test.rows,
+            places,
+            few_shot_seconds: Some(fitted.training.as_secs_f64()),
+        };
+        self.answer(context, &fitted.best.into_inference(), to_answer, watch)
     }
 }
 

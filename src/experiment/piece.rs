@@ -15,7 +15,11 @@ use promptshift_numbers::store::{ARITHMETIC, EndedPiece, PieceEnd, Reuse, Subjec
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum State {
     /// Its result is in the store.
-    Done,
+    Done {
+        /// Whether the store says so under the piece's key, too.
+        #[serde(skip)]
+        is_said: bool,
+    },
     /// It came to nothing when it was last computed.
     Failed {
         /// Why, in words.
@@ -23,6 +27,13 @@ pub enum State {
     },
     /// It is to be computed.
     Missing,
+}
+
+impl State {
+    /// Whether its result is in the store.
+    pub fn is_done(&self) -> bool {
+        matches!(self, State::Done { .. })
+    }
 }
 
 /// What the store has of a piece.
@@ -114,7 +125,7 @@ impl Runner<'_> {
                 arithmetic,
                 ..
             }) if arithmetic == ARITHMETIC && self.has_read_what(&provenance) => {
-                return Ok(State::Done);
+                return Ok(State::Done { is_said: true });
             }
             Some(PieceEnd::Failed { reason }) => Some(reason),
             _ => None,
@@ -122,36 +133,35 @@ impl Runner<'_> {
         Ok(match (self.result(plan, piece)?, failed) {
             (Found::Nothing, Some(reason)) => State::Failed { reason },
             (Found::Nothing, None) => State::Missing,
-            _ => State::Done,
+            _ => State::Done { is_said: false },
         })
     }
 
-    /// Whether something was computed from the same files.
+    /// Whether something was computed from the same files, as far as both read them: a training may have been made for
+    /// other targets.
     fn has_read_what(&self, provenance: &Provenance) -> bool {
-        let Provenance {
-            data_sha256,
-            model_sha256,
-            tokenizer_sha256,
-            ..
-        } = provenance;
-        *data_sha256 == self.origin.data_sha256
-            && *model_sha256 == self.origin.model_sha256
-            && *tokenizer_sha256 == self.origin.tokenizer_sha256
+        let (there, here) = (provenance, &self.origin);
+        let mut data = there.data_sha256.iter();
+        data.all(|(file, hash)| (here.data_sha256.get(file)).is_none_or(|own| own == hash))
+            && there.model_sha256 == here.model_sha256
+            && there.tokenizer_sha256 == here.tokenizer_sha256
     }
 
-    /// The cell that a piece evaluates, with the search for its recipe, if the store has all that its record is put
-    /// together from.
+    /// The cell of a piece, with the search for its recipe if that has been made.
     ///
     /// # Errors
     /// The store can't be read.
-    pub fn evaluated(
-        &self,
-        plan: &Plan,
-        piece: &Piece,
-    ) -> Result<Option<Searched>, ExperimentError> {
+    pub fn searched_cell(&self, plan: &Plan, piece: &Piece) -> Result<Searched, ExperimentError> {
         let searched = self.found_searched(plan, &piece.cell)?;
-        let found = self.result(plan, piece)?;
-        Ok(searched.filter(|_| found != Found::Nothing))
+        Ok(searched.unwrap_or_else(|| (piece.cell.clone(), None)))
+    }
+
+    /// Whether the store has all of a piece's result.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    pub fn has_result(&self, plan: &Plan, piece: &Piece) -> Result<bool, ExperimentError> {
+        Ok(self.result(plan, piece)? != Found::Nothing)
     }
 
     /// A piece's result, if all of it is there.

@@ -1,13 +1,12 @@
 //! Runs the cells of a plan: takes from the store what it has, and computes the rest.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::mem;
-use std::thread;
 use std::time::Duration;
+use std::{mem, thread};
 
 use serde::{Deserialize, Serialize};
 
-use super::context::CellContext;
+use super::context::{CellContext, ToAnswer};
 use super::{Event, ExperimentError, Watch};
 use crate::datasets::Datasets;
 use crate::plan::Plan;
@@ -119,6 +118,11 @@ impl<'a> Runner<'a> {
             keep: keeping.keep,
             reuse: keeping.reuse,
         }
+    }
+
+    /// The rows of the study.
+    pub fn datasets(&self) -> &Datasets {
+        self.datasets
     }
 
     /// The model that cells are run on.
@@ -286,7 +290,13 @@ impl<'a> Runner<'a> {
             let asked = context.asked(of.clone(), test);
             if let Some((places, _claim)) = self.to_answer(&asked, &test.rows, watch)? {
                 let tuned = loaded(watch)?.into_inference();
-                self.answer(context, asked, &tuned, (&test.rows, &places), None, watch)?;
+                let to_answer = ToAnswer {
+                    asked,
+                    rows: &test.rows,
+                    places: &places,
+                    few_shot_seconds: None,
+                };
+                self.answer(context, &tuned, to_answer, watch)?;
             }
         }
         for shot in context.shots(&of) {

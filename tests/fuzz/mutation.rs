@@ -1,10 +1,10 @@
-//! Files changed as damage and ill will change them, the same ones in every run.
+//! Mutations of files, as by damage or malice, the same in every run.
 
 use rand::RngExt;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-/// Lengths that no file has, and numbers at the ends of their types.
+/// Impossible lengths, and extreme values of number types.
 const NUMBERS: [u64; 10] = [
     0,
     1,
@@ -18,7 +18,7 @@ const NUMBERS: [u64; 10] = [
     u64::MAX,
 ];
 
-/// The same as a text has them, and some that only texts have.
+/// The same as text, and some values that only texts have.
 const WORDS: [&str; 12] = [
     "0",
     "1",
@@ -34,11 +34,11 @@ const WORDS: [&str; 12] = [
     "\"\"",
 ];
 
-/// The `number`th change of a file; `others` are files of its kind, of which parts are put in.
+/// The `number`th mutation of a file; parts of `others`, files of the same kind, are inserted.
 pub fn mutated(seed: &[u8], others: &[Vec<u8>], number: u64) -> Vec<u8> {
     let mut random = ChaCha8Rng::seed_from_u64(number);
     let mut bytes = seed.to_vec();
-    // Most files are damaged at one place; where one change hides another, fewer are better.
+    // Most files are damaged in one place, since one change may hide another.
     let changes = 1 << random.random_range(0..4_u32).saturating_sub(1);
     for _ in 0..changes {
         if bytes.is_empty() {
@@ -94,8 +94,8 @@ fn length_field(bytes: &mut [u8], at: usize, random: &mut ChaCha8Rng) {
     fields.for_each(|(byte, new)| *byte = new);
 }
 
-/// Writes another number in the place of the next one that is written in digits. The header of a safetensors file
-/// stays as long as its first eight bytes say.
+/// Replaces the next number written in digits. The length of a safetensors header stays consistent with its first
+/// eight bytes.
 fn word(bytes: &mut Vec<u8>, at: usize, random: &mut ChaCha8Rng) {
     let header = header(bytes);
     let text = header.clone().unwrap_or(0..bytes.len());
@@ -115,7 +115,7 @@ fn word(bytes: &mut Vec<u8>, at: usize, random: &mut ChaCha8Rng) {
     }
 }
 
-/// Where the header of a safetensors file is: at the beginning, or behind the configuration of a folder.
+/// The range of a safetensors header: at the beginning, or after the configuration of a folder.
 fn header(bytes: &[u8]) -> Option<std::ops::Range<usize>> {
     let zero = bytes.iter().position(|byte| *byte == 0)?;
     [0, zero + 1].into_iter().find_map(|start| {

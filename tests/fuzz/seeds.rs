@@ -1,5 +1,5 @@
-//! Where fuzzing starts: files of each kind that are right, from the repository's own. What is committed is taken
-//! as it is where it is small, else a smaller one of the kind is made.
+//! The seeds of fuzzing: valid files of each kind. Small committed files are used unchanged; for large ones a smaller
+//! file of the kind is created.
 
 use std::path::Path;
 
@@ -24,7 +24,7 @@ use files::{answers, columns, integers, lists, null_texts, questions, texts};
 /// Files of a kind, each of which its reader accepts.
 ///
 /// # Panics
-/// There is no kind of this name, or a committed file is not there.
+/// There is no kind of this name, or a committed file is missing.
 pub fn seeds(kind: &str) -> Vec<Vec<u8>> {
     match kind {
         "parquet_rows" => parquet_rows(),
@@ -32,10 +32,12 @@ pub fn seeds(kind: &str) -> Vec<Vec<u8>> {
         "card" => cards(),
         "template" => named("datasets/templates", "toml"),
         "verbalizer" => verbalizers(),
+        "sweep" => sweeps(),
         "safetensors" => golden(&[
             "t5_v1_1_tiny/model.safetensors",
             "bert_tiny/model.safetensors",
             "bert_words_tiny/model.safetensors",
+            "modernbert_tiny/model.safetensors",
             "llama_tiny/model.safetensors",
             "gpt2_tiny/model.safetensors",
         ]),
@@ -68,7 +70,7 @@ pub fn seeds(kind: &str) -> Vec<Vec<u8>> {
     }
 }
 
-/// What a file was tuned as.
+/// The kind of a tuned result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Tuned {
     Prompt,
@@ -96,6 +98,19 @@ fn named(folder: &str, ending: &str) -> Vec<Vec<u8>> {
 
 fn folder() -> TempDir {
     tempfile::tempdir().expect("a temporary folder can be made")
+}
+
+/// The example of the documents, and one with most kinds of values.
+fn sweeps() -> Vec<Vec<u8>> {
+    let page = committed("docs/sweeps.md");
+    let page = String::from_utf8(page).expect("text");
+    let block = page.split("```toml\n").nth(1).expect("an example");
+    let documented = block.split("```").next().expect("it ends");
+    let own = "[defaults]\nquick = true\nlearning-rate = [\"prompt=0.3\", \"model=1e-3\"]\nseeds = [7, 11]\n\
+               [[transfer]]\ntransfer = [\"squad:race\"]\nmodel = [\"nano\"]\ntrials = 2\ntune-on = [4, 16]\n";
+    [documented, own]
+        .map(|text| text.as_bytes().to_vec())
+        .into()
 }
 
 /// A few rows in each of the layouts.
@@ -159,7 +174,7 @@ fn parquet_rows() -> Vec<Vec<u8>> {
     [squad, pairs, subsets, options, cloze, referents]
         .map(|columns| files::table(&folder.path().join("rows.parquet"), columns))
         .into_iter()
-        // As another writer lays a file out: compressed, in dictionaries.
+        // In the layout of another writer: compressed, with dictionaries.
         .chain([committed("datasets/mini/qqp/validation.parquet")])
         .collect()
 }
@@ -177,7 +192,7 @@ fn mrqa_lines() -> Vec<Vec<u8>> {
     vec![text.as_bytes().to_vec(), files::gzip(text)]
 }
 
-/// Bundled cards under another name, without what only bundled ones have.
+/// Bundled cards under another name, without keys that only bundled cards have.
 fn cards() -> Vec<Vec<u8>> {
     let names = [
         "squad",
@@ -219,7 +234,7 @@ fn numpy() -> Vec<Vec<u8>> {
     ]
 }
 
-/// The folders of PEFT that hold a prompt, or those that hold an adapter: configuration, a zero, tensors.
+/// The PEFT folders with a prompt, or those with an adapter: configuration, a zero byte, tensors.
 fn peft_folders(wanted: Tuned) -> Vec<Vec<u8>> {
     let folders = peft_paths(wanted);
     let packed = folders.iter().map(|folder| {
@@ -254,7 +269,7 @@ fn peft_paths(wanted: Tuned) -> Vec<std::path::PathBuf> {
     }
 }
 
-/// promptshift's own files: what was imported from PEFT, and a prompt that was tuned here.
+/// promptshift's own files: results imported from PEFT, and a prompt tuned here.
 fn own(wanted: Tuned) -> Vec<Vec<u8>> {
     let backbones = backbones();
     let imported = peft_paths(wanted).into_iter().map(|path| {
@@ -280,7 +295,7 @@ fn own(wanted: Tuned) -> Vec<Vec<u8>> {
     imported.chain(tuned).collect()
 }
 
-/// What trainings of no steps leave.
+/// The results of trainings without steps.
 fn trained() -> Vec<Vec<u8>> {
     let backbones = backbones();
     let backbone = trained_backbone(&backbones);
@@ -313,7 +328,7 @@ fn trained() -> Vec<Vec<u8>> {
 /// Where a small record is.
 const RECORD: &str = "reports/minilm-qqp-to-mrpc/untuned";
 
-/// A record, a zero, and a few of its predictions.
+/// A record, a zero byte, and a few of its predictions.
 fn record() -> Vec<u8> {
     let mut bytes = committed(&format!("{RECORD}/record.json"));
     bytes.push(BETWEEN);
@@ -341,7 +356,7 @@ fn recorded_lines() -> Vec<u8> {
         .into_bytes()
 }
 
-/// Lines as `predict` writes them.
+/// Lines in the format of `predict`.
 fn prediction_lines() -> Vec<u8> {
     let lines = recorded_lines();
     let lines = lines

@@ -16,7 +16,10 @@ import json
 from pathlib import Path
 
 import transformers
-from transformers import BertConfig, GPT2Config, LlamaConfig, MistralConfig, Qwen2Config, Qwen3Config, T5Config
+from transformers import (
+    BertConfig, DistilBertConfig, GPT2Config, LlamaConfig, MistralConfig, ModernBertConfig, Qwen2Config, Qwen3Config,
+    RobertaConfig, T5Config, XLMRobertaConfig,
+)
 
 FILE = Path(__file__).resolve().parent / "config_keys.json"
 
@@ -29,7 +32,10 @@ def keys(config):
 
 def main():
     found = json.loads(FILE.read_text()) if FILE.exists() else {}
-    families = [T5Config, BertConfig, LlamaConfig, MistralConfig, Qwen2Config, Qwen3Config, GPT2Config]
+    families = [
+        T5Config, BertConfig, RobertaConfig, XLMRobertaConfig, DistilBertConfig, ModernBertConfig, LlamaConfig,
+        MistralConfig, Qwen2Config, Qwen3Config, GPT2Config,
+    ]
     found[transformers.__version__] = {
         family.model_type: keys(family()) for family in families
     }

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Trains prompts, P-tuning, LoRA and (IA)3 with PEFT on the tiny Llama, GPT-2 and BERT of this folder, and
-checks with PEFT what promptshift writes.
+"""Trains prompts, P-tuning, LoRA and (IA)3 with PEFT on the tiny Llama, GPT-2, BERT and BERT's relatives of this
+folder, and checks with PEFT what promptshift writes.
 
 Run (CPU, a minute; no network, no downloaded weights), with the packages of make_peft.py:
 
-    /tmp/v/bin/python tests/golden/make_peft_networks.py                  # writes peft_{llama,gpt2,bert}_tiny/
-    /tmp/v/bin/python tests/golden/make_peft_networks.py check EXPORTED   # EXPORTED/{llama,gpt2,bert}_tiny/*
+    /tmp/v/bin/python tests/golden/make_peft_networks.py                  # writes peft_{llama,gpt2,bert,…}_tiny/
+    /tmp/v/bin/python tests/golden/make_peft_networks.py check EXPORTED   # EXPORTED/{llama,gpt2,bert,…}_tiny/*
     /tmp/v/bin/python tests/golden/make_peft_networks.py own EXPORTED     # outputs of what promptshift tuned
 
 The first writes a folder for each method, as `save_pretrained` lays it out, and references of PEFT's outputs with
@@ -34,16 +34,16 @@ from peft import (
     IA3Config, LoraConfig, PeftModel, PromptEncoderConfig, PromptTuningConfig, TaskType, get_peft_model,
 )
 from safetensors.torch import load_file, save_file
-from transformers import (
-    AutoModelForCausalLM, BertForQuestionAnswering, BertForSequenceClassification,
-)
+from transformers import AutoModelForCausalLM, AutoModelForQuestionAnswering, AutoModelForSequenceClassification
 
 SEED, STEPS, LEARNING_RATE, MAX_NEW, LONGEST_ANSWER, NOWHERE = 11, 4, 0.1, 10, 30, -1e9
-NETWORKS = ["llama_tiny", "gpt2_tiny", "bert_tiny"]
+NETWORKS = ["llama_tiny", "gpt2_tiny", "bert_tiny", "roberta_tiny", "distilbert_tiny", "modernbert_tiny"]
 CAUSAL = {"task_type": TaskType.CAUSAL_LM}
 CLASSES = {"task_type": TaskType.SEQ_CLS}
 # Without a task: PEFT's wrapper for QUESTION_ANS drops token_type_ids, see drops_segments().
 SPANS = {"task_type": None, "modules_to_save": ["qa_outputs"]}
+# Where there are none to drop.
+PLACES = {"task_type": TaskType.QUESTION_ANS}
 
 
 def methods(network):
@@ -82,15 +82,37 @@ def methods(network):
                 # Of what enters attention's output too, as 'output.dense' is the end of its name.
                 "ia3": IA3Config(**CLASSES),
             }
+        case "roberta_tiny":
+            return {
+                "lora": LoraConfig(**CLASSES, r=4, lora_alpha=6),
+                "lora_spans": LoraConfig(**PLACES, r=4, lora_alpha=6, target_modules=["query", "key", "output.dense"]),
+                "ia3": IA3Config(**CLASSES),
+            }
+        case "distilbert_tiny":
+            # PEFT has no defaults for it, and saves one of a classifier's two maps by itself.
+            both = CLASSES | {"modules_to_save": ["pre_classifier", "classifier"]}
+            return {
+                "lora": LoraConfig(**both, r=4, lora_alpha=6, target_modules=["q_lin", "v_lin"]),
+                "lora_spans": LoraConfig(**PLACES, r=4, lora_alpha=6, target_modules=["k_lin", "out_lin", "lin1", "lin2"]),
+                "ia3": IA3Config(**both, target_modules=["k_lin", "v_lin", "lin2"], feedforward_modules=["lin2"]),
+            }
+        case "modernbert_tiny":
+            # Without (IA)3: a scale of Wqkv is one of queries before they are turned, too.
+            return {
+                "lora": LoraConfig(**CLASSES, r=4, lora_alpha=6, target_modules=["Wqkv"]),
+                "lora_spans": LoraConfig(
+                    **PLACES, modules_to_save=["classifier"], r=4, lora_alpha=6, target_modules=["Wqkv", "Wi", "Wo"],
+                ),
+            }
 
 
 def backbone(network, config):
     kind = {
-        TaskType.CAUSAL_LM: AutoModelForCausalLM, TaskType.SEQ_CLS: BertForSequenceClassification,
-        TaskType.QUESTION_ANS: BertForQuestionAnswering, None: BertForQuestionAnswering,
+        TaskType.CAUSAL_LM: AutoModelForCausalLM, TaskType.SEQ_CLS: AutoModelForSequenceClassification,
+        TaskType.QUESTION_ANS: AutoModelForQuestionAnswering, None: AutoModelForQuestionAnswering,
     }[config.task_type]
-    # The committed classifier has three classes, where a head of spans has two logits a place.
-    two = {"num_labels": 2} if kind is BertForQuestionAnswering else {}
+    # The committed configurations have three classes, where a head of spans has two logits a place.
+    two = {"num_labels": 2} if kind is AutoModelForQuestionAnswering else {}
     return kind.from_pretrained(HERE / network, attn_implementation="eager", dtype=torch.float32, **two).eval()
 
 
@@ -103,14 +125,15 @@ def data(network, config):
     reference = written(network)
     if config.task_type == TaskType.CAUSAL_LM:
         return reference["inputs"], reference["targets"]
-    targets = reference["spans"] if config.task_type is None else [[c] for c in reference["targets"]]
+    of_spans = config.task_type in (None, TaskType.QUESTION_ANS)
+    targets = reference["spans"] if of_spans else [[c] for c in reference["targets"]]
     return reference["input_ids"], targets
 
 
 def segments(row):
-    """Everything behind the first [SEP] (3) is the second text's."""
-    at = row.index(3)
-    return [0] * (at + 1) + [1] * (len(row) - at - 1)
+    """Everything behind the first separators, one or two of the last token, is the second text's."""
+    at = row.index(row[-1]) + (2 if row[row.index(row[-1]) + 1] == row[-1] and row[0] == 0 else 1)
+    return [0] * at + [1] * (len(row) - at)
 
 
 def logits_of(model, config, x, y):
@@ -120,7 +143,8 @@ def logits_of(model, config, x, y):
         ids = torch.tensor([x + y[:-1]])
         # PEFT's prompts have logits too, before all others.
         return model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits[0, -len(y):]
-    out = model(input_ids=ids, token_type_ids=torch.tensor([segments(x)]), attention_mask=torch.ones_like(ids))
+    types = {"token_type_ids": torch.tensor([segments(x)])} if model.config.model_type == "bert" else {}
+    out = model(input_ids=ids, attention_mask=torch.ones_like(ids), **types)
     if config.task_type == TaskType.SEQ_CLS:
         return out.logits
     inside = torch.tensor([s == 1 for s in segments(x)])

@@ -1,5 +1,4 @@
-//! Ablations as a user runs them, with plans so short that nothing is learnt, and prompts in one
-//! batch beside prompts by themselves.
+//! Ablations and ensembles from the command line, with plans so short that nothing is learned.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,18 +6,13 @@ use std::path::{Path, PathBuf};
 use assert_cmd::Command;
 use predicates::prelude::*;
 use predicates::str::contains;
-use promptshift::batch::encode;
 use promptshift::checkpoint::Weights;
-use promptshift::domain::Task;
-use promptshift::eval::predict::predict;
-use promptshift::layers::Tokens;
 use promptshift::pretrain::PretrainRecipe;
-use promptshift::recipe::{Limits, PromptInit, PromptRecipe, PromptStart};
-use promptshift::tuning::bank::{BankError, PromptBank};
+use promptshift::recipe::{PromptInit, PromptRecipe, PromptStart};
 use promptshift::tuning::saved::Vectors;
-use promptshift::tuning::{MethodInputs, PromptError, Tuned, prompt_tuning};
+use promptshift::tuning::{MethodInputs, PromptError, prompt_tuning};
 
-use crate::tuning::{nano, squad};
+use crate::tuning::nano;
 
 fn start(seed: u64, length: usize) -> Vectors {
     let recipe = PromptRecipe {
@@ -32,46 +26,7 @@ fn start(seed: u64, length: usize) -> Vectors {
 }
 
 #[test]
-fn prompts_in_one_batch_answer_as_each_by_itself() {
-    let backbone = nano();
-    let examples = squad(12);
-    let limits = Limits::default_for(Task::ExtractiveQa);
-    let encodings = encode(&examples, &backbone.tokenizer, &limits);
-    let prompts: Vec<Vectors> = (0..3).map(|seed| start(seed, 7)).collect();
-    let bank = PromptBank::new(backbone.model.clone(), &prompts.iter().collect::<Vec<_>>());
-    let bank = bank.expect("one shape");
-    let inputs: Vec<&[u32]> = encodings.iter().map(|one| one.input.as_slice()).collect();
-    let encoded = bank.encode(&Tokens::padded(&inputs, backbone.tokenizer.pad()));
-    let found = (bank.backbone).generate(&encoded, &[backbone.tokenizer.end()], limits.answer);
-    // Rows are prompt by prompt, and of a prompt in the batch's order.
-    for (found, prompt) in found.chunks(encodings.len()).zip(&prompts) {
-        let alone = Tuned::prompted(backbone.model.clone(), prompt);
-        let wanted = predict(&alone, &encodings, &backbone.tokenizer, &[], &limits)
-            .finish()
-            .expect("numbers");
-        for (found, wanted) in found.iter().zip(&wanted) {
-            assert_eq!(found.ids, wanted.token_ids);
-            assert!((found.log_prob - wanted.log_prob).abs() < 1e-3);
-        }
-    }
-}
-
-#[test]
-fn prompts_of_different_shapes_are_no_ensemble() {
-    let model = nano().model;
-    let found = PromptBank::new(model.clone(), &[&start(0, 4), &start(1, 5)]);
-    assert!(matches!(
-        found,
-        Err(BankError::Shape {
-            wanted: [4, 128],
-            found: [5, 128]
-        })
-    ));
-    assert!(matches!(PromptBank::new(model, &[]), Err(BankError::Empty)));
-}
-
-#[test]
-fn a_prompt_that_was_tuned_before_is_where_another_starts() {
+fn a_prompt_can_be_initialised_from_a_tuned_prompt() {
     let before = start(3, 4);
     let recipe = |length| PromptRecipe {
         length,
@@ -114,7 +69,7 @@ fn recipes_of_the_ablations_can_be_read() {
 }
 
 #[test]
-fn pre_training_goes_on_from_any_checkpoint_on_any_text() {
+fn pre_training_continues_from_any_checkpoint_on_any_text() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let recipe = std::fs::read_to_string(root.join("models/ablation/adapt-500.toml"));
@@ -158,7 +113,7 @@ fn promptshift(folder: &Path, arguments: &str) -> assert_cmd::assert::Assert {
 const TINY: &str = "--seeds 2 --steps 2 --train-rows 8 --eval-rows 6 --validation-rows 6";
 
 #[test]
-fn an_ensemble_is_made_told_of_and_inspected() {
+fn an_ensemble_is_trained_reported_and_inspected() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let run = format!("ablate ensemble qqp->mrpc {TINY} --out vote --html");
     promptshift(folder.path(), &run)
@@ -169,7 +124,7 @@ fn an_ensemble_is_made_told_of_and_inspected() {
     let first = std::fs::read_to_string(&report).expect("written");
     assert!(folder.path().join("vote/figures/ensemble.svg").exists());
     assert!(folder.path().join("vote/report.html").exists());
-    // Neither tuned nor answered again, and rendered from the records alone.
+    // Nothing is tuned or answered again; the report is rendered from the records only.
     promptshift(folder.path(), &run)
         .success()
         .stderr(contains("has a record already"));
@@ -188,7 +143,7 @@ fn an_ensemble_is_made_told_of_and_inspected() {
     std::fs::rename(&away, &there).expect("it was there");
     let again = std::fs::read_to_string(folder.path().join("again/report.md"));
     assert_eq!(again.expect("written"), first);
-    // A file that no promptshift wrote is left as it is.
+    // A file that promptshift did not write is not changed.
     let other = folder.path().join("other");
     std::fs::create_dir(&other).expect("a new folder");
     std::fs::write(other.join("ensemble.json"), "{}").expect("written");
@@ -201,7 +156,7 @@ fn an_ensemble_is_made_told_of_and_inspected() {
     promptshift(folder.path(), &run.replace("--seeds 2", "--seeds 3"))
         .success()
         .stdout(contains("# Ensemble of 3 prompts: qqp → mrpc"));
-    // ... or start another one, if it is as long.
+    // ... or initialise another one of the same length.
     promptshift(
         folder.path(),
         &format!(
@@ -220,13 +175,13 @@ fn an_ensemble_is_made_told_of_and_inspected() {
         "inspect vote/prompts/prompt-seed0 --out seen",
     )
     .success()
-    .stdout(contains("What the prompt qqp, prompt, seed 0 learnt"))
+    .stdout(contains("What the prompt qqp, prompt, seed 0 learned"))
     .stdout(contains("“not\\_duplicate”").or(contains("not_duplicate")));
     assert!(folder.path().join("seen/figures/positions-1.svg").exists());
 }
 
 #[test]
-fn lengths_are_compared_and_an_interrupted_ablation_goes_on() {
+fn lengths_are_compared_and_an_interrupted_ablation_resumes() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let run = format!("ablate length squad->race {TINY} --lengths 1,5 --out lengths");
     promptshift(folder.path(), &run)
@@ -236,7 +191,7 @@ fn lengths_are_compared_and_an_interrupted_ablation_goes_on() {
         .stdout(contains("not run"));
     let report = folder.path().join("lengths/report.md");
     let first = std::fs::read_to_string(&report).expect("written");
-    // As if it had been broken off in the second setting's last cell.
+    // As if it had been interrupted in the second setting's last cell.
     let setting = folder.path().join("lengths/length-5-vocab");
     std::fs::rename(
         setting.join("prompt-seed1"),
@@ -248,7 +203,7 @@ fn lengths_are_compared_and_an_interrupted_ablation_goes_on() {
     assert!(half.contains("| 5, prompt tuning | 0 |"), "{half}");
     let without = "**Without a record**: length-5-vocab, prompt tuning, seed 1: unfinished.";
     assert!(half.contains(without), "{half}");
-    // ... or as if its loss had run away there.
+    // ... or as if its loss had diverged there.
     let cell: serde_json::Value = {
         let record = setting.join(".partial-prompt-seed1/record.json");
         let bytes = std::fs::read(record).expect("written");
@@ -297,7 +252,7 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
-/// What the report of an ablation says of each of the paper's conclusions.
+/// The verdicts of an ablation's report on the paper's conclusions.
 fn verdicts(report: &str) -> Vec<&str> {
     let table = report
         .lines()
@@ -307,8 +262,8 @@ fn verdicts(report: &str) -> Vec<&str> {
         .collect()
 }
 
-/// Runs an ablation with one seed, and again: its report has these rows, with the seeds of each, and a verdict on
-/// each of so many conclusions; the second run adds nothing.
+/// Runs an ablation with one seed twice: its report has these rows with their seeds, and a verdict on this number of
+/// conclusions; the second run adds nothing.
 fn is_run_once(folder: &Path, what: &str, title: &str, rows: &[&str], conclusions: usize) {
     let run = format!(
         "ablate {what} --seeds 1 --steps 2 --train-rows 8 --eval-rows 6 --validation-rows 6 --out ablation"
@@ -365,7 +320,7 @@ fn make_shallow(folder: &Path) {
 }
 
 #[test]
-fn starts_are_compared() {
+fn initialisations_are_compared() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     is_run_once(
         folder.path(),
@@ -380,7 +335,7 @@ fn starts_are_compared() {
         ],
         2,
     );
-    // Whatever has no class labels has no start from them.
+    // Sources without class labels have no initialisation from labels.
     promptshift(
         folder.path(),
         "ablate init squad->race --inits labels --out none",
@@ -411,7 +366,7 @@ fn pre_training_objectives_are_compared() {
         ],
         2,
     );
-    // The sentinel is before the answers of its own setting alone.
+    // The sentinel precedes answers only in its own setting.
     let opening = |setting: &str| {
         let home = folder.path().join("ablation").join(setting);
         let record = std::fs::read(home.join("prompt-seed0/record.json")).expect("written");

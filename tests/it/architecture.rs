@@ -1,10 +1,10 @@
-//! Who may import whom: the sentences of CONTRIBUTING.md. Between crates Cargo holds them; here it is
-//! held which crates may be named at all, and inside a crate the `use` lines are read.
+//! Which module may import which, as CONTRIBUTING.md describes. Between crates Cargo enforces it; these tests check which
+//! crates a manifest may name, and which modules the code of a crate refers to.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// A crate, and everything of ours and of Burn's that its code is built on.
+/// A crate, and every crate of ours and of Burn's that it may depend on.
 const BUILT_ON: [(&str, &[&str]); 5] = [
     ("text", &[]),
     ("kernels", &["burn", "burn-flex"]),
@@ -21,7 +21,7 @@ const BUILT_ON: [(&str, &[&str]); 5] = [
     ),
 ];
 
-/// A crate (none: the top one), a module of it, and those beside it that it may not name.
+/// A crate (none: the top one), a module of it, and its siblings that it may not refer to.
 const FORBIDDEN: [(Option<&str>, &str, &[&str]); 14] = [
     (Some("text"), "hub", &["domain", "synthetic"]),
     (Some("text"), "domain", &["synthetic"]),
@@ -102,6 +102,66 @@ const FORBIDDEN: [(Option<&str>, &str, &[&str]); 14] = [
     (None, "experiment", &["cli"]),
 ];
 
+/// The modules of `crates/report/src`, bottom layer first: each may refer only to those before it.
+const REPORT: &[&str] = &[
+    // Numbers as text, blocks and figures.
+    "number",
+    "document",
+    "error",
+    "chart",
+    "settings",
+    "shares",
+    "findings",
+    // The numbers of a study.
+    "level",
+    "baselines",
+    "study",
+    "diagnosis",
+    "cost",
+    "resamples",
+    "results",
+    // A section for each question.
+    "sections",
+    // Documents and tables.
+    "comparison",
+    "report",
+    "ablation",
+    "bench",
+    "ensemble",
+    "export",
+    "inspection",
+    "leaderboard",
+    "paired",
+    "power",
+];
+
+/// The sections that others refer to, and those that refer to them: each may refer only to those before it.
+const SECTIONS: &[&str] = &[
+    "calibration",
+    "collapse",
+    "differences",
+    "matched",
+    "ranking",
+    "robustness",
+    "scales",
+    "search",
+    "verdict",
+    "cautions",
+    "cost",
+    "curves",
+    "examples",
+    "groups",
+    "k_shot",
+    "leakage",
+    "paths",
+    "provenance",
+    "published",
+    "reading",
+    "runs",
+    "scores",
+    "wording",
+];
+
 fn top() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -138,7 +198,7 @@ fn module(source: &Path, name: &str) -> Vec<PathBuf> {
     found
 }
 
-/// A file's code, its tests left out.
+/// A file's code without its tests.
 fn code(path: &Path) -> String {
     let text = std::fs::read_to_string(path).expect("readable");
     let code = text.split("#[cfg(test)]").next().unwrap_or_default();
@@ -147,8 +207,8 @@ fn code(path: &Path) -> String {
         .fold(String::new(), |code, line| code + line + "\n")
 }
 
-/// Modules of the same crate that a file names: after `crate::`, in braces too.
-fn names(path: &Path) -> BTreeSet<String> {
+/// Modules that a file refers to by a path that begins with `prefix`, such as `crate::`; those in braces too.
+fn names(path: &Path, prefix: &str) -> BTreeSet<String> {
     let word = |text: &str| -> String {
         text.chars()
             .take_while(|c| c.is_alphanumeric() || *c == '_')
@@ -156,7 +216,7 @@ fn names(path: &Path) -> BTreeSet<String> {
     };
     let code = code(path);
     let mut names = BTreeSet::new();
-    for rest in code.split("crate::").skip(1) {
+    for rest in code.split(prefix).skip(1) {
         match rest.strip_prefix('{') {
             None => names.extend([word(rest)]),
             Some(braced) => {
@@ -173,7 +233,7 @@ fn names(path: &Path) -> BTreeSet<String> {
 }
 
 #[test]
-fn crates_are_built_on_what_they_may() {
+fn crates_depend_only_on_those_they_may() {
     for (name, wanted) in BUILT_ON {
         let manifest = package(Some(name)).join("Cargo.toml");
         let text = std::fs::read_to_string(manifest).expect("readable");
@@ -191,7 +251,7 @@ fn crates_are_built_on_what_they_may() {
 fn modules_import_only_what_they_may() {
     for (package_name, name, forbidden) in FORBIDDEN {
         for file in module(&package(package_name).join("src"), name) {
-            let named = names(&file);
+            let named = names(&file, "crate::");
             for other in forbidden {
                 assert!(
                     !named.contains(*other),
@@ -203,8 +263,46 @@ fn modules_import_only_what_they_may() {
     }
 }
 
+/// Asserts that each module of `folder` refers only to modules before it in `order`, by paths that begin with
+/// `prefix`; in files directly in the folder, `super::` has the same meaning.
+fn assert_layers(folder: &Path, order: &[&str], prefix: &str) {
+    let found: BTreeSet<String> = (std::fs::read_dir(folder).expect("readable"))
+        .map(|entry| entry.expect("readable").path())
+        .filter(|path| path.extension().is_none_or(|ending| ending == "rs"))
+        .filter_map(|path| Some(path.file_stem()?.to_string_lossy().into_owned()))
+        .filter(|name| !["lib", "tests", "fixture", "golden"].contains(&name.as_str()))
+        .collect();
+    let listed: BTreeSet<String> = order.iter().map(|name| (*name).to_owned()).collect();
+    assert_eq!(found, listed, "modules of {}", folder.display());
+    for (place, name) in order.iter().enumerate() {
+        for file in module(folder, name) {
+            if file.file_stem().is_some_and(|stem| stem == "tests") {
+                continue;
+            }
+            let mut named = names(&file, prefix);
+            if file.parent() == Some(folder) {
+                named.extend(names(&file, "use super::"));
+            }
+            for other in &order[place + 1..] {
+                assert!(
+                    !named.contains(*other),
+                    "{} refers to {other}, which is in a higher layer",
+                    file.display()
+                );
+            }
+        }
+    }
+}
+
 #[test]
-fn the_straight_line_knows_no_statistics_and_no_reports() {
+fn reports_are_built_in_layers() {
+    let source = package(Some("report")).join("src");
+    assert_layers(&source, REPORT, "crate::");
+    assert_layers(&source.join("sections"), SECTIONS, "crate::sections::");
+}
+
+#[test]
+fn experiments_use_neither_statistics_nor_reports() {
     for file in module(&top().join("src"), "experiment") {
         let code = code(&file);
         for other in ["promptshift_report", "promptshift_numbers::stats"] {
@@ -220,7 +318,7 @@ fn only_the_command_line_prints() {
         for file in below(&folder) {
             let is_example = file.components().any(|part| part.as_os_str() == "examples");
             let prints = command_line.iter().any(|place| file.starts_with(place)) || is_example;
-            // Build scripts tell cargo, and a module's tests may lie in a file of their own.
+            // Build scripts print for Cargo, and a module's tests may be in a file of their own.
             if prints || file.ends_with("tests.rs") || file.ends_with("build.rs") {
                 continue;
             }

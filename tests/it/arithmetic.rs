@@ -1,5 +1,5 @@
-//! What some trainings come to, to six digits: results in stores are named by the number of the arithmetic
-//! ([`ARITHMETIC`]), which has to be raised when the same training gives other numbers.
+//! The losses of some trainings, to six digits. Results in stores carry the version of the arithmetic
+//! ([`ARITHMETIC`]), which must be incremented when the same training gives other numbers.
 
 use burn::tensor::Device;
 use promptshift::backbone::{Backbone, BackboneChoice};
@@ -12,11 +12,11 @@ use crate::every_method::Ground;
 use crate::parity::golden;
 use crate::tuning::{domain, domain_as, nano, squad};
 
-/// The arithmetic that the numbers below are of.
+/// The version of the arithmetic of the numbers below.
 const NUMBERS_OF: u32 = 1;
 
-/// Processors add up in other orders, and differ in the last digits: weights that were each changed by up to an eighth
-/// of a millionth moved no loss by more than a third of this.
+/// Processors sum in different orders and differ in the last digits: changing each weight by up to an eighth of a
+/// millionth changed no loss by more than a third of this.
 const TOLERANCE: f64 = 1e-6;
 
 const STEPS: usize = 4;
@@ -27,7 +27,7 @@ fn load(name: &str) -> Backbone {
         .expect("every tensor has its place")
 }
 
-/// A few steps of a method's default recipe, each of whose losses is told.
+/// A few steps of a method's default recipe, with the loss of each.
 fn recipe(defaults: Defaults, method: Method, dropout: f64) -> Recipe {
     let mut recipe = Recipe::default_for(defaults, method);
     recipe.budget.steps = STEPS;
@@ -41,7 +41,7 @@ fn recipe(defaults: Defaults, method: Method, dropout: f64) -> Recipe {
     recipe
 }
 
-/// That training has these losses, step by step.
+/// Asserts that training has these losses at its steps.
 fn has_losses(
     what: &str,
     ground: &Ground,

@@ -7,16 +7,17 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use promptshift::backbone::{Backbone, BackboneChoice};
 use promptshift::batch::encode;
-use promptshift::bert::{self, Bert, BertConfig, Head};
+use promptshift::bert::{self, Bert, BertConfig, Head, Marks};
 use promptshift::checkpoint::WeightFiles;
 use promptshift::domain::{AnswerLocation, Example, Gold, Pair, Task, TextNames};
 use promptshift::layers::{Dropout, HeadForm, Injected, Tokens};
-use promptshift::network::{Config, Encoded, Kind, Network};
+use promptshift::network::{Encoded, Kind, Network};
 use promptshift::recipe::{Defaults, DeltaRecipe, Limits, Method, Recipe};
 use promptshift::train::TrainingSet;
 use promptshift::tuning::saved;
 use promptshift::tuning::{self, MethodInputs, Parameters};
 
+use super::encoders::FAMILIES;
 use super::every_method::Ground;
 use super::parity::{Reference, assert_close, golden, real, values};
 
@@ -33,7 +34,15 @@ fn tiny() -> (BertConfig, Bert) {
     let (weights, _) = files.read().expect("weights");
     let model = Bert::load(&config, weights, &Device::flex());
     let model = model.expect("every tensor has its place");
-    (config, model.with_tokens(SEPARATOR, None))
+    (config, marked(model))
+}
+
+fn marked(model: Bert) -> Bert {
+    model.with_marks(Marks {
+        separator: SEPARATOR,
+        between: 1,
+        mask: None,
+    })
 }
 
 fn matrix(values: Vec<f32>, shape: [usize; 2], device: &Device) -> Tensor<2> {
@@ -122,7 +131,7 @@ fn gradients_of_weights_agree() {
     let encoded = read(&model, &reference.inputs(), None);
     let losses = model.token_losses(&encoded, &targets(&reference), 0.0);
     let gradients = losses.sum().backward();
-    // The model with each gradient in its parameter's place, under Transformers' names.
+    // The model with each parameter replaced by its gradient, under Transformers' names.
     let mut left = super::parity::with_gradients(model, &gradients).weights();
     let device = Device::flex();
     for name in [
@@ -186,7 +195,7 @@ fn spans_agree() {
     let place = |which: usize| theirs.iter().skip(which).step_by(2).copied();
     let theirs: Vec<f32> = place(0).chain(place(1)).collect();
     let ours = values(model.logits(&encoded));
-    // Places that no answer can be at are about -1e9 on both sides.
+    // Positions that no answer can have are about -1e9 on both sides.
     assert_close("logits", &ours, &theirs, 1e-4);
     let spans = Tokens::padded(&reference.ids("spans"), 0);
     let loss = model.token_losses(&encoded, &spans, 0.0).sum();
@@ -196,7 +205,7 @@ fn spans_agree() {
         &reference.floats("span.loss_sum"),
         1e-4,
     );
-    // A prompt shifts no place, and an example without a span has no loss.
+    // A prompt does not shift positions, and an example without a span has no loss.
     let prompt = matrix(reference.floats("prompt"), [5, 32], &Device::flex());
     let prompted = read(&model, &tokens, Some(prompt));
     let batch = tokens.batch();
@@ -230,12 +239,12 @@ fn an_answer_does_not_depend_on_its_neighbours() {
 }
 
 #[test]
-fn what_is_saved_is_what_was_loaded() {
+fn saving_inverts_loading() {
     let model = classifier();
     let tokens = Reference::of(&folder()).inputs();
     let (config, _) = tiny();
     let again = Bert::load(&config, model.weights(), &Device::flex());
-    let again = again.expect("the same names").with_tokens(SEPARATOR, None);
+    let again = marked(again.expect("the same names"));
     let states = |model: &Bert| values(read(model, &tokens, None).hidden);
     assert_eq!(states(&model), states(&again));
     assert_eq!(
@@ -249,7 +258,7 @@ fn backbone(folder: &Path) -> Backbone {
     choice.load(&Device::flex()).expect("a BERT")
 }
 
-/// An example of two texts, as a model of pairs reads it.
+/// An example with two texts, as a model for pairs reads it.
 fn example(first: &str, second: &str, target: &str, gold: Gold) -> Example {
     let start = "question: ".len();
     let middle = start + first.len() + " context: ".len();
@@ -310,7 +319,7 @@ fn tokens_of_pairs_agree_from_either_kind_of_file() {
         assert_eq!(ids, reference.ids("input_ids"));
         for ([_, second], theirs) in pairs.iter().zip(&offsets) {
             let (_, ours) = tokenizer.encode_with_offsets(second);
-            // Theirs count characters.
+            // Transformers' offsets count characters.
             let byte = |at: usize| second.char_indices().nth(at).map_or(second.len(), |c| c.0);
             let behind = &theirs[theirs.len() - 1 - ours.len()..theirs.len() - 1];
             let theirs: Vec<_> = behind
@@ -323,7 +332,7 @@ fn tokens_of_pairs_agree_from_either_kind_of_file() {
 }
 
 #[test]
-fn a_question_learns_the_places_of_its_answer_and_says_them_again() {
+fn questions_are_trained_on_positions_of_answers_and_answered_by_them() {
     let tokenizer = backbone(&folder()).tokenizer;
     let context = "the cat sat un able by the red mill , 19 02 .";
     for answer in ["red mill", "the", ".", "un able", context] {
@@ -338,14 +347,15 @@ fn a_question_learns_the_places_of_its_answer_and_says_them_again() {
         assert_eq!(second.between(first, last), answer);
         assert!(!encoding.cut);
     }
-    // The file says which of two places is meant.
+    // The file says which of two occurrences is meant.
     let mut second_the = asked("was ?", context, "the");
     second_the.pair.answer = context.rfind("the");
     let encoding = &encode(&[second_the], &tokenizer, &limits(512))[0];
     let before = &encode(&[asked("was ?", context, "by")], &tokenizer, &limits(512))[0];
     assert_eq!(encoding.target, [before.target[1] + 1; 2]);
 
-    // Cut from the context's end: an answer behind the cut has no places, and a training set leaves it.
+    // Truncated at the context's end: an answer in the removed part has no positions, and a training set leaves the
+    // example out.
     let rows = [
         asked("was ?", context, "02"),
         asked("was ?", context, "cat"),
@@ -364,7 +374,7 @@ fn a_question_learns_the_places_of_its_answer_and_says_them_again() {
 }
 
 #[test]
-fn the_longer_of_two_texts_is_cut() {
+fn the_longer_of_two_texts_is_truncated() {
     let tokenizer = backbone(&folder()).tokenizer;
     let long = "the the the the the the the the the the";
     for (first, second, lengths) in [
@@ -450,97 +460,110 @@ fn methods_that_do_not_fit_are_refused_with_a_reason() {
             .expect_err("refused")
             .to_string();
         assert!(error.contains("a BERT"), "{error}");
-        // What might be there one day is told from what makes no sense.
+        // Methods that are not implemented are distinguished from those that make no sense.
         let unwritten = matches!(method, Method::Ladder | Method::Scratch | Method::Warp);
         assert_eq!(error.contains("not implemented"), unwritten, "{error}");
     }
 }
 
-/// A method that finds no place on a BERT trains the head alone, under another name.
+/// A method that changed nothing in a BERT would train only the head, under another name.
 #[test]
-fn every_method_trains_more_than_the_head_alone() {
-    let config = Config::from(tiny().0);
-    let trained = |method| {
-        let recipe = recipe(method, HeadForm::Classes(2));
-        Parameters::of(&recipe, &config).trainable
-    };
-    let head = trained(Method::Head);
-    assert_eq!(head, 2 * config.width() + 2);
-    for method in methods() {
-        let name = method.name();
-        assert!(method == Method::Head || trained(method) > head, "{name}");
+fn every_method_trains_more_than_the_head() {
+    for ground in grounds() {
+        let config = &ground.backbone.config;
+        let trained = |method| {
+            let recipe = recipe(method, HeadForm::Classes(2));
+            Parameters::of(&recipe, config).trainable
+        };
+        let head = trained(Method::Head);
+        assert_eq!(head, config.head_parameters(HeadForm::Classes(2)));
+        for method in methods() {
+            let name = method.name();
+            assert!(method == Method::Head || trained(method) > head, "{name}");
+        }
     }
 }
 
-/// The tiny BERT with two classes.
-fn ground() -> Ground {
-    Ground {
+/// The tiny BERT and its relatives, each with two classes.
+fn grounds() -> Vec<Ground> {
+    let ground = |name: &str| Ground {
         limits: limits(48),
         labels: vec!["no".to_string(), "yes".to_string()],
         seed: 3,
-        ..Ground::of(backbone(&folder()))
+        ..Ground::of(backbone(&golden(name)))
+    };
+    ["bert_tiny"]
+        .into_iter()
+        .chain(FAMILIES)
+        .map(ground)
+        .collect()
+}
+
+#[test]
+fn every_method_trains_its_parameters_and_the_head_and_answers_the_same_when_reloaded() {
+    let examples = classes();
+    for ground in grounds() {
+        for method in methods() {
+            let recipe = recipe(method, HeadForm::Classes(2));
+            let name = format!("{} of {}", method.name(), ground.backbone.name);
+            let start = ground.apply(&recipe);
+            let counted = Parameters::of(&recipe, &ground.backbone.config);
+            assert_eq!(start.trainable_parameters(), counted.trainable, "{name}");
+            assert_eq!(start.parameter_count(), counted.total, "{name}");
+            // Rows of embeddings that no text uses do not change, but others do.
+            let tuned = ground.moves_what_is_trained_alone(method, &recipe, &examples);
+            let tuned = tuned.into_inference();
+            for answer in ground.answers(&tuned, &examples) {
+                assert!(ground.labels.contains(&answer.text));
+                assert!(answer.log_prob < 0.0 && answer.log_prob >= 0.5f64.ln() - 1e-6);
+            }
+            if method == Method::Model {
+                // A checkpoint is read without its own head.
+                let folder = tempfile::tempdir().expect("a temporary folder");
+                let saved = ground.save(&tuned, method, &recipe, folder.path());
+                assert_eq!(saved.file, "model.safetensors");
+                continue;
+            }
+            let saved = ground.is_the_same_once_saved(method, &recipe, &tuned, &examples);
+            assert_eq!(saved.file, saved::ADAPTER_FILE, "{name}");
+        }
     }
 }
 
 #[test]
-fn every_method_trains_its_own_and_the_head_and_answers_the_same_once_saved() {
-    let (ground, examples) = (ground(), classes());
-    for method in methods() {
-        let recipe = recipe(method, HeadForm::Classes(2));
-        let name = method.name();
-        let start = ground.apply(&recipe);
-        let counted = Parameters::of(&recipe, &ground.backbone.config);
-        assert_eq!(start.trainable_parameters(), counted.trainable, "{name}");
-        // Rows of tables that no text needs do not move, but some of them do.
-        let tuned = ground.moves_what_is_trained_alone(method, &recipe, &examples);
-        let tuned = tuned.into_inference();
-        for answer in ground.answers(&tuned, &examples) {
-            assert!(ground.labels.contains(&answer.text));
-            assert!(answer.log_prob < 0.0 && answer.log_prob >= 0.5f64.ln() - 1e-6);
-        }
-        if method == Method::Model {
-            // A checkpoint is read without the head that it brings.
-            let folder = tempfile::tempdir().expect("a temporary folder");
-            let saved = ground.save(&tuned, method, &recipe, folder.path());
-            assert_eq!(saved.file, "model.safetensors");
-            continue;
-        }
-        let saved = ground.is_the_same_once_saved(method, &recipe, &tuned, &examples);
-        assert_eq!(saved.file, saved::ADAPTER_FILE, "{name}");
-    }
-}
-
-#[test]
-fn what_training_left_is_restored_to_the_bit() {
-    let (ground, examples) = (ground(), classes());
-    let anew = backbone(&folder());
-    for method in methods() {
-        let recipe = recipe(method, HeadForm::Classes(2));
-        ground.is_the_same_once_restored(method, &recipe, &examples, &anew);
-    }
-    // Files have another name for a head of places.
+fn trained_models_are_restored_bit_for_bit() {
+    let examples = classes();
+    // Files have another name for a head for spans.
     let context = "the cat sat un able by the red mill , 19 02 .";
     let questions = ["red mill", "the cat", "19 02"].map(|answer| asked("was ?", context, answer));
-    for method in [Method::Model, Method::Lora] {
-        let recipe = recipe(method, HeadForm::Span);
-        ground.is_the_same_once_restored(method, &recipe, &questions, &anew);
+    for ground in grounds() {
+        let anew = backbone(&golden(&ground.backbone.name));
+        for method in methods() {
+            let recipe = recipe(method, HeadForm::Classes(2));
+            ground.is_the_same_once_restored(method, &recipe, &examples, &anew);
+        }
+        for method in [Method::Model, Method::Lora] {
+            let recipe = recipe(method, HeadForm::Span);
+            ground.is_the_same_once_restored(method, &recipe, &questions, &anew);
+        }
     }
 }
 
 #[test]
-fn a_training_by_adamw_that_is_broken_off_ends_as_if_it_had_not_been() {
-    let ground = ground();
-    for method in methods() {
-        let mut recipe = recipe(method, HeadForm::Classes(2));
-        // Batches that differ.
-        recipe.budget.batch_size = 2;
-        assert_eq!(recipe.optimizer.name(), "AdamW");
-        ground.goes_on_as_if_it_had_not_been_broken_off(method, recipe, &classes());
+fn an_interrupted_training_with_adamw_ends_like_an_uninterrupted_one() {
+    for ground in grounds() {
+        for method in methods() {
+            let mut recipe = recipe(method, HeadForm::Classes(2));
+            // Batches that differ.
+            recipe.budget.batch_size = 2;
+            assert_eq!(recipe.optimizer.name(), "AdamW");
+            ground.goes_on_as_if_it_had_not_been_broken_off(method, recipe, &classes());
+        }
     }
 }
 
 #[test]
-fn a_seed_draws_one_head_for_every_method() {
+fn every_method_has_the_same_initial_head_for_a_seed() {
     let backbone = backbone(&folder());
     let head = |method, seed| {
         let recipe = recipe(method, HeadForm::Span);

@@ -1,5 +1,5 @@
-//! Classes as words in a masked place, against Hugging Face Transformers on a tiny random BertForMaskedLM
-//! (tests/golden/make_bert_words.py); and what is refused.
+//! Classes as words at a mask token, compared with Hugging Face Transformers on a tiny random BertForMaskedLM
+//! (tests/golden/make_bert_words.py), and unsupported cases.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ use serde_json::Value;
 use super::every_method::Ground;
 use super::parity::{Reference, assert_close, golden, values};
 
-/// A domain's own with classes of these words, and where they are.
+/// A verbalizer file with these words for the classes, and its path.
 fn words(folder: &Path, words: [&str; 2]) -> PathBuf {
     let path = folder.join("words.toml");
     let [no, yes] = words;
@@ -50,7 +50,7 @@ fn load(name: &str) -> Backbone {
     choice.load(&Device::flex()).expect("a BERT")
 }
 
-/// Asked for the reference's words, of which there are three.
+/// The model with the reference's three words as classes.
 fn bert(reference: &Reference) -> Bert {
     let backbone = load("bert_words_tiny");
     let ids = reference.list::<String>("words");
@@ -97,7 +97,7 @@ fn inputs_have_a_gap_between_their_texts() {
         .map(|encoding| encoding.input)
         .collect();
     assert_eq!(ids, reference.list::<Vec<u32>>("input_ids"));
-    // What is cut is the texts', never the gap.
+    // Truncation shortens the texts, never the gap.
     let short = Limits {
         input: 10,
         ..limits
@@ -150,7 +150,7 @@ fn logits_loss_and_the_prompts_gradient_agree() {
 }
 
 #[test]
-fn the_masked_word_head_goes_out_as_it_came_in() {
+fn the_masked_word_head_is_written_as_it_was_read() {
     let backbone = load("bert_words_tiny");
     let bytes = backbone.model.weights().to_bytes(BTreeMap::new());
     let weights = Weights::parse(&bytes, "again").expect("ours");
@@ -162,7 +162,7 @@ fn the_masked_word_head_goes_out_as_it_came_in() {
     assert!(bert.has_masked_words());
 }
 
-/// The head starts as the checkpoint's and is trained with the method, its parameters counted.
+/// The head is initialised from the checkpoint, trained with the method and counted.
 #[test]
 fn a_method_trains_the_words_vectors_with_its_own() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -195,7 +195,7 @@ fn a_method_trains_the_words_vectors_with_its_own() {
 }
 
 #[test]
-fn what_training_left_under_a_head_of_words_is_restored_to_the_bit() {
+fn trained_models_with_a_head_of_words_are_restored_bit_for_bit() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let wording = wording(&words(folder.path(), ["red", "town"]));
     let card = Catalogue::bundled().get("qqp").expect("bundled");
@@ -231,7 +231,7 @@ fn promptshift(folder: &Path) -> Command {
 }
 
 #[test]
-fn what_cannot_be_asked_so_is_refused() {
+fn unsupported_wordings_are_refused() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let model = |name: &str| golden(name).display().to_string();
     let transfer = |name: &str| {

@@ -1,10 +1,11 @@
-//! A study in pieces, which no scheduler but the caller's own knows of: `--list-cells`, `--cell`, `--partition`,
-//! `--report-only`.
+//! Studies computed in pieces by any scheduler: `--list-cells`, `--cell`, `--partition`, `--report-only`.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -58,7 +59,7 @@ fn states(folder: &Path, words: &str) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn cells_one_by_one_come_to_what_the_command_comes_to() {
+fn cells_run_one_by_one_give_the_results_of_the_whole_command() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     succeeds(folder, &format!("{STUDY} --out whole --store whole-store"));
@@ -71,7 +72,7 @@ fn cells_one_by_one_come_to_what_the_command_comes_to() {
     );
     assert!(cells.values().all(|cell| cell["state"] == "missing"));
 
-    // What a cell waits for has to be there.
+    // The inputs of a cell must exist.
     let (code, said) = fails(folder, "run plan.json --cell training/prompt-seed0");
     assert_eq!(code, Some(1), "{said}");
     assert!(
@@ -138,7 +139,7 @@ fn cells_one_by_one_come_to_what_the_command_comes_to() {
 }
 
 #[test]
-fn slices_are_together_the_whole() {
+fn partitions_together_are_the_whole_study() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     let mut done = Vec::new();
@@ -171,8 +172,72 @@ fn slices_are_together_the_whole() {
     }
 }
 
+/// Kills a worker of this process as soon as there is one.
+#[cfg(target_os = "linux")]
+fn kill_a_worker(of: u32) {
+    let parent = format!("\nPPid:\t{of}\n");
+    let started = Instant::now();
+    loop {
+        assert!(started.elapsed() < Duration::from_secs(120), "no worker");
+        for process in fs::read_dir("/proc").expect("listed").flatten() {
+            let told = |file: &str| fs::read_to_string(process.path().join(file));
+            let is_child = told("status").is_ok_and(|status| status.contains(&parent));
+            if is_child && told("cmdline").is_ok_and(|words| words.ends_with("worker\0")) {
+                let pid = process.file_name();
+                let killed = Command::new("kill").arg("-KILL").arg(pid).status();
+                assert!(killed.expect("kill").success());
+                return;
+            }
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[cfg(target_os = "linux")]
 #[test]
-fn cells_of_an_ablation_say_their_setting() {
+fn a_process_that_is_killed_is_a_failed_cell_and_the_others_go_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let study = STUDY.replace(" --trials 2", "");
+    let start = |words: &str| {
+        let mut command = program(folder, words);
+        command.env_remove("PROMPTSHIFT_STORE");
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().expect("it runs");
+        kill_a_worker(child.id());
+        let output = child.wait_with_output().expect("it ends");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        said
+    };
+    let names =
+        ["prompt-seed0", "prompt-seed1", "model-seed0"].map(|name| format!("training/{name}"));
+    let said = start(&format!("{study} --jobs 2 --cell {}", names.join(",")));
+    assert!(said.contains("1 of 3 cells failed"), "{said}");
+    let list: Value =
+        serde_json::from_str(&succeeds(folder, &format!("{study} --list-cells"))).expect("JSON");
+    let failed: Vec<&Value> = (list["cells"].as_array().expect("a list").iter())
+        .filter(|cell| cell["state"] == "failed")
+        .collect();
+    assert_eq!(failed.len(), 1, "{list}");
+    let reason = failed[0]["reason"].as_str().expect("a reason");
+    let name = failed[0]["name"].as_str().expect("a name");
+    for fact in [name, "signal 9 (SIGKILL)", "memory"] {
+        assert!(reason.contains(fact), "{fact}: {reason}");
+    }
+
+    // Without cells as well: the report says why, and the same command makes what is missing.
+    let study = study.replace("--seeds 2", "--seeds 1");
+    let line = format!("{study} --jobs 2 --out out --store other");
+    let said = start(&line);
+    assert!(said.contains("signal 9 (SIGKILL)"), "{said}");
+    let report = fs::read_to_string(folder.join("out/report.md")).expect("written");
+    assert!(report.contains("signal 9 (SIGKILL)"), "{report}");
+    succeeds(folder, &line);
+}
+
+#[test]
+fn cells_of_an_ablation_name_their_setting() {
     let folder = tempfile::tempdir().expect("a folder");
     let tiny = "--seeds 1 --steps 2 --train-rows 8 --eval-rows 4 --validation-rows 4";
     let line = format!("ablate length squad->race --lengths 1,5 {tiny}");
@@ -194,7 +259,7 @@ fn cells_of_an_ablation_say_their_setting() {
     assert_eq!(said, format!("{training}: done\n{name}: done\n"));
 }
 
-/// The block of docs/clusters-and-gpus.md that has this word, with the study of a test in the place of its own.
+/// The block of docs/clusters-and-gpus.md that contains this word, with a test's study in place of its own.
 fn example(word: &str) -> String {
     let page = include_str!("../../docs/clusters-and-gpus.md");
     let mut blocks = page.split("\n```").skip(1).step_by(2).map(str::to_owned);
@@ -225,7 +290,7 @@ fn shell(folder: &Path, script: &str) {
 
 #[test]
 #[ignore = "needs GNU parallel"]
-fn the_example_of_gnu_parallel_is_right() {
+fn the_example_with_gnu_parallel_works() {
     let folder = tempfile::tempdir().expect("a folder");
     shell(folder.path(), &example("parallel"));
     assert_eq!(
@@ -239,7 +304,7 @@ fn the_example_of_gnu_parallel_is_right() {
 
 #[test]
 #[ignore = "needs Snakemake"]
-fn the_example_of_snakemake_is_right() {
+fn the_example_with_snakemake_works() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("Snakefile"), example("rule cell")).expect("written");
     shell(folder.path(), &example("snakemake --cores"));

@@ -1,5 +1,5 @@
-//! Checkpoints as people have them: saved again by another version, under other names, with numbers that are
-//! none, with keys that nothing here knows, with fewer positions than inputs have tokens.
+//! Unusual checkpoints: saved by another version, under other names, with NaNs, with unknown keys, with fewer
+//! positions than inputs have tokens.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use crate::parity::{golden, values};
 
-/// The files of a model in a folder of its own: configuration, tokenizer, weights.
+/// The files of a model in their own folder: configuration, tokenizer, weights.
 struct Model {
     folder: TempDir,
 }
@@ -100,9 +100,9 @@ fn negative((shape, values): &(Vec<usize>, Vec<f32>)) -> (Vec<usize>, Vec<f32>) 
     (shape.clone(), values.iter().map(|value| -value).collect())
 }
 
-/// v1.1 as Transformers 5 saves it: tied, it says, and has a head.
+/// v1.1 as Transformers 5 saves it: declared tied, but with a head.
 #[test]
-fn a_t5_that_transformers_5_saved_again_is_the_same() {
+fn a_t5_saved_by_transformers_5_is_the_same() {
     let saved = json!({
         "tie_word_embeddings": true, "scale_decoder_outputs": false, "dense_act_fn": "gelu_new",
         "is_gated_act": true, "dropout_rate": 0.1, "transformers_version": "5.24.0"
@@ -118,7 +118,7 @@ fn a_t5_that_transformers_5_saved_again_is_the_same() {
 }
 
 #[test]
-fn a_head_that_differs_from_the_embedding_is_used_whatever_the_configuration_says() {
+fn a_head_that_differs_from_the_embedding_is_used_regardless_of_the_configuration() {
     let tied = Model::llama();
     let other = Model::llama().with_weights(|tensors| {
         let head = negative(&tensors["model.embed_tokens.weight"]);
@@ -133,7 +133,7 @@ fn a_head_that_differs_from_the_embedding_is_used_whatever_the_configuration_say
     assert_eq!(more, vocabulary * width);
     assert!(other.notes[0].contains("lm_head"), "{:?}", other.notes);
 
-    // One that is the embedding is none.
+    // A head equal to the embedding does not count.
     let copy = Model::llama().with_weights(|tensors| {
         let head = tensors["model.embed_tokens.weight"].clone();
         tensors.insert("lm_head.weight".to_owned(), head);
@@ -144,7 +144,7 @@ fn a_head_that_differs_from_the_embedding_is_used_whatever_the_configuration_say
 }
 
 #[test]
-fn weights_are_known_by_any_of_their_names() {
+fn weights_are_found_under_any_of_their_names() {
     let copies = ["encoder.embed_tokens.weight", "decoder.embed_tokens.weight"];
     let wanted = logits(&Model::nano().loaded());
     for names in [&copies[..1], &copies[1..], &copies] {
@@ -174,7 +174,7 @@ fn weights_are_known_by_any_of_their_names() {
             "{prefix}"
         );
     }
-    // A Llama without its head, and one of which the head's name alone is left.
+    // A Llama without a head, and one with only the head's name.
     let wanted = logits(&Model::llama().loaded());
     let bare = Model::llama().with_weights(|tensors| {
         let all = std::mem::take(tensors).into_iter();
@@ -207,7 +207,7 @@ fn copies_that_differ_are_refused() {
 }
 
 #[test]
-fn weights_that_are_no_numbers_are_refused_by_name_and_count() {
+fn nan_weights_are_refused_with_name_and_count() {
     let norm = "decoder.final_layer_norm.weight";
     for (value, wanted) in [
         (
@@ -295,7 +295,7 @@ fn predict(model: &Model, rest: &str) -> (i32, String) {
 }
 
 #[test]
-fn a_key_that_is_not_known_reaches_the_user_the_record_and_the_report() {
+fn an_unknown_key_is_reported_to_the_user_and_in_record_and_report() {
     let model = Model::nano().with_keys(json!({"logits_scaling": 8.0}));
     let (code, said) = predict(&model, "--rows 2");
     assert_eq!(code, 0, "{said}");
@@ -324,7 +324,7 @@ fn a_key_that_is_not_known_reaches_the_user_the_record_and_the_report() {
     );
 }
 
-/// Finite weights of which the states overflow.
+/// Finite weights whose states overflow.
 fn overflowing() -> Model {
     Model::nano().with_weights(|tensors| {
         let (_, values) = tensors
@@ -335,7 +335,7 @@ fn overflowing() -> Model {
 }
 
 #[test]
-fn answers_that_are_no_numbers_are_a_failed_run_and_no_score() {
+fn nan_logits_fail_the_run_and_give_no_score() {
     let model = overflowing();
     let (code, said) = predict(&model, "--rows 2");
     assert_eq!(code, 1, "{said}");
@@ -357,7 +357,7 @@ fn answers_that_are_no_numbers_are_a_failed_run_and_no_score() {
 }
 
 #[test]
-fn what_was_predicted_is_scored() {
+fn predictions_are_scored() {
     let model = Model::nano();
     let (code, said) = predict(&model, "--rows 4");
     assert_eq!(code, 0, "{said}");
@@ -365,7 +365,7 @@ fn what_was_predicted_is_scored() {
     assert_eq!(code, 0, "{said}");
 }
 
-/// A GPT-2 with so many positions.
+/// A GPT-2 with this number of positions.
 fn gpt2(positions: usize) -> Model {
     Model::of(&golden("gpt2_tiny"))
         .with_keys(json!({"n_positions": positions}))
@@ -395,7 +395,7 @@ fn longest(model: &Model, file: &str) -> usize {
 }
 
 #[test]
-fn inputs_end_where_positions_do_and_it_is_said() {
+fn inputs_are_limited_by_positions_with_a_warning() {
     let model = gpt2(64);
     let (code, said) = predict(&model, "--rows 3");
     assert_eq!(code, 0, "{said}");
@@ -426,7 +426,7 @@ fn inputs_end_where_positions_do_and_it_is_said() {
             tuned = Some(stored);
         }
     }
-    // What was tuned is asked as it was tuned, and answers as in its record.
+    // A tuned prompt is evaluated with the limits that it was tuned with, and answers as in its record.
     let tuned = tuned.expect("prompt tuning");
     let prompt = tuned.folder.join("prompt.safetensors");
     let (code, said) = predict(&model, &format!("--rows 2 --prompt {}", prompt.display()));
@@ -442,7 +442,7 @@ fn inputs_end_where_positions_do_and_it_is_said() {
 }
 
 #[test]
-fn damage_inside_a_reader_is_the_files() {
+fn a_failure_inside_a_reader_is_reported_for_the_file() {
     let model = Model::nano();
     let path = model.path().join("tokenizer.json");
     let mut bytes = fs::read(&path).expect("written");

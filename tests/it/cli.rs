@@ -1,4 +1,4 @@
-//! The program as a user meets it: what it prints, where, and with which exit code.
+//! The command line: what it prints, where, and with which exit code.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -23,7 +23,7 @@ fn folder() -> TempDir {
     tempfile::tempdir().expect("a temporary folder")
 }
 
-/// A transfer so short that a test can afford it: nothing is learnt.
+/// A transfer so short that nothing is learned.
 const TINY: [&str; 10] = [
     "--steps",
     "2",
@@ -37,7 +37,7 @@ const TINY: [&str; 10] = [
     "6",
 ];
 
-/// Bad input: the arguments, the exit code, and what the message must name.
+/// Invalid input: the arguments, the exit code, and what the message must contain.
 fn refused(arguments: &[&str], code: i32, names: &[&str]) {
     let folder = folder();
     let mut assert = promptshift(&folder)
@@ -56,7 +56,7 @@ fn refused(arguments: &[&str], code: i32, names: &[&str]) {
 }
 
 #[test]
-fn unknown_names_are_answered_with_the_nearest_known_ones() {
+fn unknown_names_are_errors_that_suggest_similar_ones() {
     refused(
         &["transfer", "sqad->textbookqa"],
         2,
@@ -106,7 +106,7 @@ fn unknown_names_are_answered_with_the_nearest_known_ones() {
 }
 
 #[test]
-fn what_is_no_transfer_is_refused() {
+fn invalid_transfers_are_refused() {
     refused(&["transfer", "squad"], 2, &["'squad'", "SOURCE->TARGET"]);
     refused(&["transfer", "squad->"], 2, &["squad"]);
     refused(&["transfer", "=>race"], 2, &["no source"]);
@@ -122,7 +122,7 @@ fn what_is_no_transfer_is_refused() {
 }
 
 #[test]
-fn numbers_that_make_no_sense_are_refused() {
+fn invalid_numbers_are_refused() {
     refused(
         &["transfer", "squad->race", "--steps", "0"],
         2,
@@ -152,7 +152,7 @@ fn numbers_that_make_no_sense_are_refused() {
 
 /// These pass the command line and fail before any cell is trained.
 #[test]
-fn prompts_that_cannot_be_made_are_refused() {
+fn impossible_prompts_are_refused() {
     for (flags, name) in [
         (["--prompt-length", "0"], "prompt length 0"),
         (["--prompt-length", "99999"], "99999"),
@@ -206,7 +206,7 @@ fn every_spelling_of_a_transfer_is_understood() {
     assert_eq!(left, 0, "a plan writes nothing");
 }
 
-/// What a shell does with `promptshift transfer squad->race`.
+/// What a shell does with the unquoted `promptshift transfer squad->race`.
 #[test]
 fn the_unquoted_arrow_writes_the_report_to_the_file() {
     let folder = folder();
@@ -259,11 +259,11 @@ fn tiny(folder: &TempDir, seeds: &str) -> assert_cmd::assert::Assert {
         .assert()
 }
 
-/// A record without what clocks and memory decide.
+/// A record without times and memory.
 fn timeless(path: &Path) -> serde_json::Value {
     let text = std::fs::read_to_string(path).expect("a record");
     let mut value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-    // The seal is of the times too.
+    // The seal depends on the times as well.
     value.as_object_mut().expect("an object").remove("sha256");
     strip(&mut value);
     value
@@ -283,7 +283,7 @@ fn strip(value: &mut serde_json::Value) {
 }
 
 #[test]
-fn a_plan_run_twice_is_trained_once_and_gives_the_same_record_elsewhere() {
+fn a_plan_run_twice_is_trained_once_and_gives_the_same_record_in_another_folder() {
     let first = folder();
     tiny(&first, "1").success();
     let record = first.path().join("out/prompt-seed0/record.json");
@@ -314,11 +314,11 @@ fn a_plan_run_twice_is_trained_once_and_gives_the_same_record_elsewhere() {
         other["cell"]["seed"] = 0.into();
         assert_ne!(one, other, "{method}: another seed gives another record");
     }
-    holds_what_training_was_like(&first.path().join("out"));
+    has_details_of_training(&first.path().join("out"));
 }
 
 /// Parts of the peak, movement and checkpoints in the records of [`tiny`].
-fn holds_what_training_was_like(out: &Path) {
+fn has_details_of_training(out: &Path) {
     for method in ["prompt", "model"] {
         let text = std::fs::read_to_string(out.join(format!("{method}-seed0/record.json")));
         let record: serde_json::Value =
@@ -363,7 +363,7 @@ fn holds_what_training_was_like(out: &Path) {
 }
 
 #[test]
-fn runs_side_by_side_give_the_records_of_runs_one_by_one() {
+fn concurrent_runs_give_the_same_records_as_sequential_runs() {
     let folder = folder();
     let run = |jobs: &str, out: &str| {
         promptshift(&folder)
@@ -405,7 +405,7 @@ fn runs_side_by_side_give_the_records_of_runs_one_by_one() {
 }
 
 #[test]
-fn a_run_whose_loss_runs_away_is_kept_as_failed_and_the_others_go_on() {
+fn a_run_with_a_diverging_loss_is_recorded_as_failed_and_the_others_continue() {
     let folder = folder();
     promptshift(&folder)
         .args(["transfer", "squad->race", "--seeds", "1", "--out", "out"])
@@ -426,7 +426,7 @@ fn a_run_whose_loss_runs_away_is_kept_as_failed_and_the_others_go_on() {
 }
 
 #[test]
-fn a_search_is_made_once_and_its_choice_is_recorded() {
+fn a_search_is_run_once_and_its_choice_is_recorded() {
     let folder = folder();
     let searched = || {
         promptshift(&folder)
@@ -522,7 +522,7 @@ fn standard_output_carries_only_the_result() {
 }
 
 #[test]
-fn redacted_records_hold_no_texts_and_give_the_same_numbers() {
+fn redacted_records_contain_no_texts_and_give_the_same_numbers() {
     let folder = folder();
     tiny(&folder, "1").success();
     promptshift(&folder)
@@ -601,7 +601,7 @@ fn a_model_from_a_folder_works() {
 
 #[cfg(unix)]
 #[test]
-fn an_interrupt_leaves_no_half_written_record() {
+fn an_interrupt_leaves_no_partial_record() {
     use std::process::{Command, Stdio};
     use std::time::{Duration, Instant};
 
@@ -673,7 +673,7 @@ fn list_and_completions_print() {
 }
 
 #[test]
-fn lists_fit_a_screen_and_the_old_spellings_still_say_the_same() {
+fn lists_fit_a_screen_and_old_spellings_still_work() {
     let folder = folder();
     let printed = |line: &str| {
         let output = promptshift(&folder).args(line.split(' ')).output();
@@ -714,7 +714,7 @@ fn lists_fit_a_screen_and_the_old_spellings_still_say_the_same() {
         ("template propose --help", "propose template --help"),
     ] {
         let usage = |text: String| {
-            // The old spelling says in its first line what it is.
+            // The old spelling's first line names the new one.
             text.lines()
                 .skip(1)
                 .filter(|line| !line.starts_with("Usage"))
@@ -734,7 +734,7 @@ fn list_shows_a_recipe_for_each_kind_of_model_that_takes_a_method() {
     for models in ["nano", "other T5", "decoder-only", "BERT"] {
         assert!(header.contains(models), "{header}");
     }
-    // Behind the method's name: how many kinds refuse it, of which BERT, the last column, is one.
+    // After the method's name: how many kinds of models refuse it; BERT, the last column, is one.
     for (method, refusals) in [
         ("untuned", 0),
         ("lora", 0),
@@ -769,7 +769,7 @@ fn help_names_every_kind_of_model() {
     }
 }
 
-/// A folder with a domain of our own and its card.
+/// A folder with a user's domain and its card.
 fn own_domain() -> TempDir {
     let folder = folder();
     let card = r#"
@@ -798,7 +798,7 @@ licence = "ours"
 }
 
 #[test]
-fn a_card_of_one_s_own_needs_no_code() {
+fn a_users_card_needs_no_code() {
     let folder = own_domain();
     let own = ["--data", "data", "--domains", "mills.toml"];
     promptshift(&folder)
@@ -886,7 +886,7 @@ fn a_domain_is_verified_by_its_card() {
 }
 
 #[test]
-fn the_form_of_right_answers_is_recorded_and_told() {
+fn the_form_of_right_answers_is_recorded_and_reported() {
     let folder = folder();
     refused(
         &["transfer", "squad->race", "--answers", "rough"],
@@ -955,9 +955,9 @@ fn methods_are_listed_with_their_parameters_on_a_model() {
     refused(&["methods", "--model", "xxxl"], 2, &["'xxxl'"]);
 }
 
-/// Every method from the command line to an answer, and the adapter that it leaves behind.
+/// Every method from the command line to an answer, with the adapter that it saves.
 #[test]
-fn all_methods_are_run_and_an_adapter_answers_again() {
+fn all_methods_run_and_a_saved_adapter_answers_again() {
     let folder = folder();
     promptshift(&folder)
         .args(["transfer", "squad->textbookqa", "--methods", "all"])
@@ -1028,10 +1028,10 @@ fn all_methods_are_run_and_an_adapter_answers_again() {
         .stderr(contains("lora, ia3 or prefix-decoder").and(contains("found an adapter")));
 }
 
-/// A Llama's prompt goes to PEFT as one of a causal model, a plain matrix only with the model's name, and what PEFT set
-/// and nobody here knows is told.
+/// A Llama's prompt is exported to PEFT as one for a causal model, and to a plain matrix only with the model's name;
+/// unknown settings of PEFT give a warning.
 #[test]
-fn prompts_of_a_decoder_go_to_peft_as_such() {
+fn prompts_of_a_decoder_are_exported_to_peft() {
     let folder = folder();
     let model = golden("llama_tiny").display().to_string();
     let peft = golden("peft_llama_tiny/prompt").display().to_string();
@@ -1064,7 +1064,7 @@ fn prompts_of_a_decoder_go_to_peft_as_such() {
     ])
     .code(1)
     .stderr(contains("32 wide"));
-    // A key of tomorrow.
+    // An unknown key.
     let mut keys = config("out");
     keys["use_tomorrows_prompt"] = true.into();
     let path = folder.path().join("out/adapter_config.json");
@@ -1085,9 +1085,9 @@ fn prompts_of_a_decoder_go_to_peft_as_such() {
         .stdout(contains("unknown: use_tomorrows_prompt true").and(contains("CAUSAL_LM")));
 }
 
-/// LoRA that PEFT trained with a head goes onto a BERT, which then answers with it, and back.
+/// A LoRA with a head that PEFT trained is imported onto a BERT, answers, and is exported again.
 #[test]
-fn a_classifier_of_peft_answers_and_goes_back() {
+fn a_classifier_of_peft_is_imported_and_exported() {
     let folder = folder();
     let model = golden("bert_tiny").display().to_string();
     let peft = golden("peft_bert_tiny/lora").display().to_string();
@@ -1126,7 +1126,7 @@ fn a_classifier_of_peft_answers_and_goes_back() {
     ])
     .code(2)
     .stderr(contains("'mrpc' asks for one of 2 classes").and(contains("one of 3 classes")));
-    // A folder too high up.
+    // A folder one level too high.
     std::fs::create_dir(folder.path().join("runs")).expect("a new folder");
     std::fs::rename(
         folder.path().join("out"),
@@ -1138,9 +1138,9 @@ fn a_classifier_of_peft_answers_and_goes_back() {
         .stderr(contains("the folder 'default', which is one of PEFT's"));
 }
 
-/// What tunes labels is left out of all where the source has none, and refused by its name.
+/// Methods that tune labels are left out of `all` if the source has none, and refused by name.
 #[test]
-fn labels_are_not_tuned_where_there_are_none() {
+fn methods_that_tune_labels_need_labels() {
     refused(
         &["transfer", "squad->textbookqa", "--methods", "warp"],
         2,
@@ -1157,7 +1157,7 @@ fn labels_are_not_tuned_where_there_are_none() {
 }
 
 #[test]
-fn an_encoder_is_given_a_head_and_answers_with_it_again() {
+fn an_encoder_gets_a_head_and_answers_with_it_again() {
     let folder = folder();
     let model = golden("bert_tiny").display().to_string();
     let out = folder.path().join("out");
@@ -1203,7 +1203,7 @@ fn an_encoder_is_given_a_head_and_answers_with_it_again() {
         let said = line["prediction"].as_str().expect("a label");
         assert!(["duplicate", "not_duplicate"].contains(&said), "{said}");
     }
-    // Without an adapter there is nothing to answer with.
+    // Without an adapter there is no head.
     promptshift(&folder)
         .args(predict)
         .args(["--out", "q.jsonl"])

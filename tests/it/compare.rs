@@ -1,4 +1,4 @@
-//! `compare` as a user meets it: what it prints and with which exit code.
+//! `compare` on the command line: what it prints and with which exit code.
 
 use std::fs;
 use std::path::Path;
@@ -32,7 +32,7 @@ fn a_record_does_not_lose_against_itself() {
 
 #[test]
 fn a_loss_is_exit_code_one() {
-    // On its source, prompt tuning is the worse method; on the target it is not.
+    // Prompt tuning is worse on its source, but not on the target.
     let (model, prompt) = (
         reports("squad-to-textbookqa/model-seed0"),
         reports("squad-to-textbookqa/prompt-seed0"),
@@ -64,7 +64,7 @@ fn errors_are_never_exit_code_one() {
     compare(&[&one]).code(2);
 }
 
-/// A line as `predict` writes it.
+/// A line in the format of `predict`.
 fn line(id: &str, f1: f64, tokens: usize) -> String {
     format!(
         r#"{{"domain":"squad","id":"{id}","passage":"p{id}","prediction":"x","answers":["x"],"score":{{"span":{{"exact_match":{f1},"f1":{f1}}}}},"log_prob":-0.5,"input_tokens":{tokens},"output_tokens":2,"cut":false,"token_ids":[5,1]}}"#
@@ -93,7 +93,7 @@ fn predictions_files_are_paired_by_example() {
     compare(&[&good, &longer])
         .code(3)
         .stderr(contains("template or cut").and(contains("9 tokens")));
-    // Truncated, and an example twice.
+    // Truncated, and with an example twice.
     let text = fs::read_to_string(&good).expect("readable");
     fs::write(&bad, &text[..text.len() - 40]).expect("written");
     compare(&[&good, &bad])

@@ -1,5 +1,5 @@
-//! Records that were cut off, edited, doubled or brought from elsewhere, as `report` and `compare`
-//! meet them: an error that names the file, and never a number.
+//! Records that were truncated, edited, duplicated or copied from elsewhere: `report` and `compare` give an error
+//! that names the file, and never a number.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use predicates::prelude::*;
 use predicates::str::contains;
 use tempfile::TempDir;
 
-/// A copy of a committed report's records, to be spoilt.
+/// A copy of a committed report's records, to be damaged.
 fn copy() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let home = folder.path().join("records");
@@ -38,7 +38,7 @@ fn edit(path: &Path, change: impl Fn(String) -> String) {
     fs::write(path, changed).expect("written");
 }
 
-/// What both verbs say of a spoilt folder must name `file`.
+/// Asserts that both commands refuse a damaged folder with an error that contains `names`.
 fn refused(home: &Path, names: &[&str]) {
     for (verb, code) in [("report", 1), ("compare", 3)] {
         let mut command = Command::cargo_bin("promptshift").expect("cargo builds it");
@@ -58,11 +58,11 @@ fn refused(home: &Path, names: &[&str]) {
 }
 
 #[test]
-fn a_cut_file_is_named() {
+fn a_truncated_file_is_named() {
     let (_folder, home) = copy();
     let half = |text: String| text[..text.len() / 2].to_owned();
     edit(&home.join("prompt-seed1/textbookqa.jsonl"), half);
-    refused(&home, &["prompt-seed1", "textbookqa.jsonl", "cut off"]);
+    refused(&home, &["prompt-seed1", "textbookqa.jsonl", "truncated"]);
     let (_folder, home) = copy();
     edit(&home.join("model-seed0/record.json"), half);
     refused(&home, &["model-seed0", "record.json"]);
@@ -78,7 +78,7 @@ fn an_edited_prediction_is_named() {
 }
 
 #[test]
-fn another_run_s_predictions_are_foreign() {
+fn predictions_of_another_run_are_refused() {
     let (_folder, home) = copy();
     fs::copy(
         home.join("model-seed0/squad.jsonl"),
@@ -89,10 +89,10 @@ fn another_run_s_predictions_are_foreign() {
 }
 
 #[test]
-fn an_edited_score_is_found_out() {
+fn an_edited_score_is_detected() {
     let (_folder, home) = copy();
     edit(&home.join("prompt-seed0/record.json"), |text| {
-        // Any record's F1 begins so, and none is above 1.
+        // Every record's F1 begins like this, and none is above 1.
         text.replacen("\"f1\": 0.", "\"f1\": 0.01", 1)
     });
     Command::cargo_bin("promptshift")
@@ -106,10 +106,10 @@ fn an_edited_score_is_found_out() {
 }
 
 #[test]
-fn a_share_of_more_than_all_is_named() {
+fn a_share_above_one_is_named() {
     let (_folder, home) = copy();
     let record = home.join("prompt-seed0/record.json");
-    // A record from before there were seals, of which anything may have been changed.
+    // An older record without a seal, in which anything may have been changed.
     let text = fs::read_to_string(&record).expect("readable");
     let mut value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     value.as_object_mut().expect("an object").remove("sha256");
@@ -127,7 +127,7 @@ fn a_share_of_more_than_all_is_named() {
 }
 
 #[test]
-fn a_record_that_is_there_twice_is_named_twice() {
+fn duplicate_records_are_both_named() {
     let (_folder, home) = copy();
     copy_folder(&home.join("prompt-seed0"), &home.join("prompt-seed0-copy"));
     Command::cargo_bin("promptshift")
@@ -153,7 +153,7 @@ fn a_missing_cell_is_missing_and_never_zero() {
         .stdout(contains("| model tuning, 1 | unfinished | unfinished |"));
 }
 
-/// A short transfer of both methods, undamaged.
+/// A short undamaged transfer with both methods.
 fn run_in(folder: &Path) -> PathBuf {
     let home = folder.join("run");
     let short = [
@@ -192,7 +192,7 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Whoever reads this file of a run: the arguments of the verb.
+/// The arguments of a command that reads this file of a run.
 fn reader(home: &Path, file: &Path) -> Option<Vec<String>> {
     let text = |path: &Path| path.to_str().expect("Unicode").to_string();
     let name = file.file_name()?.to_str()?;
@@ -226,7 +226,7 @@ fn reader(home: &Path, file: &Path) -> Option<Vec<String>> {
             ]
             .concat(),
         ),
-        // Nothing reads a whole model back but `--model`, which wants its tokenizer beside it.
+        // Only `--model` reads a whole model back, and it needs a tokenizer in the same folder.
         "model.safetensors" => None,
         _ if name.ends_with(".json") || name.ends_with(".jsonl") => {
             Some([words(&["report"]), vec![text(home)]].concat())
@@ -236,7 +236,7 @@ fn reader(home: &Path, file: &Path) -> Option<Vec<String>> {
 }
 
 #[test]
-fn a_flipped_bit_anywhere_in_a_run_is_found_or_changes_nothing() {
+fn a_flipped_bit_anywhere_in_a_run_is_detected_or_has_no_effect() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let home = run_in(folder.path());
     let mut kinds = std::collections::BTreeSet::new();
@@ -295,9 +295,9 @@ fn predictions(out: &Path) -> std::collections::BTreeMap<PathBuf, Vec<u8>> {
         .collect()
 }
 
-/// What was trained and answered for one target is used for two; whatever bit of it is flipped before.
+/// A store with the results for one target is used for two, after flipping each of its bits.
 #[test]
-fn a_flipped_bit_anywhere_in_the_store_is_found_or_changes_nothing() {
+fn a_flipped_bit_anywhere_in_the_store_is_detected_or_has_no_effect() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     run_in(folder.path());
     let store = folder.path().join("runs/store");

@@ -87,7 +87,7 @@ fn the_prompts_gradient_agrees() {
     }
 }
 
-/// In one batch, with a cache; Transformers had each row alone and none.
+/// In one batch with a cache; Transformers decoded each row alone without a cache.
 #[test]
 fn greedy_outputs_and_their_log_probabilities_agree() {
     for name in NETWORKS {
@@ -106,10 +106,10 @@ fn greedy_outputs_and_their_log_probabilities_agree() {
     }
 }
 
-/// Rows that end leave the batch, short rows stand beside long ones, what all begin with is read once,
-/// and none of it is seen.
+/// Finished rows leave the batch, short rows are padded, a common prefix is computed once; none of this affects the
+/// answers.
 #[test]
-fn an_answer_does_not_depend_on_who_shares_the_batch() {
+fn an_answer_does_not_depend_on_the_rest_of_the_batch() {
     for name in NETWORKS {
         let (reference, backbone) = (Reference::of(&golden(name)), load(name));
         let rows = reference.ids("inputs");
@@ -135,10 +135,10 @@ fn an_answer_does_not_depend_on_who_shares_the_batch() {
     }
 }
 
-/// Token by token with what is kept, and all at once: behind a prompt and a prefix too, with more tokens
-/// than room is made for at a time.
+/// Token by token with the cache and all at once, also after a prompt and a prefix, with more tokens than the cache
+/// grows by at a time.
 #[test]
-fn decoding_finds_what_reading_all_at_once_finds() {
+fn decoding_with_the_cache_equals_a_full_pass() {
     const TOKENS: usize = 20;
     for name in NETWORKS {
         let (reference, backbone) = (Reference::of(&golden(name)), load(name));
@@ -173,7 +173,7 @@ fn decoding_finds_what_reading_all_at_once_finds() {
 }
 
 #[test]
-fn weights_go_out_as_they_came_in() {
+fn weights_are_written_as_they_were_read() {
     for name in NETWORKS {
         let backbone = load(name);
         let bytes = backbone.model.weights().to_bytes(BTreeMap::new());
@@ -201,7 +201,7 @@ fn floats(path: &str) -> BTreeMap<String, Vec<f32>> {
 }
 
 #[test]
-fn a_gguf_file_is_the_network_that_transformers_reads_in_it() {
+fn a_gguf_file_gives_the_network_that_transformers_reads_from_it() {
     let choice = BackboneChoice::Gguf(golden("llama_tiny/model.gguf"));
     let backbone = choice.load(&Device::flex()).expect("a Llama");
     assert_eq!(choice.config().expect("a Llama"), backbone.config);
@@ -212,10 +212,10 @@ fn a_gguf_file_is_the_network_that_transformers_reads_in_it() {
     assert_close("logits", &logits, theirs, 1e-4);
 }
 
-/// The tiny Llama with a head of its own: the embedding's rows from last to first, so that it says every
-/// token in another's place.
+/// The tiny Llama with its own head: the embedding's rows in reverse order, so that every token is predicted in place
+/// of another.
 #[test]
-fn a_head_of_its_own_is_read_and_written() {
+fn an_untied_head_is_read_and_written() {
     let bytes = std::fs::read(golden("llama_tiny/model.safetensors")).expect("a script wrote it");
     let tied = SafeTensors::deserialize(&bytes).expect("safetensors");
     let embedding = tied.tensor("model.embed_tokens.weight").expect("it");
@@ -274,7 +274,7 @@ fn every_format_is_dequantised_as_by_gguf_py() {
 }
 
 #[test]
-fn a_damaged_gguf_file_is_refused_wherever_it_ends() {
+fn a_gguf_file_truncated_anywhere_is_refused() {
     let bytes = std::fs::read(golden("llama_tiny/model.gguf")).expect("a script wrote it");
     for length in (0..bytes.len()).step_by(97) {
         assert!(
@@ -285,7 +285,7 @@ fn a_damaged_gguf_file_is_refused_wherever_it_ends() {
 }
 
 #[test]
-fn tokens_are_transformers_whichever_file_they_come_from() {
+fn tokens_agree_with_transformers_from_either_kind_of_file() {
     let json = std::fs::read_to_string(golden("llama_tiny/reference.json")).expect("written");
     let json: Value = serde_json::from_str(&json).expect("JSON");
     let gguf = BackboneChoice::Gguf(golden("llama_tiny/model.gguf"));
@@ -307,7 +307,7 @@ fn tokens_are_transformers_whichever_file_they_come_from() {
     }
 }
 
-/// Methods that can be put on such a network, by what they count and what they train.
+/// Methods that decoder-only networks support, by what they count and what they train.
 #[test]
 fn every_method_counts_what_it_trains_or_says_why_it_does_not_fit() {
     let words = MethodInputs {
@@ -370,7 +370,7 @@ fn ground() -> Ground {
     }
 }
 
-/// Questions on passages as a model that goes on with them reads them.
+/// Questions on passages, worded for a causal model.
 fn examples() -> Vec<Example> {
     domain_as(AnswerForm::Continued, "squad", 12)
 }
@@ -384,7 +384,7 @@ fn methods() -> Vec<Method> {
     Method::offered().filter(fits).collect()
 }
 
-/// A method's default recipe in small, for so many steps of batches that differ.
+/// A small version of a method's default recipe, for so many steps with different batches.
 fn recipe(method: Method, steps: usize) -> Recipe {
     let mut recipe = Recipe::default_for(Defaults::DecoderOnly, method);
     if recipe.trains() {
@@ -405,7 +405,7 @@ fn recipe(method: Method, steps: usize) -> Recipe {
 }
 
 #[test]
-fn what_is_trained_moves_and_what_is_frozen_stays_to_the_bit() {
+fn trained_tensors_change_and_frozen_ones_stay_bit_for_bit() {
     let ground = ground();
     for method in methods() {
         ground.moves_what_is_trained_alone(method, &recipe(method, 4), &examples());
@@ -413,7 +413,7 @@ fn what_is_trained_moves_and_what_is_frozen_stays_to_the_bit() {
 }
 
 #[test]
-fn what_was_saved_answers_as_what_was_trained_to_the_bit() {
+fn saved_results_answer_as_trained_ones_bit_for_bit() {
     let ground = ground();
     let bits = || ground.backbone.model.weights().to_bytes(BTreeMap::new());
     let before = bits();
@@ -426,7 +426,7 @@ fn what_was_saved_answers_as_what_was_trained_to_the_bit() {
 }
 
 #[test]
-fn what_training_left_is_restored_to_the_bit() {
+fn trained_models_are_restored_bit_for_bit() {
     let ground = ground();
     let anew = load("llama_tiny");
     for method in methods() {
@@ -434,9 +434,9 @@ fn what_training_left_is_restored_to_the_bit() {
     }
 }
 
-/// A GPT-2's maps are joint in its files.
+/// A GPT-2's files have joint query, key and value maps.
 #[test]
-fn what_training_left_of_a_gpt2_is_restored_to_the_bit() {
+fn a_trained_gpt2_is_restored_bit_for_bit() {
     let ground = Ground {
         backbone: load("gpt2_tiny"),
         ..ground().reading(32)
@@ -448,7 +448,7 @@ fn what_training_left_of_a_gpt2_is_restored_to_the_bit() {
 }
 
 #[test]
-fn a_training_by_adamw_that_is_broken_off_ends_as_if_it_had_not_been() {
+fn an_interrupted_training_with_adamw_ends_like_an_uninterrupted_one() {
     let ground = ground();
     for method in methods() {
         let recipe = recipe(method, 6);
@@ -459,10 +459,10 @@ fn a_training_by_adamw_that_is_broken_off_ends_as_if_it_had_not_been() {
     }
 }
 
-/// SmolLM2-135M-Instruct on real questions: `tests/golden/compare_smollm2.py` says how to get both.
+/// SmolLM2-135M-Instruct on real questions; `tests/golden/compare_smollm2.py` says how to get both.
 #[test]
 #[ignore = "wants PROMPTSHIFT_GGUF and PROMPTSHIFT_SMOLLM2"]
-fn smollm2_is_transformers() {
+fn smollm2_agrees_with_transformers() {
     let path = |name| PathBuf::from(std::env::var_os(name).expect(name));
     let folder = path("PROMPTSHIFT_SMOLLM2");
     let reference = Reference::of(&folder);

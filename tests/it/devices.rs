@@ -1,5 +1,5 @@
-//! A device gives what the CPU gives: losses of a few steps and greedy answers, within 1e-3. Compiled with
-//! a device's feature only:
+//! A device agrees with the CPU: losses of a few steps and greedy answers, within 1e-3. Compiled only with a device's
+//! feature:
 //!
 //! ```text
 //! PROMPTSHIFT_DEVICE=wgpu cargo test --features wgpu --test it devices
@@ -20,8 +20,8 @@ use crate::tuning::squad;
 
 const STEPS: usize = 2;
 
-/// The losses of two steps on four short examples, and what the model answers after them. No more: a GPU in
-/// software takes minutes for it.
+/// The losses of two steps on four short examples, and the answers after them. A software GPU takes minutes even for
+/// this.
 fn trained(method: Method, device: &Device) -> (Vec<f64>, Vec<Answer>) {
     let backbone = BackboneChoice::Nano
         .load(device)
@@ -53,7 +53,7 @@ fn trained(method: Method, device: &Device) -> (Vec<f64>, Vec<Answer>) {
             loss.sum / loss.tokens as f64
         })
         .collect();
-    let tuned = trainer.into_tuned().valid().into_inference();
+    let tuned = trainer.tuned().valid().into_inference();
     let answering = predict(&tuned, &encodings, &backbone.tokenizer, &[], &limits);
     (losses, answering.finish().expect("numbers"))
 }

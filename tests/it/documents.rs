@@ -1,10 +1,10 @@
-//! The documents, held against the program: every command is parsed, and run where it needs nothing that a test has
-//! not; every flag, link and page is there; the README's numbers are those of a committed report.
+//! Checks the documents against the program: every command is parsed, and run if it needs nothing that a test does
+//! not have; every flag, link and page exists; the README's numbers are those of a committed report.
 //!
-//! A command stands in a block, indented or fenced as `sh`. A comment before the block says what else it needs:
-//! `<!-- needs: network -->`, `GPU`, `files` (of the reader's), `time`, or several of them. Such a command is only
-//! parsed. Of all others docs/tutorial.md's are run as they stand, one after another in one folder; elsewhere
-//! `transfer` and `ablate` are run with `--dry-run`, and what only looks is run as it stands.
+//! A command is in a block, indented or fenced as `sh`. A comment before the block says what else it needs: `<!--
+//! needs: network -->`, `GPU`, `files` (of the reader), `time`, or several of these. Such commands are only parsed.
+//! Of all others, those of docs/tutorial.md are run unchanged, one after another in one folder; elsewhere `transfer`
+//! and `ablate` are run with `--dry-run`, and read-only commands are run unchanged.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -36,7 +36,7 @@ impl Document {
     }
 }
 
-/// The pages of docs/, without what mdBook needs beside them.
+/// The pages of docs/, without mdBook's own files.
 fn pages() -> Vec<Document> {
     let files = fs::read_dir(repository().join("docs")).expect("readable");
     let names = files.map(|entry| entry.expect("listed").file_name());
@@ -49,7 +49,7 @@ fn pages() -> Vec<Document> {
     names.iter().map(page).collect()
 }
 
-/// All that tells a user what to type.
+/// All documents with commands.
 fn documents() -> Vec<Document> {
     let others = [
         "README.md",
@@ -64,19 +64,19 @@ fn documents() -> Vec<Document> {
     all
 }
 
-/// What a block with commands needs, and its lines with their numbers.
+/// A block of commands: what it needs, and its lines with their numbers.
 struct Block {
     needs: BTreeSet<String>,
     lines: Vec<(usize, String)>,
 }
 
-/// What a block may need beside the program.
+/// What a block may need besides the program.
 const NEEDS: [&str; 4] = ["network", "GPU", "files", "time"];
 
-/// The blocks that a shell is given: indented ones, and fenced ones of the language `sh`.
+/// The blocks of shell commands: indented ones, and fenced ones with the language `sh`.
 fn blocks(document: &Document) -> Vec<Block> {
     let mut found: Vec<Block> = Vec::new();
-    // The last line that is not empty and in no block, and the fence of the block that is open.
+    // The last non-empty line outside blocks, and the fence of the open block.
     let (mut before, mut fence) = (String::new(), None);
     let mut is_open = false;
     for (index, line) in document.text.lines().enumerate() {
@@ -133,14 +133,14 @@ fn needs(document: &Document, line: usize, comment: &str) -> BTreeSet<String> {
 struct Command {
     /// `docs/store.md:12`.
     place: String,
-    /// As it is written, on one line.
+    /// As written, on one line.
     line: String,
-    /// What stands after the program's name, without redirections.
+    /// The words after the program's name, without redirections.
     words: Vec<String>,
     is_free: bool,
 }
 
-/// The commands of the program in a block; of a chain of commands, each.
+/// The commands of the program in a block, including each command of a chain.
 fn commands(document: &Document, block: &Block) -> Vec<Command> {
     let mut found = Vec::new();
     let mut lines = block.lines.iter();
@@ -165,8 +165,8 @@ fn commands(document: &Document, block: &Block) -> Vec<Command> {
     found
 }
 
-/// A line as a shell splits it: words without quotes; `&&`, `;` and `|` begin another command, and a redirection and
-/// a comment are no words.
+/// Splits a line like a shell: words without quotes; `&&`, `;` and `|` begin another command; redirections and
+/// comments are dropped.
 fn split(line: &str) -> Vec<Vec<String>> {
     let mut commands = vec![Vec::new()];
     let mut word: Option<String> = None;
@@ -203,7 +203,7 @@ fn split(line: &str) -> Vec<Vec<String>> {
     commands
 }
 
-/// What is after `promptshift` or `cargo run … --`.
+/// The words after `promptshift` or `cargo run … --`.
 fn of_the_program(words: &[String]) -> Option<&[String]> {
     let is_variable = |word: &&String| {
         word.split_once('=').is_some_and(|(name, _)| {
@@ -216,7 +216,7 @@ fn of_the_program(words: &[String]) -> Option<&[String]> {
     let words = &words[words.iter().take_while(is_variable).count()..];
     match words {
         [program, rest @ ..] if program == "promptshift" => Some(rest),
-        // `-p` is of another package: an example.
+        // `-p` means another package: an example.
         [cargo, run, rest @ ..]
             if cargo == "cargo" && run == "run" && !rest.contains(&"-p".to_owned()) =>
         {
@@ -227,7 +227,7 @@ fn of_the_program(words: &[String]) -> Option<&[String]> {
     }
 }
 
-/// The command with files that exist in the place of those that the program opens as it parses.
+/// The command with existing files in place of those that the program opens while parsing.
 fn with_files(words: &[String]) -> Vec<String> {
     let prompt = golden("peft_tiny/trained").display().to_string();
     let mut words = words.to_vec();
@@ -244,7 +244,7 @@ fn with_files(words: &[String]) -> Vec<String> {
 }
 
 #[test]
-fn every_command_is_one() {
+fn every_command_is_valid() {
     let mut wrong = Vec::new();
     let mut count = 0;
     for document in documents() {
@@ -270,13 +270,13 @@ mod run {
 
     use super::*;
 
-    /// Verbs that only look, or write to standard output alone.
+    /// Commands that only read, or write only to standard output.
     const LOOKS: [&str; 4] = ["list", "verify", "completions", "propose verbalizer"];
 
-    /// Verbs that stop after their plan.
+    /// Commands that support `--dry-run`.
     const PLANS: [&str; 2] = ["transfer", "ablate"];
 
-    /// A folder as a reader has it: the bundled domains and models in their places, and nothing else.
+    /// A folder like a reader's: the bundled domains and models in their places, and nothing else.
     fn folder() -> tempfile::TempDir {
         let folder = tempfile::tempdir().expect("a folder");
         for name in ["datasets", "models"] {
@@ -286,7 +286,7 @@ mod run {
         folder
     }
 
-    /// What a shell makes of a script, with the program in its path.
+    /// The output of a shell script, with the program in its path.
     fn shell(folder: &Path, script: &str) -> Output {
         let program = assert_cmd::cargo::cargo_bin("promptshift");
         let home = program.parent().expect("a folder").display().to_string();
@@ -301,7 +301,7 @@ mod run {
             .expect("a shell")
     }
 
-    /// The same command, with the program by its name and no more than its plan done.
+    /// The command as a script, limited to its plan.
     fn script(command: &Command) -> String {
         let line = match command.line.split_once("cargo run -- ") {
             Some((before, rest)) => format!("{before}promptshift {rest}"),
@@ -317,7 +317,7 @@ mod run {
     }
 
     #[test]
-    fn every_command_that_needs_nothing_is_run() {
+    fn every_command_without_special_needs_runs() {
         let mut scripts: BTreeMap<String, String> = BTreeMap::new();
         let readme = [Document::read("README.md")];
         for document in readme.iter().chain(&pages()) {
@@ -346,9 +346,9 @@ mod run {
         }
     }
 
-    /// From nothing to a report on data of one's own.
+    /// From installation to a report on the reader's data.
     #[test]
-    fn the_tutorial_is_run() {
+    fn the_tutorial_runs() {
         let tutorial = Document::read("docs/tutorial.md");
         let free = blocks(&tutorial);
         let free = free.iter().filter(|block| block.needs.is_empty());
@@ -391,7 +391,7 @@ fn succeeds(folder: &Path, words: &[&str]) {
 }
 
 #[test]
-fn every_file_that_a_page_shows_is_read() {
+fn every_file_that_a_page_shows_is_valid() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     let cards = fenced("docs/data.md", "toml");
@@ -414,7 +414,7 @@ fn every_file_that_a_page_shows_is_read() {
     succeeds(folder, &[&["verify", "handbook"], &words[..]].concat());
 }
 
-/// Long flags of a command and of those below it.
+/// Long flags of a command and its subcommands.
 fn flags(command: &clap::Command, found: &mut BTreeSet<String>) {
     for argument in command.get_arguments() {
         let names = argument.get_long_and_visible_aliases().unwrap_or_default();
@@ -426,7 +426,7 @@ fn flags(command: &clap::Command, found: &mut BTreeSet<String>) {
 }
 
 /// Flags of other programs, and those that clap adds.
-const OTHERS: [&str; 13] = [
+const OTHERS: [&str; 15] = [
     "--help",
     "--features",
     "--profile",
@@ -436,6 +436,8 @@ const OTHERS: [&str; 13] = [
     "--array",
     "--constraint",
     "--dependency",
+    "--mem",
+    "--mem-per-cpu",
     "--output",
     "--requeue",
     "--signal",
@@ -444,9 +446,9 @@ const OTHERS: [&str; 13] = [
     "--workdir",
 ];
 
-/// In the middle of a sentence too, a verb is one of the program's and a flag one of the verb's.
+/// Commands and flags in sentences must exist as well.
 #[test]
-fn every_verb_and_flag_in_a_sentence_is_one() {
+fn every_command_and_flag_in_a_sentence_exists() {
     let root = Cli::command();
     let (mut all, mut by_verb) = (BTreeSet::new(), BTreeMap::new());
     for verb in root.get_subcommands() {
@@ -496,7 +498,7 @@ fn prose(document: &Document) -> String {
     text
 }
 
-/// Where a document's links go, but those to other sites.
+/// The targets of a document's links, except links to other sites.
 fn links(document: &Document) -> Vec<String> {
     let prose = prose(document);
     let targets = prose.split("](").skip(1);
@@ -531,7 +533,7 @@ fn every_page_is_in_the_summary_once() {
     assert_eq!(listed, there);
 }
 
-/// The numbers of a committed report, as `report --json` has them.
+/// The numbers of a committed report, from `report --json`.
 fn numbers(report: &str) -> Value {
     let out = tempfile::tempdir().expect("a folder");
     let ended = assert_cmd::Command::cargo_bin("promptshift")
@@ -547,7 +549,7 @@ fn numbers(report: &str) -> Value {
     all[0].clone()
 }
 
-/// A share of 1 in percent, with the sign that is printed.
+/// A share of 1 in percent, with the printed minus sign.
 fn percent(value: &Value) -> String {
     let value = 100.0 * value.as_f64().expect("a number");
     format!("{value:.1}")
@@ -616,7 +618,7 @@ fn the_readme_has_the_numbers_of_the_committed_report() {
     );
 }
 
-/// Every ratio to another program is one that was printed.
+/// Every ratio to another program was printed by a benchmark.
 #[test]
 fn the_ratios_of_the_benchmarks_were_printed() {
     let printed = Document::read("reports/against-peft.md").text;

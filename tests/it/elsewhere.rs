@@ -1,4 +1,4 @@
-//! What was tuned elsewhere, evaluated beside what is tuned here.
+//! Methods tuned elsewhere, evaluated together with methods tuned here.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use assert_cmd::Command;
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::contains;
 use promptshift::recipe::Method;
-use promptshift::record::elsewhere::Form;
+use promptshift::record::Form;
 use promptshift::record::folder::{StoredRecord, find};
 use serde_json::Value;
 
@@ -34,7 +34,7 @@ fn record(folder: &Path, out: &str, name: &str) -> StoredRecord {
     records.into_iter().next().expect("one")
 }
 
-/// A folder as Transformers leaves a fine-tuned nano: `weights` beside its configuration and tokenizer.
+/// A folder like that of a nano fine-tuned with Transformers: `weights` with configuration and tokenizer.
 fn whole_model(folder: &Path, weights: &Path) {
     let nano = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/nano");
     fs::create_dir(folder).expect("made");
@@ -44,7 +44,7 @@ fn whole_model(folder: &Path, weights: &Path) {
     fs::copy(weights, folder.join("model.safetensors")).expect("copied");
 }
 
-/// A study of three methods, and what each left as another program would have it: `peft`, `prompt.npy`, `lora` and
+/// A study of three methods, and the results in the formats of other programs: `peft`, `prompt.npy`, `lora` and
 /// `whole` in the folder.
 fn tuned(folder: &Path) {
     transfer(folder, "prompt,lora,model", "here", &[])
@@ -71,7 +71,7 @@ fn report(folder: &Path, out: &str) -> String {
 }
 
 #[test]
-fn what_was_tuned_here_answers_the_same_as_if_it_came_from_elsewhere() {
+fn exported_results_answer_the_same_when_evaluated_as_tuned_elsewhere() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     tuned(folder);
@@ -107,7 +107,7 @@ fn what_was_tuned_here_answers_the_same_as_if_it_came_from_elsewhere() {
         .find(|line| line.starts_with("| mine (tuned elsewhere)")))
     .unwrap_or_else(|| panic!("no row: {text}"));
     println!("{row}\n{text}");
-    assert!(text.contains("no zero-shot claim"), "{text}");
+    assert!(text.contains("its scores may not be zero-shot"), "{text}");
 
     for (name, path, form) in [
         ("lora", "lora", Form::Adapter),
@@ -129,7 +129,7 @@ fn what_was_tuned_here_answers_the_same_as_if_it_came_from_elsewhere() {
     }
 }
 
-/// The output folder of a study beside what lies at `path`.
+/// The output folder of a study with the result at `path`.
 fn path_of(path: &str) -> &'static str {
     match path {
         "lora" => "with-lora",
@@ -138,7 +138,7 @@ fn path_of(path: &str) -> &'static str {
 }
 
 #[test]
-fn it_is_in_the_report_and_its_json_as_any_method_and_marked() {
+fn report_and_json_include_it_and_mark_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     tuned(folder);
@@ -185,7 +185,7 @@ fn it_is_in_the_report_and_its_json_as_any_method_and_marked() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused_before_anything_is_trained() {
+fn results_that_do_not_fit_are_refused_before_training() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     let refused = |tuned: &str, code: i32, wanted: &[&str]| {

@@ -1,5 +1,5 @@
-//! How the program ends when something outside ends it: a closed pipe, a full disk, a signal, a kill; and
-//! that nothing of what was done is lost or changed by it.
+//! How the program ends when it is interrupted by a closed pipe, a full disk, a signal or a kill, and that finished
+//! work is neither lost nor changed.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -15,11 +15,11 @@ use std::time::{Duration, Instant};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// The program as a shell starts it, which ignores no signal: what starts the tests may ignore some.
+/// The program as a shell starts it, without ignored signals; the parent of the tests may ignore some.
 pub fn program(folder: &Path, words: &str) -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin("promptshift"));
     command.current_dir(folder).args(words.split(' '));
-    // SAFETY: between fork and exec, `signal` is among what may be called.
+    // SAFETY: `signal` may be called between fork and exec.
     unsafe {
         command.pre_exec(|| {
             for signal in [libc::SIGINT, libc::SIGHUP, libc::SIGTERM, libc::SIGUSR1] {
@@ -39,11 +39,11 @@ fn ended(command: &mut Command) -> (Option<i32>, String) {
     (output.status.code(), said)
 }
 
-/// A run of two methods and their search, in a few seconds.
+/// A run of two methods with searches, in a few seconds.
 const RUN: &str = "transfer squad->race --out out --seeds 2 --steps 12 --batch-size 2 --train-rows 8 --eval-rows 4 --validation-rows 4 \
                    --methods prompt,model --trials 2";
 
-/// Verbs that write to standard output what they were asked for.
+/// Commands that write their result to standard output.
 fn verbs(root: &Path) -> Vec<String> {
     let reports = root.join("reports/squad-to-textbookqa");
     let reports = reports.display();
@@ -66,7 +66,7 @@ fn verbs(root: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_reader_that_has_gone_is_no_error() {
+fn a_closed_pipe_is_not_an_error() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for verb in verbs(Path::new(env!("CARGO_MANIFEST_DIR"))) {
         let mut child = program(folder.path(), &verb)
@@ -100,7 +100,7 @@ fn a_full_disk_is_an_error() {
             .open("/dev/full")
             .expect("Linux has it");
         let (code, said) = ended(program(folder.path(), &verb).stdout(full));
-        // Of `compare`, 1 is a loss.
+        // For `compare`, 1 means a loss.
         let wanted = if verb.starts_with("compare") { 3 } else { 1 };
         assert_eq!(code, Some(wanted), "{verb}: {said}");
         assert!(
@@ -111,7 +111,7 @@ fn a_full_disk_is_an_error() {
 }
 
 #[test]
-fn a_name_that_is_no_text_is_a_name() {
+fn file_names_need_not_be_utf8() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let name = OsString::from_vec(b"u8\xff".to_vec());
     let words = "transfer squad->race --seeds 1 --steps 1 --batch-size 1 --train-rows 2 --eval-rows 2 --validation-rows 2 --jobs 2";
@@ -125,7 +125,7 @@ fn a_name_that_is_no_text_is_a_name() {
 }
 
 #[test]
-fn a_word_of_the_transfer_is_also_a_folder_s_name() {
+fn a_folder_may_be_named_like_a_domain() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let words = "transfer squad race --out squad --seeds 1 --steps 1 --batch-size 1 --train-rows 2 --eval-rows 2 --validation-rows 2";
     let (code, said) = ended(&mut program(folder.path(), words));
@@ -139,7 +139,7 @@ fn a_word_of_the_transfer_is_also_a_folder_s_name() {
     );
 }
 
-/// Starts a long training and waits until it is under way.
+/// Starts a long training and waits until it is running.
 fn training(folder: &Path, before: impl FnOnce(&mut Command)) -> Child {
     let words = "transfer squad->race --seeds 1 --out out --steps 100000 --train-rows 8 --eval-rows 4 --validation-rows 4 --batch-size 2 \
                  --methods prompt --jobs 1";
@@ -155,7 +155,7 @@ fn training(folder: &Path, before: impl FnOnce(&mut Command)) -> Child {
         );
         thread::sleep(Duration::from_millis(20));
     }
-    // Beyond the first validation there is something to keep.
+    // After the first validation there is something to keep.
     thread::sleep(Duration::from_millis(1_500));
     child
 }
@@ -167,7 +167,7 @@ fn signal(name: &str, process: u32) {
     assert!(status.expect("kill is there").success());
 }
 
-/// What a broken-off training of the store in this folder resumes from.
+/// The folders from which interrupted trainings of the store resume.
 fn begun(folder: &Path) -> Vec<PathBuf> {
     let work = beginning(&folder.join("runs/store/unfinished"), "prompt-seed0");
     work.iter()
@@ -175,7 +175,7 @@ fn begun(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// What was set aside of it.
+/// The damaged folders that were set aside.
 fn damaged(folder: &Path) -> Vec<PathBuf> {
     let work = beginning(&folder.join("runs/store/unfinished"), "prompt-seed0");
     work.iter()
@@ -183,7 +183,7 @@ fn damaged(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// What there is in a folder that begins so.
+/// The entries of a folder with this prefix.
 fn beginning(out: &Path, start: &str) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(out) else {
         return Vec::new();
@@ -196,7 +196,7 @@ fn beginning(out: &Path, start: &str) -> Vec<PathBuf> {
 }
 
 #[test]
-fn what_was_trained_is_kept_whichever_signal_ends_it() {
+fn training_progress_is_kept_whichever_signal_ends_it() {
     for (name, code) in [("-INT", 130), ("-TERM", 75), ("-USR1", 75), ("-HUP", 129)] {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut child = training(folder.path(), |_| {});
@@ -216,10 +216,10 @@ fn what_was_trained_is_kept_whichever_signal_ends_it() {
 }
 
 #[test]
-fn what_nohup_ignores_stays_ignored() {
+fn signals_ignored_by_nohup_stay_ignored() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut child = training(folder.path(), |command| {
-        // SAFETY: between fork and exec, `signal` is among what may be called.
+        // SAFETY: `signal` may be called between fork and exec.
         unsafe {
             command.pre_exec(|| {
                 libc::signal(libc::SIGHUP, libc::SIG_IGN);
@@ -235,7 +235,7 @@ fn what_nohup_ignores_stays_ignored() {
 }
 
 #[test]
-fn what_a_killed_start_left_blocks_nobody() {
+fn left_overs_of_a_killed_start_do_not_block() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let out = folder.path().join("out");
     fs::create_dir(&out).expect("made");
@@ -248,7 +248,7 @@ fn what_a_killed_start_left_blocks_nobody() {
 }
 
 #[test]
-fn two_at_once_are_told_apart() {
+fn two_concurrent_processes_are_distinguished() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut child = training(folder.path(), |_| {});
     let words = "transfer squad->race --seeds 1 --out out --steps 100000 --train-rows 8 --eval-rows 4 --validation-rows 4 --batch-size 2 \
@@ -262,7 +262,7 @@ fn two_at_once_are_told_apart() {
 }
 
 #[test]
-fn a_damaged_kept_training_is_set_aside() {
+fn a_damaged_training_checkpoint_is_set_aside() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut child = training(folder.path(), |_| {});
     signal("-TERM", child.id());
@@ -322,7 +322,7 @@ fn a_damaged_kept_training_is_set_aside() {
     }
 }
 
-/// Predictions and weights of every cell: what must be the same bit for bit, however often it was broken off.
+/// Predictions and weights of every cell, which must be bit-identical however often the run was interrupted.
 pub fn results(out: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     for home in fs::read_dir(out).expect("readable") {
@@ -336,7 +336,7 @@ pub fn results(out: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
             let key = Path::new(&name).join(file.file_name().expect("a name"));
             let bytes = match file.extension().and_then(|end| end.to_str()) {
                 Some("jsonl") => fs::read(&file).expect("readable"),
-                // Beside the tensors it says when and by what.
+                // Metadata beside the tensors names time and program.
                 Some("safetensors") => {
                     let bytes = fs::read(&file).expect("readable");
                     let header = u64::from_le_bytes(bytes[..8].try_into().expect("8 bytes"));
@@ -357,7 +357,7 @@ pub fn results(out: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
-/// Who is killed.
+/// The process that is killed.
 #[derive(Debug, Clone, Copy)]
 enum Whom {
     Group,
@@ -365,8 +365,8 @@ enum Whom {
     Worker,
 }
 
-/// Kills a run at random moments until it has had enough time to be done, and holds what it leaves against an
-/// undisturbed one's.
+/// Kills a run at random moments until it has had enough time to finish, and compares the results with those of an
+/// undisturbed run.
 fn killed_and_done(kills: usize, seed: u64) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let undisturbed = tempfile::tempdir().expect("a temporary folder");
@@ -376,7 +376,7 @@ fn killed_and_done(kills: usize, seed: u64) {
     let out = folder.path().join("out");
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     for kill in 0..kills {
-        // Now and then from the start, so that every part of a run is met.
+        // Sometimes from the start, so that every part of a run is covered.
         if out.join("report.md").exists() || kill % 12 == 0 {
             let _ = fs::remove_dir_all(&out);
             let _ = fs::remove_dir_all(folder.path().join("runs"));
@@ -419,7 +419,7 @@ fn killed_and_done(kills: usize, seed: u64) {
         if code == Some(0) {
             break said;
         }
-        // Workers whose starter was killed may be at their last step.
+        // Workers whose parent was killed may still be at their last step.
         assert!(started.elapsed() < Duration::from_secs(60), "{said}");
         thread::sleep(Duration::from_millis(200));
     };
@@ -449,12 +449,12 @@ fn workers(starter: u32) -> Vec<u32> {
 }
 
 #[test]
-fn killed_anywhere_it_comes_to_the_same() {
+fn a_killed_run_gives_the_same_results() {
     killed_and_done(6, 1);
 }
 
 #[test]
 #[ignore = "ten minutes: the long form"]
-fn killed_a_hundred_times_it_comes_to_the_same() {
+fn a_run_killed_a_hundred_times_gives_the_same_results() {
     killed_and_done(100, 2);
 }

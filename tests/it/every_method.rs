@@ -1,5 +1,4 @@
-//! What is asked of every tuning method, whichever backbone it is tried on: for `methods`, `decoder_only` and
-//! `bert`.
+//! Checks of every tuning method on any backbone, for `methods`, `decoder_only` and `bert`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,23 +22,23 @@ use promptshift::tuning::{self, MethodInputs, Parameter, Parameters, Tuned};
 
 use crate::tuning::subspace_for;
 
-/// The words before the input, for methods that have some.
+/// The text before the input, for methods that have one.
 const PREAMBLE: [u32; 3] = [20, 21, 22];
 
-/// What methods are tried on.
+/// The backbone and data for the checks.
 pub struct Ground {
     pub backbone: Backbone,
     pub limits: Limits,
-    /// What the classes of a head are called.
+    /// The labels of a head's classes.
     pub labels: Vec<String>,
-    /// That of the start and of the training.
+    /// The seed of initialisation and training.
     pub seed: u64,
 }
 
 static SCORES: AtomicUsize = AtomicUsize::new(0);
 
 impl Ground {
-    /// With questions on passages.
+    /// Checks with questions on passages.
     pub fn of(backbone: Backbone) -> Self {
         Ground {
             backbone,
@@ -49,7 +48,7 @@ impl Ground {
         }
     }
 
-    /// With inputs of so many tokens.
+    /// Checks with inputs of so many tokens.
     pub fn reading(self, input: usize) -> Self {
         let limits = Limits {
             input,
@@ -95,7 +94,7 @@ impl Ground {
         answering.finish().expect("numbers")
     }
 
-    /// What a cell's run leaves in `folder`.
+    /// Saves the result of a cell's run in `folder`.
     pub fn save(
         &self,
         tuned: &Tuned,
@@ -138,7 +137,7 @@ impl Ground {
         (cell, provenance::collect(origin))
     }
 
-    /// That training moves every tensor that the recipe trains and no other; what it came to.
+    /// Asserts that training changes every tensor that the recipe trains and no other; returns the trained result.
     pub fn moves_what_is_trained_alone(
         &self,
         method: Method,
@@ -159,8 +158,8 @@ impl Ground {
         trained
     }
 
-    /// That what was trained leaves as many numbers as were counted, is the same and answers the same once it
-    /// was saved, and is refused on other weights; what was saved.
+    /// Asserts that a trained result has as many parameters as counted, is the same and answers the same after
+    /// saving, and is refused on other weights; returns the saved file.
     pub fn is_the_same_once_saved(
         &self,
         method: Method,
@@ -172,7 +171,7 @@ impl Ground {
         let folder = tempfile::tempdir().expect("a folder");
         let saved = self.save(tuned, method, recipe, folder.path());
         let path = folder.path().join(&saved.file);
-        // Words before the input are stored, but no numbers that were tuned.
+        // A text before the input is stored, but has no tuned parameters.
         let words = match recipe.trains() {
             true => 0,
             false => PREAMBLE.len() * backbone.config.width(),
@@ -201,8 +200,8 @@ impl Ground {
         saved
     }
 
-    /// That what training left is the same once it was written and read again, onto a backbone that was loaded
-    /// anew: every parameter, what it answers, and what it comes to when it is tuned on; what was written.
+    /// Asserts that a trained result is the same after writing it and reading it onto a newly loaded backbone: every
+    /// parameter, the answers, and the result of further tuning; returns the written file.
     pub fn is_the_same_once_restored(
         &self,
         method: Method,
@@ -251,8 +250,8 @@ impl Ground {
         saved
     }
 
-    /// That a training that is broken off, behind a step and behind a validation, ends to the bit as if it had
-    /// not been; and that another training does not go on from it.
+    /// Asserts that a training interrupted after a step and after a validation ends bit-identical to an uninterrupted
+    /// one, and that another training does not resume from it.
     pub fn goes_on_as_if_it_had_not_been_broken_off(
         &self,
         method: Method,
@@ -277,7 +276,7 @@ impl Ground {
             );
             fit.expect("what was kept can be read")
         };
-        // Behind a step, behind a validation, and again.
+        // After a step, after a validation, and again.
         for last in [3, 4] {
             let mut fit = begin("this");
             let mut taken = 0;
@@ -313,8 +312,8 @@ impl Ground {
     }
 }
 
-/// The next event of a training; a validation that is due is done, and scores better than any before it, in this
-/// training and in what it resumes from.
+/// The next event of a training; a due validation is done and scores higher than any before it, including before
+/// resuming.
 fn next(fit: &mut Fitting) -> Option<Event> {
     let event = fit.next_event().expect("a finite loss");
     if let Some(Event::ValidationDue) = event {
@@ -324,7 +323,7 @@ fn next(fit: &mut Fitting) -> Option<Event> {
     event
 }
 
-/// The bits of the loss on the way.
+/// The bits of the loss at each point of the curve.
 fn losses(fitted: &Fitted) -> Vec<(usize, Option<u64>)> {
     let points = fitted.curve.iter();
     points
@@ -332,10 +331,10 @@ fn losses(fitted: &Fitted) -> Vec<(usize, Option<u64>)> {
         .collect()
 }
 
-/// The file of a method that leaves a whole model behind.
+/// The file of a method that saves a whole model.
 const WHOLE_MODEL: &str = "model.safetensors";
 
-/// What a run left, on a backbone.
+/// The saved result of a run, on a backbone.
 fn opened(path: &Path, backbone: &Backbone) -> Result<Tuned, SavedError> {
     let name = path.file_name().map(|name| name.to_string_lossy());
     match name.as_deref() {
@@ -351,7 +350,8 @@ fn opened(path: &Path, backbone: &Backbone) -> Result<Tuned, SavedError> {
     }
 }
 
-/// Of a safetensors file: what stands behind eight bytes with the length of the header, and the header.
+/// The number of bytes of tensors in a safetensors file: the rest after the eight bytes of the header's length and
+/// the header.
 fn bytes_of_tensors(file: &[u8]) -> usize {
     let (length, behind) = file.split_at(8);
     let header = u64::from_le_bytes(length.try_into().expect("eight bytes"));

@@ -1,4 +1,4 @@
-//! `export` on committed records, as a data frame meets them.
+//! `export` of committed records, read as data frames.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -36,7 +36,7 @@ fn batches(path: &Path) -> Vec<RecordBatch> {
 /// Rows of one cell: folder, domain, K of K-shot, and the split.
 type Key = (String, String, Option<i64>, String);
 
-/// The sum of a column, and how many rows have a value, cell by cell.
+/// The sum of a column and the number of values, for each cell.
 fn sums(batches: &[RecordBatch], column: &str) -> BTreeMap<Key, (f64, usize)> {
     let mut sums = BTreeMap::new();
     for batch in batches {
@@ -61,10 +61,10 @@ fn sums(batches: &[RecordBatch], column: &str) -> BTreeMap<Key, (f64, usize)> {
 }
 
 #[test]
-fn the_mean_of_examples_is_their_cell_s_score() {
+fn the_mean_over_examples_is_the_score_of_their_cell() {
     let folder = tempfile::tempdir().expect("a folder");
     let out = folder.path().join("tables");
-    // A folder and one inside it: each record is there once.
+    // A folder and one inside it: each record is exported once.
     let (study, inside) = (reports("k-shot"), reports("k-shot/prompt-seed0"));
     let records = find(&study).expect("records");
     export(&[&study, &inside, "--out".as_ref(), &out])
@@ -101,7 +101,7 @@ fn the_mean_of_examples_is_their_cell_s_score() {
 }
 
 #[test]
-fn redacted_records_are_exported_as_they_are() {
+fn redacted_records_can_be_exported() {
     let folder = tempfile::tempdir().expect("a folder");
     let out = folder.path().join("tables");
     export(&[&reports("smollm2"), "--out".as_ref(), &out]).success();
@@ -141,7 +141,7 @@ fn csv_has_a_line_for_each_row() {
 }
 
 #[test]
-fn tables_are_never_overwritten_and_never_half_there() {
+fn tables_are_never_overwritten_and_never_partial() {
     let folder = tempfile::tempdir().expect("a folder");
     let out = folder.path().join("tables");
     let home = reports("squad-to-textbookqa/prompt-seed0");
@@ -151,7 +151,7 @@ fn tables_are_never_overwritten_and_never_half_there() {
         .stderr(contains("tables exists already"));
     assert_eq!(fs::read_dir(&out).expect("kept").count(), 0);
 
-    // The second record is damaged when the first one is written already.
+    // The second record is damaged, after the first one has been written.
     let records = folder.path().join("records");
     for name in ["a", "b"] {
         fs::create_dir_all(records.join(name)).expect("made");
@@ -173,7 +173,7 @@ fn tables_are_never_overwritten_and_never_half_there() {
 }
 
 #[test]
-fn what_cannot_be_meant_is_exit_code_two() {
+fn invalid_arguments_give_exit_code_two() {
     export(&[&reports("k-shot")])
         .code(2)
         .stderr(contains("--out"));

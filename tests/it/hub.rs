@@ -18,14 +18,14 @@ use super::hub_server::{Fault, HubServer, Request, git_sha1, sha256};
 const CONFIG: &[u8] = b"{\"model_type\": \"t5\"}\n";
 const SPIECE: &[u8] = b"not a real one, and no test reads it";
 
-/// Weights that come in more than one piece.
+/// Weights that are transferred in more than one piece.
 fn weights() -> Vec<u8> {
     (0..400_000_u32)
         .map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8)
         .collect()
 }
 
-/// A Hub with a model, as google's lm-adapt repositories are laid out, and an empty home.
+/// A Hub with a model in the layout of google's lm-adapt repositories, and an empty home.
 fn with_model() -> (HubServer, TempDir) {
     let hub = HubServer::start();
     hub.put("models/o/t5", "config.json", CONFIG, false);
@@ -35,7 +35,7 @@ fn with_model() -> (HubServer, TempDir) {
     (hub, tempfile::tempdir().expect("a temporary folder"))
 }
 
-/// The program, told where the Hub and its home are and nothing else.
+/// The program with the Hub and a home folder, and no other settings.
 fn promptshift(endpoint: &str, home: &TempDir) -> Command {
     let mut command = Command::cargo_bin("promptshift").expect("cargo builds it");
     command.current_dir(home.path());
@@ -65,7 +65,7 @@ fn snapshot(hub: &HubServer, home: &TempDir) -> PathBuf {
     place(home).join("snapshots").join(hub.commit())
 }
 
-/// The names in a folder, none where there is none.
+/// The names in a folder; none if it does not exist.
 fn names(folder: &Path) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return Vec::new();
@@ -100,11 +100,11 @@ fn is_whole(hub: &HubServer, home: &TempDir) {
     );
     let main = std::fs::read_to_string(place(home).join("refs/main")).expect("a reference");
     assert_eq!(main, hub.commit());
-    // Nothing that is not `huggingface_hub`'s is left in its folder.
+    // Only files of `huggingface_hub` are left in its folder.
     assert_eq!(names(&place(home)), ["blobs", "refs", "snapshots"]);
 }
 
-/// Nothing that any program would take for the file whose blob this is, or for a fetched model.
+/// Asserts that nothing could be mistaken for this blob's file, or for a fetched model.
 fn has_no(blob: &str, home: &TempDir) {
     let place = place(home);
     assert!(!names(&place.join("blobs")).contains(&blob.to_string()));
@@ -141,7 +141,7 @@ fn a_model_is_fetched_into_the_standard_cache() {
     );
     assert_eq!(hub.bodies().len(), 3);
 
-    // What is there is not asked for again, and what lies in the cache is looked at.
+    // Existing files are not requested again; the cached files are checked.
     fetch(&hub, &home)
         .arg("--quiet")
         .assert()
@@ -168,9 +168,9 @@ fn a_new_commit_shares_what_did_not_change() {
 }
 
 #[test]
-fn a_connection_that_breaks_is_taken_up_where_it_broke() {
+fn a_broken_connection_is_resumed_where_it_broke() {
     let (hub, home) = with_model();
-    // The configuration and the tokenizer come first, each in one go.
+    // The configuration and the tokenizer come first, each in one response.
     hub.fail(&[Fault::BreaksOffAfter(1000), Fault::BreaksOffAfter(10)]);
     fetch(&hub, &home).assert().success();
     is_whole(&hub, &home);
@@ -188,7 +188,7 @@ fn a_connection_that_breaks_is_taken_up_where_it_broke() {
     is_whole(&hub, &home);
     assert_eq!(starts(&hub.bodies())[2..], [0, 100_000, 150_000]);
 
-    // The last try counts when it brings the rest.
+    // The last attempt succeeds if it completes the file.
     let home = tempfile::tempdir().expect("a temporary folder");
     let breaks = Fault::BreaksOffAfter(90_000);
     hub.fail(&[whole, whole, breaks, breaks, breaks, breaks]);
@@ -197,7 +197,7 @@ fn a_connection_that_breaks_is_taken_up_where_it_broke() {
 }
 
 #[test]
-fn an_interrupted_fetch_goes_on_where_it_was() {
+fn an_interrupted_fetch_resumes() {
     let (hub, home) = with_model();
     let whole = Fault::BreaksOffAfter(usize::MAX);
     let breaks = Fault::BreaksOffAfter(60_000);
@@ -217,7 +217,7 @@ fn an_interrupted_fetch_goes_on_where_it_was() {
 }
 
 #[test]
-fn a_hub_that_has_too_much_to_do_is_asked_again() {
+fn an_overloaded_hub_is_asked_again() {
     let (hub, home) = with_model();
     let whole = Fault::BreaksOffAfter(usize::MAX);
     let breaks = Fault::BreaksOffAfter(60_000);
@@ -237,7 +237,7 @@ fn a_hub_that_has_too_much_to_do_is_asked_again() {
 }
 
 #[test]
-fn a_hub_that_falls_silent_is_given_up() {
+fn a_silent_hub_times_out() {
     let (hub, home) = with_model();
     let whole = Fault::BreaksOffAfter(usize::MAX);
     hub.fail(&[whole, whole, Fault::FallsSilent]);
@@ -257,7 +257,7 @@ fn a_hub_that_falls_silent_is_given_up() {
 
 /// A large file by its SHA-256, a small one by git's hash.
 #[test]
-fn a_damaged_file_is_thrown_away() {
+fn a_damaged_file_is_discarded() {
     let whole = Fault::BreaksOffAfter(usize::MAX);
     for (faults, file, blob) in [
         (vec![Fault::IsDamaged], "config.json", git_sha1(CONFIG)),
@@ -292,7 +292,7 @@ fn a_damaged_file_is_thrown_away() {
 }
 
 #[test]
-fn a_damaged_remainder_is_not_built_upon() {
+fn a_damaged_partial_file_is_not_resumed() {
     let (hub, home) = with_model();
     let left = place(&home).join("incoming");
     let part = left.join(format!("{}.part", sha256(&weights())));
@@ -304,7 +304,7 @@ fn a_damaged_remainder_is_not_built_upon() {
         std::fs::remove_dir_all(place(&home)).expect("removed");
     }
 
-    // All of it had come, and the program was ended before it was moved.
+    // The file was complete, and the program was killed before moving it.
     hub.requests();
     std::fs::create_dir_all(&left).expect("made");
     std::fs::write(&part, weights()).expect("written");
@@ -314,7 +314,7 @@ fn a_damaged_remainder_is_not_built_upon() {
 }
 
 #[test]
-fn a_server_without_ranges_is_begun_with_again() {
+fn a_download_from_a_server_without_ranges_starts_again() {
     let (hub, home) = with_model();
     let whole = Fault::BreaksOffAfter(usize::MAX);
     let breaks = Fault::BreaksOffAfter(100_000);
@@ -337,7 +337,7 @@ fn a_file_damaged_in_the_cache_is_fetched_again() {
 }
 
 #[test]
-fn who_may_not_read_is_told_why() {
+fn denied_access_is_explained() {
     let (hub, home) = with_model();
     hub.require("hf_right");
     fetch(&hub, &home).assert().code(1).stdout("").stderr(
@@ -366,7 +366,7 @@ fn who_may_not_read_is_told_why() {
 }
 
 #[test]
-fn what_the_hub_does_not_have_is_named() {
+fn what_is_missing_on_the_hub_is_named() {
     let (hub, home) = with_model();
     let fetch = |arguments: &[&str]| {
         let mut command = promptshift(&hub.address(), &home);
@@ -400,7 +400,7 @@ fn what_the_hub_does_not_have_is_named() {
 }
 
 #[test]
-fn offline_is_kept_to() {
+fn offline_mode_is_respected() {
     let (hub, home) = with_model();
     let offline = || {
         let mut command = fetch(&hub, &home);
@@ -423,7 +423,7 @@ fn offline_is_kept_to() {
 }
 
 #[test]
-fn an_endpoint_where_nothing_listens_is_named() {
+fn an_unreachable_endpoint_is_named() {
     let (hub, home) = with_model();
     let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let dead = format!("http://{}", port.local_addr().expect("bound"));
@@ -452,9 +452,9 @@ fn an_endpoint_where_nothing_listens_is_named() {
 }
 
 #[test]
-fn what_is_no_hub_is_told_so() {
+fn a_server_that_is_not_a_hub_is_an_error() {
     let (hub, home) = with_model();
-    // Some page that is no listing: its answer lacks what the Hub's has.
+    // A page that is not a listing, without the Hub's fields.
     let endpoint = format!("{}/large/{}?", hub.address(), sha256(SPIECE));
     promptshift(&endpoint, &home)
         .args(["fetch", "o/t5"])
@@ -501,7 +501,7 @@ fn a_data_set_is_checked_against_its_card() {
         other.to_string().contains(&sha256(b"other rows")),
         "{other}"
     );
-    // Of a small file the Hub tells no SHA-256: it is known once the file is there.
+    // The Hub gives no SHA-256 for a small file: it is known once the file has been fetched.
     let small = fetch(&parquet("README.md", Some(sha256(b"other rows")))).expect_err("another");
     assert!(matches!(small, HubError::Corrupt { .. }), "{small}");
     assert_eq!(hub.bodies().len(), 1);
@@ -528,7 +528,7 @@ fn a_data_set_is_checked_against_its_card() {
 }
 
 #[test]
-fn two_fetches_do_not_meet() {
+fn concurrent_fetches_do_not_interfere() {
     let (hub, home) = with_model();
     let settings = settings(&hub, &home);
     let model = Source::model("o/t5").expect("a name");
@@ -542,7 +542,7 @@ fn two_fetches_do_not_meet() {
 }
 
 #[test]
-fn a_fetched_model_is_one_to_tune() {
+fn a_fetched_model_can_be_tuned() {
     let (hub, home) = with_model();
     let nano = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/nano");
     for (file, is_large) in [
@@ -588,7 +588,7 @@ fn publish(hub: &HubServer, name: &str, miniature: &str) {
 }
 
 #[test]
-fn fetched_domains_are_a_suite() {
+fn fetched_domains_form_a_suite() {
     let hub = HubServer::start();
     let home = tempfile::tempdir().expect("a temporary folder");
     publish(&hub, "squad", "squad");
@@ -624,7 +624,7 @@ fn fetched_domains_are_a_suite() {
         .assert()
         .success()
         .stdout(contains("datasets--rajpurkar--squad"));
-    // Nothing is asked of the Hub any more.
+    // The Hub is not asked any more.
     transfer("http://127.0.0.1:9")
         .assert()
         .success()
@@ -634,9 +634,9 @@ fn fetched_domains_are_a_suite() {
     assert!(record.contains("\"suite\": \"hub\""));
 }
 
-/// The words of the paper's question, on files of the Hub's layout.
+/// The paper's transfer, with files in the Hub's layout.
 #[test]
-fn mrqa_is_a_part_of_what_was_fetched() {
+fn mrqa_domains_are_read_from_one_repository() {
     let hub = HubServer::start();
     let home = tempfile::tempdir().expect("a temporary folder");
     let name = "google/t5-base-lm-adapt";
@@ -704,7 +704,7 @@ fn mrqa_is_a_part_of_what_was_fetched() {
         .assert()
         .success()
         .stdout(contains("squad (rajpurkar/squad)").and(contains("(mrqa-workshop/mrqa)")));
-    // Bundled rows are fewer than the card says; what counts is that they are found.
+    // The bundled files have fewer rows than the card says; only their discovery is tested.
     promptshift("http://127.0.0.1:9", &home)
         .args(["verify", "textbookqa", "--suite", "mrqa"])
         .assert()

@@ -1,5 +1,4 @@
-//! A small Hugging Face Hub on loopback: listings, files and large files, and the ways in which a
-//! download goes wrong.
+//! A small Hugging Face Hub on loopback: listings, files, large files, and ways in which a download can fail.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -9,18 +8,18 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
-/// What happens to an answer that carries a body.
+/// A fault in a response with a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// The connection is closed after so many bytes of it.
+    /// The connection is closed after this number of bytes.
     BreaksOffAfter(usize),
-    /// One of its bytes is another.
+    /// One byte is changed.
     IsDamaged,
-    /// Half of it comes, then nothing more.
+    /// Half of the body is sent, then nothing more.
     FallsSilent,
-    /// It starts at the beginning, whatever was asked for.
+    /// The body starts at the beginning, ignoring the requested range.
     IgnoresTheRange,
-    /// It is none: the server has too much to do.
+    /// The server responds that it is overloaded.
     IsOverloaded,
 }
 
@@ -28,17 +27,17 @@ pub enum Fault {
 #[derive(Debug, Clone)]
 pub struct Content {
     pub bytes: Vec<u8>,
-    /// Whether it is kept in large-file storage: answered with a redirection.
+    /// Whether it is in large-file storage, which redirects.
     pub is_large: bool,
 }
 
-/// What was asked for.
+/// A request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     pub path: String,
     pub range: Option<String>,
     pub authorization: Option<String>,
-    /// Whether a file's content was sent in answer, and more of it than its first byte.
+    /// Whether more than the first byte of a file was sent in response.
     pub has_body: bool,
 }
 
@@ -52,7 +51,7 @@ struct State {
     requests: Vec<Request>,
 }
 
-/// It runs until the test's process ends.
+/// A server that runs until the test's process ends.
 pub struct HubServer {
     state: Arc<Mutex<State>>,
 }
@@ -72,7 +71,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The checksum that the Hub gives as ETag.
+/// The checksum that the Hub sends as ETag.
 fn etag(content: &Content) -> String {
     match content.is_large {
         true => sha256(&content.bytes),
@@ -96,7 +95,7 @@ impl HubServer {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let state = Arc::clone(&served);
-                // A client that goes away ends its own connection only.
+                // A client that disconnects ends only its own connection.
                 std::thread::spawn(move || drop(answer(stream, &state)));
             }
         });
@@ -133,22 +132,22 @@ impl HubServer {
         files.insert(file.to_string(), Content { bytes, is_large });
     }
 
-    /// The next bodies go wrong, one after the other.
+    /// The faults of the next bodies, in order.
     pub fn fail(&self, faults: &[Fault]) {
         self.state().faults = faults.iter().copied().collect();
     }
 
-    /// Only who shows this token is answered.
+    /// Requires this token.
     pub fn require(&self, token: &str) {
         self.state().token = Some(token.to_string());
     }
 
-    /// What was asked for since the last time.
+    /// The requests since the last call.
     pub fn requests(&self) -> Vec<Request> {
         std::mem::take(&mut self.state().requests)
     }
 
-    /// Those of them that were answered with the content of a file.
+    /// The requests since the last call that were answered with a file's content.
     pub fn bodies(&self) -> Vec<Request> {
         let mut requests = self.requests();
         requests.retain(|request| request.has_body);
@@ -225,7 +224,7 @@ impl Reply {
         stream.write_all(&self.body[..sent])?;
         stream.flush()?;
         if self.fault == Some(Fault::FallsSilent) {
-            // Until the client goes away.
+            // Until the client disconnects.
             stream.read_to_end(&mut Vec::new())?;
         }
         Ok(())
@@ -329,7 +328,7 @@ fn file(request: &Request, state: &mut State) -> Reply {
     Reply::of("302 Found", headers, b"")
 }
 
-/// The bytes asked for.
+/// The requested bytes.
 fn piece(
     content: &Content,
     request: &Request,

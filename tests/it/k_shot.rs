@@ -1,4 +1,4 @@
-//! Beside zero-shot: tuning that goes on with a few examples of the target.
+//! Few-shot tuning on the target after zero-shot evaluation.
 
 use std::path::Path;
 
@@ -51,7 +51,7 @@ fn record(folder: &Path, out: &str, name: &str) -> StoredRecord {
 }
 
 #[test]
-fn a_curve_goes_on_from_what_was_tuned_and_leaves_zero_shot_as_it_is() {
+fn few_shot_tuning_starts_from_the_tuned_result_and_does_not_change_zero_shot_scores() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     transfer(folder, "zero", &[]);
@@ -81,7 +81,7 @@ fn a_curve_goes_on_from_what_was_tuned_and_leaves_zero_shot_as_it_is() {
                 answers.iter().map(|one| one.id.clone()).collect::<Vec<_>>()
             };
             assert_eq!(ids(answers), ids(&found.predictions[1]));
-            // Not what was answered without: tuning went on.
+            // The answers differ from the zero-shot ones.
             let sure = |answers: &[promptshift::record::Prediction]| {
                 answers.iter().map(|one| one.log_prob).collect::<Vec<_>>()
             };
@@ -113,7 +113,7 @@ fn a_curve_goes_on_from_what_was_tuned_and_leaves_zero_shot_as_it_is() {
         "{report}"
     );
     assert!(folder.join("few/figures/k-shot.svg").exists() || report.contains("k-shot.svg"));
-    // The same folder is not another experiment's.
+    // The folder cannot be used for another experiment.
     promptshift(folder)
         .args([
             "transfer",
@@ -141,7 +141,7 @@ fn a_curve_goes_on_from_what_was_tuned_and_leaves_zero_shot_as_it_is() {
 }
 
 #[test]
-fn a_target_without_enough_to_tune_on_is_refused() {
+fn a_target_with_too_few_training_rows_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let mini = Path::new(env!("CARGO_MANIFEST_DIR")).join("datasets/mini");
     for (domain, split) in [("squad", "train"), ("squad", "test"), ("race", "test")] {

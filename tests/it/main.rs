@@ -16,6 +16,7 @@ mod decoder_only;
 mod devices;
 mod documents;
 mod elsewhere;
+mod encoders;
 #[cfg(unix)]
 mod ends;
 mod every_method;
@@ -46,6 +47,8 @@ mod slurm;
 mod store_flags;
 mod subspace;
 mod sweeps;
+#[cfg(unix)]
+mod thousand_cells;
 mod tokenizer;
 mod tuning;
 mod wording;

@@ -1,4 +1,4 @@
-//! What holds for every tuning method, and each one's numbers on the published models.
+//! Properties of all tuning methods, and their parameter counts on published models.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -19,12 +19,12 @@ use promptshift::tuning::{self, MethodInputs, Parameters, Tuned};
 use crate::every_method::Ground;
 use crate::tuning::{domain, nano, squad};
 
-/// All methods but the untuned backbone.
+/// All methods except the untuned backbone.
 fn methods() -> impl Iterator<Item = Method> {
     Method::offered().filter(|&method| method != Method::Untuned)
 }
 
-/// The methods that leave a whole model behind.
+/// The methods that save a whole model.
 fn is_whole_model(method: Method) -> bool {
     matches!(method, Method::Model | Method::Scratch)
 }
@@ -33,7 +33,7 @@ fn default(method: Method) -> Recipe {
     Recipe::default_for(Defaults::Nano, method)
 }
 
-/// A method's default recipe, for so many steps.
+/// A method's default recipe with this number of steps.
 fn recipe(method: Method, steps: usize) -> Recipe {
     let mut recipe = default(method);
     if recipe.trains() {
@@ -61,7 +61,7 @@ fn label_ids(backbone: &Backbone) -> Vec<u32> {
     distinct.into_iter().collect()
 }
 
-/// Rows that a method can be trained on: with labels for those that tune some.
+/// Training rows for a method; with labels for methods that tune labels.
 fn examples(method: Method, rows: usize) -> Vec<Example> {
     match tuning::wants_labels(&default(method)) {
         true => domain("qqp", rows),
@@ -69,11 +69,11 @@ fn examples(method: Method, rows: usize) -> Vec<Example> {
     }
 }
 
-/// Dimensions of the subspace: many, so that something can be learnt in it.
+/// Dimensions of the subspace, enough to learn something in it.
 const DIMENSION: usize = 40;
 
 #[test]
-fn a_training_that_is_broken_off_ends_as_if_it_had_not_been() {
+fn an_interrupted_training_ends_like_an_uninterrupted_one() {
     let ground = Ground::of(nano()).reading(32);
     for method in methods().filter(|&method| default(method).trains()) {
         let (recipe, examples) = (recipe(method, 6), examples(method, 20));
@@ -82,22 +82,22 @@ fn a_training_that_is_broken_off_ends_as_if_it_had_not_been() {
 }
 
 #[test]
-fn what_is_trained_moves_and_what_is_frozen_stays_to_the_bit() {
+fn trained_tensors_change_and_frozen_ones_stay_bit_for_bit() {
     let ground = Ground::of(nano());
     for method in methods() {
-        // Steps of unequal size: a lone number that moves to and fro does not end where it began.
+        // Steps of unequal size, so that a single parameter that oscillates does not end where it began.
         ground.moves_what_is_trained_alone(method, &recipe(method, 4), &examples(method, 32));
     }
 }
 
-/// Enough to see every loss fall by half.
+/// Enough steps for every loss to fall by half.
 const HALVING_STEPS: usize = 60;
 
 #[test]
 fn the_loss_on_eight_examples_falls_by_half_under_every_method() {
-    // Questions with a few words of the passage, so that the test is quick.
+    // Questions with a few words of the passage, so that the test is fast.
     let ground = Ground::of(nano()).reading(32);
-    // A subspace holds what the prompts that it is made of have learnt: see below.
+    // A subspace needs prompts that have learned something: see below.
     let learners = methods().filter(|&method| method != Method::Intrinsic);
     for method in learners.filter(|&method| default(method).trains()) {
         let examples = examples(method, 8);
@@ -112,7 +112,7 @@ fn the_loss_on_eight_examples_falls_by_half_under_every_method() {
 }
 
 #[test]
-fn the_loss_on_eight_examples_falls_by_half_in_a_subspace_of_prompts_that_have_learnt_them() {
+fn the_loss_on_eight_examples_falls_by_half_in_a_subspace_of_trained_prompts() {
     let ground = Ground::of(nano()).reading(32);
     let (backbone, examples) = (&ground.backbone, squad(8));
     let mut prompt = recipe(Method::Prompt, HALVING_STEPS);
@@ -141,8 +141,7 @@ fn the_loss_on_eight_examples_falls_by_half_in_a_subspace_of_prompts_that_have_l
     assert!(last < 0.5 * first, "{losses:?}");
 }
 
-/// Methods whose default recipe learns eight questions by heart; of the others it is only asked, above, that the
-/// loss falls by half.
+/// Methods whose default recipe memorises eight questions; for the others, only the test above applies.
 const BY_HEART: [Method; 8] = [
     Method::Prompt,
     Method::Model,
@@ -154,8 +153,8 @@ const BY_HEART: [Method; 8] = [
     Method::Parallel,
 ];
 
-/// Of the examples that are trained on, those whose greedy answers are their targets, token for token: every
-/// few steps, until all are or the recipe's budget is spent.
+/// The number of training examples whose greedy answers equal their targets, every few steps, until all do or the
+/// recipe's budget is spent.
 fn known(ground: &Ground, recipe: &Recipe, examples: &[Example]) -> Vec<usize> {
     let set = ground.training_set(examples);
     let mut known = Vec::new();
@@ -181,9 +180,9 @@ fn known(ground: &Ground, recipe: &Recipe, examples: &[Example]) -> Vec<usize> {
 }
 
 #[test]
-fn eight_examples_are_learnt_by_heart() {
+fn eight_examples_are_memorised() {
     let ground = Ground::of(nano());
-    // Whole passages, but the shortest, so that the test is quick.
+    // Whole passages, the shortest ones, so that the test is fast.
     let mut examples = squad(200);
     examples.sort_by_key(|example| (example.input.len(), example.input.clone()));
     examples.dedup_by(|one, other| one.input == other.input);
@@ -202,7 +201,7 @@ fn eight_examples_are_learnt_by_heart() {
     assert!(not_learnt.is_empty(), "{not_learnt:?}");
 }
 
-/// The file of a method's starting values.
+/// The file with a method's initial values.
 pub fn untrained_file(method: Method, backbone: &Backbone, folder: &Path) -> PathBuf {
     let (ground, recipe) = (Ground::of(backbone.clone()), recipe(method, 3));
     let tuned = ground.apply(&recipe).into_inference();
@@ -210,11 +209,11 @@ pub fn untrained_file(method: Method, backbone: &Backbone, folder: &Path) -> Pat
 }
 
 #[test]
-fn what_was_saved_answers_as_what_was_trained_to_the_bit() {
+fn saved_results_answer_as_trained_ones_bit_for_bit() {
     let ground = Ground::of(nano());
     let bits = || ground.backbone.model.weights().to_bytes(BTreeMap::new());
     let before = bits();
-    // One loaded backbone for all of them, one after the other.
+    // One loaded backbone for all methods, one after the other.
     for method in methods() {
         let (recipe, examples) = (recipe(method, 3), examples(method, 24));
         let tuned = ground.train(&recipe, &examples).best.into_inference();
@@ -224,7 +223,7 @@ fn what_was_saved_answers_as_what_was_trained_to_the_bit() {
 }
 
 #[test]
-fn what_training_left_is_restored_to_the_bit() {
+fn trained_models_are_restored_bit_for_bit() {
     let (ground, anew) = (Ground::of(nano()).reading(32), nano());
     for method in methods() {
         let (recipe, examples) = (recipe(method, 3), examples(method, 12));
@@ -237,7 +236,7 @@ fn what_training_left_is_restored_to_the_bit() {
 }
 
 #[test]
-fn what_is_counted_without_weights_is_what_is_trained_with_them() {
+fn parameter_counts_without_weights_are_those_of_training() {
     let ground = Ground::of(nano());
     for method in methods() {
         let recipe = recipe(method, 1);
@@ -249,7 +248,7 @@ fn what_is_counted_without_weights_is_what_is_trained_with_them() {
             "{}",
             method.name()
         );
-        // The words of a preamble are rows of the embedding, put there by what is asked and counted nowhere.
+        // The text before the input is looked up in the embedding and not counted.
         if recipe.trains() {
             assert_eq!(parameters.total, tuned.num_params(), "{}", method.name());
         }
@@ -262,7 +261,7 @@ fn what_is_counted_without_weights_is_what_is_trained_with_them() {
 fn published_sizes_have_the_closed_forms_numbers() {
     type Form = fn(d: usize, inner: usize, ff: usize, layers: usize) -> usize;
     const VOCABULARY: usize = 32_128;
-    // Of the labels, the end of sequence among them.
+    // Tokens of the labels, including the end of sequence.
     const LABEL_TOKENS: usize = 7;
     let forms: &[(Method, Form)] = &[
         (Method::Prompt, |d, _, _, _| 100 * d),
@@ -314,7 +313,7 @@ fn published_sizes_have_the_closed_forms_numbers() {
             l * 2 * (2 * d * (d / 2) + d / 2 + d)
         }),
     ];
-    // What a network or a subspace makes is stored, and what it is made by is not.
+    // The prompt that a network or a subspace computes is stored, the network or subspace is not.
     let of_prompt: Form = |d, _, _, _| 100 * d;
     let stored: &[(Method, Form)] = &[
         (Method::PrefixMlp, |_, inner, _, l| 100 * 3 * l * 2 * inner),
@@ -354,7 +353,7 @@ fn published_sizes_have_the_closed_forms_numbers() {
 
 /// The numbers that papers print.
 #[test]
-fn numbers_that_are_printed_are_met() {
+fn parameter_counts_printed_in_papers_are_reproduced() {
     // Lester et al. 2021, prompts of 100 vectors, and their share of all parameters in percent.
     for (size, trainable, percent) in [
         ("small", 51_200, "0.06648"),
@@ -373,7 +372,7 @@ fn numbers_that_are_printed_are_met() {
 }
 
 #[test]
-fn merged_products_answer_as_the_thin_ones() {
+fn merged_lora_answers_as_unmerged() {
     let ground = Ground::of(nano());
     let examples = squad(24);
     let tuned = ground.train(&recipe(Method::Lora, 20), &examples).best;
@@ -394,7 +393,7 @@ fn merged_products_answer_as_the_thin_ones() {
 }
 
 #[test]
-fn weights_that_lora_was_merged_into_are_a_checkpoint() {
+fn weights_with_merged_lora_are_a_checkpoint() {
     let backbone = nano();
     let folder = tempfile::tempdir().expect("a folder");
     let lora = untrained_file(Method::Lora, &backbone, folder.path());
@@ -404,7 +403,7 @@ fn weights_that_lora_was_merged_into_are_a_checkpoint() {
         .expect("LoRA");
     let merged = Weights::parse(&bytes, "merged").expect("safetensors");
     let model = Network::load(&backbone.config, merged, &backbone.model.device());
-    // Untrained, the products are nothing.
+    // Untrained products are zero.
     let bits = |network: &Network| network.weights().to_bytes(BTreeMap::new());
     assert!(bits(&model.expect("a T5")) == bits(&backbone.model));
     let other = untrained_file(Method::Ia3, &backbone, folder.path());
@@ -416,10 +415,10 @@ fn weights_that_lora_was_merged_into_are_a_checkpoint() {
     );
 }
 
-/// Prefixes and prompts of the decoder go through a cache when answers are generated and through
-/// whole sequences in training: both must see the same.
+/// Prefixes and prompts of the decoder are used with a cache in generation and with whole sequences in training: both
+/// must agree.
 #[test]
-fn an_answer_is_as_probable_token_by_token_as_at_once() {
+fn the_probability_of_an_answer_is_the_same_token_by_token_and_at_once() {
     use promptshift::layers::{Dropout, Tokens};
     let ground = Ground::of(nano());
     let backbone = &ground.backbone;

@@ -39,7 +39,7 @@ const TINY: [&str; 14] = [
 ];
 
 #[test]
-fn a_mixture_is_trained_scored_and_told_of_domain_by_domain() {
+fn a_mixture_is_trained_and_reported_by_domain() {
     let folder = tempfile::tempdir().expect("a folder");
     promptshift(folder.path())
         .args([
@@ -70,7 +70,7 @@ fn a_mixture_is_trained_scored_and_told_of_domain_by_domain() {
         .map(|e| e.domain.as_str())
         .collect();
     assert_eq!(domains, ["squad+race", "textbookqa"]);
-    // As many rows of each.
+    // Equally many rows of each.
     for answers in [&prompt.predictions[0], &prompt.validation] {
         let of = |name: &str| {
             let traits = answers.iter().filter_map(|line| line.traits.as_ref());
@@ -119,7 +119,7 @@ fn a_mixture_is_trained_scored_and_told_of_domain_by_domain() {
         report.contains("squad and race together, at the same rate"),
         "{report}"
     );
-    // Again from the cards: the mixture's name is understood where scores are made again.
+    // Recomputed from the cards: `score` understands the mixture's name.
     promptshift(folder.path())
         .args(["score", "runs"])
         .assert()
@@ -152,9 +152,9 @@ fn mixing_is_for_mixtures() {
     }
 }
 
-/// A target's rows count as seen if any of the sources has them.
+/// A target's rows count as seen if they occur in any of the sources.
 #[test]
-fn what_any_source_has_is_seen() {
+fn rows_of_any_source_count_as_seen() {
     let (squad, race) = (squad(4), domain("race", 4));
     let all: Vec<Example> = squad.iter().chain(&race).cloned().collect();
     let seen = Seen::of(&all);
@@ -169,9 +169,9 @@ fn what_any_source_has_is_seen() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// Each source comes at its rate, and none of its rows twice before all came once.
+    /// Each source is drawn at its rate, and no row is drawn twice before all have been drawn once.
     #[test]
-    fn sources_come_at_their_rates(cap in 1usize..9, seed: u64) {
+    fn sources_are_drawn_at_their_rates(cap in 1usize..9, seed: u64) {
         let (first, second) = (squad(9), domain("race", 3));
         let limits = Limits::default_for(Task::ExtractiveQa);
         let mixing = Mixing::Proportional { cap };

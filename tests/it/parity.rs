@@ -67,6 +67,17 @@ impl Reference {
         file.tensor(name).expect(name).shape().to_vec()
     }
 
+    /// The tensors whose names begin so, without that beginning.
+    pub fn names(&self, beginning: &str) -> Vec<String> {
+        let file = SafeTensors::deserialize(&self.bytes).expect("safetensors");
+        let names = file.names().into_iter();
+        let mut names: Vec<String> = names
+            .filter_map(|name| Some(name.strip_prefix(beginning)?.to_owned()))
+            .collect();
+        names.sort();
+        names
+    }
+
     pub fn list<T: serde::de::DeserializeOwned>(&self, name: &str) -> Vec<T> {
         serde_json::from_value(self.json[name].clone()).expect(name)
     }
@@ -88,7 +99,7 @@ pub fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().try_to_vec().expect("f32")
 }
 
-/// Whether values are the reference's, to a tolerance that is relative to those above 1.
+/// Asserts that values agree with the reference, with a tolerance that is relative for values above 1.
 pub fn assert_close(what: &str, ours: &[f32], theirs: &[f32], tolerance: f32) {
     assert_eq!(ours.len(), theirs.len(), "{what}");
     for (i, (a, b)) in ours.iter().zip(theirs).enumerate() {
@@ -267,7 +278,7 @@ fn greedy_outputs_and_their_log_probabilities_agree() {
     }
 }
 
-/// The cache gives what decoding the whole prefix again gives: the last row's bias, not row 0's.
+/// Decoding with the cache equals decoding the whole prefix again, with the last row's bias rather than row 0's.
 #[test]
 fn decoding_with_the_cache_equals_decoding_without_it() {
     let reference = Reference::read();
@@ -277,7 +288,7 @@ fn decoding_with_the_cache_equals_decoding_without_it() {
     for (row, output) in outputs.iter().enumerate() {
         let input = &reference.ids("input_ids")[row];
         let alone = encode(&model, model.embed(&Tokens::padded(&[input], 0)));
-        // Teacher-forced on its own output: every token must be the most probable one.
+        // Teacher-forced on the output: every token must be the most probable one.
         let logits = model.logits(&alone, &Tokens::padded(&[&output.ids], 0));
         let best: Vec<i32> = logits.argmax(1).into_data().try_to_vec().expect("i32");
         let best: Vec<u32> = best.into_iter().map(|id| id as u32).collect();
@@ -305,7 +316,7 @@ fn every_bucket_agrees() {
 }
 
 #[test]
-fn weights_go_out_as_they_came_in() {
+fn weights_are_written_as_they_were_read() {
     let (config, model) = tiny();
     let bytes = model.weights().to_bytes(Default::default());
     let again = Weights::parse(&bytes, "again").expect("what was written");
@@ -375,9 +386,9 @@ fn v1_0_agrees() {
     assert_close("shared.weight", &values(gradient), &theirs, 1e-3);
 }
 
-/// Weights that go out come in again, in v1.0 too.
+/// Written weights can be read again, also for v1.0.
 #[test]
-fn v1_0_weights_go_out_as_they_came_in() {
+fn v1_0_weights_are_written_as_they_were_read() {
     let folder = golden("t5_v1_0_tiny");
     let config = T5Config::read(&folder.join("config.json")).expect("config.json");
     let (weights, _) = WeightFiles::find(&folder)
@@ -390,10 +401,10 @@ fn v1_0_weights_go_out_as_they_came_in() {
     assert_eq!(bytes, again.weights().to_bytes(Default::default()));
 }
 
-/// `tests/golden/make_heads.py`: what Transformers 5 makes of the heads and of `scale_decoder_outputs`, under the
-/// configurations that it saves.
+/// `tests/golden/make_heads.py`: how Transformers 5 treats heads and `scale_decoder_outputs`, with the configurations
+/// that it saves.
 #[test]
-fn heads_are_those_of_transformers_5() {
+fn heads_agree_with_transformers_5() {
     let theirs = std::fs::read(golden("heads/logits.safetensors")).expect("a script wrote it");
     let theirs = SafeTensors::deserialize(&theirs).expect("safetensors");
     let reversed = |folder: &Path, width: usize| -> Vec<f32> {

@@ -14,13 +14,13 @@ use serde_json::Value;
 use crate::parity::{assert_close, golden, tiny, values};
 use crate::tuning::nano;
 
-/// Folders of PEFT on one backbone, with what PEFT makes of the references' inputs.
+/// Folders of PEFT for one backbone, with PEFT's outputs for the references' inputs.
 pub struct Golden {
     pub folder: PathBuf,
     pub backbone: Backbone,
     json: Value,
     floats: Vec<u8>,
-    /// What ends an output.
+    /// The token that ends an output.
     ends: Vec<u32>,
 }
 
@@ -29,7 +29,7 @@ impl Golden {
         Golden::named(folder, "adapters", backbone, vec![1])
     }
 
-    /// Of the references that a script wrote as `name`.json and `name`.safetensors.
+    /// The references that a script wrote as `name`.json and `name`.safetensors.
     pub fn named(folder: &Path, name: &str, backbone: Backbone, ends: Vec<u32>) -> Self {
         let read = |ending: &str| {
             std::fs::read(folder.join(format!("{name}.{ending}"))).expect("a script's")
@@ -43,7 +43,7 @@ impl Golden {
         }
     }
 
-    /// The committed ones, on the tiny random T5, which has no tokenizer: no text is read here.
+    /// The committed references on the tiny random T5, which has no tokenizer: the tests use no text.
     fn tiny() -> Self {
         let folder = golden("peft_tiny");
         let (config, model) = tiny();
@@ -103,7 +103,7 @@ impl Golden {
         (by_logits, by_logprob)
     }
 
-    /// What `path`, of either program, makes of the inputs is what PEFT made of them.
+    /// Asserts that the result at `path`, from either program, gives PEFT's outputs.
     pub fn assert_as_in_peft(&self, name: &str, path: &Path) {
         let tuned = match is_prompt(name) {
             true => PromptFile::open(path).and_then(|file| file.onto(&self.backbone)),
@@ -149,7 +149,7 @@ fn is_prompt(name: &str) -> bool {
     name.ends_with("prompt") || name == "ptuning"
 }
 
-/// Whether every export in `out` is what PEFT was shown, byte for byte.
+/// Asserts that every export in `out` equals the one checked with PEFT, byte for byte.
 pub fn assert_shown(names: &[String], out: &Path, shown: &Path) {
     for name in names {
         for file in ["adapter_config.json", "adapter_model.safetensors"] {
@@ -165,7 +165,7 @@ pub fn assert_shown(names: &[String], out: &Path, shown: &Path) {
 
 /// `make_peft_adapters.py check` shows that PEFT reads the committed exports and gives the same outputs.
 #[test]
-fn what_peft_trained_gives_pefts_outputs_and_goes_back_as_peft_was_shown() {
+fn adapters_trained_by_peft_give_pefts_outputs_and_are_exported_again() {
     let golden = Golden::tiny();
     let out = tempfile::tempdir().expect("a temporary folder");
     golden.round_trips(out.path());
@@ -179,7 +179,7 @@ fn what_peft_trained_gives_pefts_outputs_and_goes_back_as_peft_was_shown() {
 
 #[test]
 #[ignore = "wants PROMPTSHIFT_PEFT_NANO, the folder that tests/golden/make_peft_adapters.py nano wrote"]
-fn what_peft_trained_on_the_miniature_gives_pefts_outputs() {
+fn adapters_trained_by_peft_on_the_miniature_give_pefts_outputs() {
     let folder = std::env::var_os("PROMPTSHIFT_PEFT_NANO").expect("PROMPTSHIFT_PEFT_NANO");
     let golden = Golden::of(Path::new(&folder), nano());
     let out = golden.folder.join("exported_adapters");
@@ -187,7 +187,7 @@ fn what_peft_trained_on_the_miniature_gives_pefts_outputs() {
     golden.round_trips(&out);
 }
 
-/// A copy of PEFT's folder that can be spoilt.
+/// A copy of a PEFT folder that can be edited.
 struct Copy(tempfile::TempDir);
 
 impl Copy {
@@ -217,7 +217,7 @@ impl Copy {
         })
     }
 
-    /// Makes other tensors of all, or leaves them out.
+    /// Changes or removes tensors.
     fn edit(&self, change: impl Fn(&str, Vec<f32>) -> Option<(String, Vec<f32>)>) -> &Self {
         let path = self.0.path().join("adapter_model.safetensors");
         let bytes = std::fs::read(&path).expect("copied");
@@ -243,9 +243,9 @@ impl Copy {
     }
 }
 
-/// LoRA of the decoder alone, as a regular expression chooses it, is one that does nothing in the encoder.
+/// LoRA on the decoder only, selected by a regular expression, does nothing in the encoder.
 #[test]
-fn one_side_alone_is_nothing_on_the_other() {
+fn lora_on_one_stack_does_nothing_on_the_other() {
     let golden = Golden::tiny();
     let [alone, zero] = [(); 2].map(|()| Copy::of(&golden, "lora"));
     let is_encoders = |name: &str| name.starts_with("base_model.model.encoder.");
@@ -263,7 +263,7 @@ fn one_side_alone_is_nothing_on_the_other() {
         golden.logits("lora", &tuned)
     };
     assert_close("logits", &outputs(&alone), &outputs(&zero), 1e-6);
-    // Saved and exported it is still the decoder's alone.
+    // After saving and exporting it is still on the decoder only.
     let adapter = AdapterFile::open(alone.0.path()).expect("PEFT's");
     let folder = tempfile::tempdir().expect("a temporary folder");
     let [own, out] = ["own.safetensors", "out"].map(|name| folder.path().join(name));
@@ -285,11 +285,11 @@ fn one_side_alone_is_nothing_on_the_other() {
 }
 
 #[test]
-fn what_does_not_map_is_refused_by_name() {
+fn unsupported_adapters_are_refused_with_a_reason() {
     let golden = Golden::tiny();
     for (name, key, value, words) in [
         ("lora", "use_dora", Value::Bool(true), "use_dora true"),
-        // What the pattern says and the tensors do not have.
+        // The pattern selects tensors that are missing.
         (
             "lora",
             "rank_pattern",
@@ -371,7 +371,7 @@ fn what_does_not_map_is_refused_by_name() {
         let text = Copy::of(&golden, name).rename(&from, to).refused(&golden);
         assert!(text.contains(words), "{text}");
     }
-    // Other modules: one attention's queries alone, and one that is no map of a block.
+    // Other modules: the queries of one attention only, and one that is not a linear map of a block.
     let half = Copy::of(&golden, "lora");
     for factor in ["lora_A", "lora_B"] {
         half.rename(
@@ -380,7 +380,7 @@ fn what_does_not_map_is_refused_by_name() {
         );
     }
     assert!(half.refused(&golden).contains("as target_modules says"));
-    // A list of targets that does not say which leaves it to the tensors, and these have no place.
+    // A list of targets that does not determine the modules relies on the tensors, which match none.
     half.set("layers_to_transform", vec![0].into());
     let text = half.refused(&golden);
     assert!(
@@ -395,7 +395,7 @@ fn what_does_not_map_is_refused_by_name() {
 }
 
 #[test]
-fn what_peft_has_no_form_of_is_refused_by_name() {
+fn methods_that_peft_does_not_have_are_refused_by_name() {
     use promptshift::recipe::Method;
     let folder = tempfile::tempdir().expect("a temporary folder");
     for (method, words) in [

@@ -1,4 +1,4 @@
-//! Prompts, LoRA and (IA)³ of a Llama, a GPT-2 and a BERT to and from PEFT, against PEFT's own outputs
+//! Prompts, LoRA and (IA)³ of a Llama, a GPT-2, a BERT and BERT's relatives to and from PEFT, against PEFT's own outputs
 //! (tests/golden/make_peft_networks.py).
 
 use std::collections::BTreeMap;
@@ -18,7 +18,14 @@ use crate::every_method::Ground;
 use crate::parity::golden;
 use crate::peft::{Golden, assert_shown};
 
-const NETWORKS: [&str; 3] = ["llama_tiny", "gpt2_tiny", "bert_tiny"];
+const NETWORKS: [&str; 6] = [
+    "llama_tiny",
+    "gpt2_tiny",
+    "bert_tiny",
+    "roberta_tiny",
+    "distilbert_tiny",
+    "modernbert_tiny",
+];
 
 fn load(network: &str) -> Backbone {
     let choice = BackboneChoice::Folder(golden(network));
@@ -37,7 +44,7 @@ fn trained(network: &str) -> Golden {
 
 /// `make_peft_networks.py check` shows that PEFT reads the committed exports and gives the same outputs.
 #[test]
-fn what_peft_trained_gives_pefts_outputs_and_goes_back_as_peft_was_shown() {
+fn adapters_trained_by_peft_give_pefts_outputs_and_are_exported_again() {
     let out = tempfile::tempdir().expect("a temporary folder");
     for network in NETWORKS {
         let (golden, out) = (trained(network), out.path().join(network));
@@ -58,23 +65,23 @@ fn what_peft_trained_gives_pefts_outputs_and_goes_back_as_peft_was_shown() {
     }
 }
 
-/// What promptshift tunes there and PEFT has as well, with numbers that are no start's.
+/// The methods that both promptshift and PEFT have on this network, with non-initial values.
 fn tuned_here(network: &str) -> Vec<(&'static str, Method, Option<HeadForm>)> {
     match network {
-        "bert_tiny" => vec![
-            ("own_lora", Method::Lora, Some(HeadForm::Classes(3))),
-            ("own_spans", Method::Lora, Some(HeadForm::Span)),
-            ("own_ia3", Method::Ia3, Some(HeadForm::Classes(3))),
-        ],
-        _ => vec![
+        "llama_tiny" | "gpt2_tiny" => vec![
             ("own_lora", Method::Lora, None),
             ("own_ia3", Method::Ia3, None),
             ("own_prompt", Method::Prompt, None),
         ],
+        _ => vec![
+            ("own_lora", Method::Lora, Some(HeadForm::Classes(3))),
+            ("own_spans", Method::Lora, Some(HeadForm::Span)),
+            ("own_ia3", Method::Ia3, Some(HeadForm::Classes(3))),
+        ],
     }
 }
 
-/// A file that promptshift saved, with these numbers in it instead: a pattern that no rounding changes.
+/// Replaces the values in a file that promptshift saved by a pattern that rounding does not change.
 fn filled(path: &Path) {
     let bytes = std::fs::read(path).expect("saved");
     let (_, header) = SafeTensors::read_metadata(&bytes).expect("safetensors");
@@ -85,7 +92,7 @@ fn filled(path: &Path) {
     tensors.sort_by(|one, other| one.0.cmp(&other.0));
     for (at, (name, view)) in tensors.into_iter().enumerate() {
         let count: usize = view.shape().iter().product();
-        // Around 1 for scales.
+        // Values around 1 for scales.
         let middle = if name.contains("_scale") { 1.0 } else { 0.0 };
         let value = |i: usize| middle + ((i * 37 + at * 53 + 11) % 97) as f32 / 128.0 - 0.375;
         weights.put(
@@ -95,12 +102,12 @@ fn filled(path: &Path) {
         );
     }
     let mut entries: BTreeMap<String, String> = entries.into_iter().collect();
-    // The seal of what was there before.
+    // The seal of the previous values.
     entries.remove("sha256");
     std::fs::write(path, weights.to_bytes(entries)).expect("written");
 }
 
-/// Saves what promptshift tuned, and exports it.
+/// Saves a tuned result and exports it.
 fn export(
     backbone: &Backbone,
     name: &str,
@@ -141,10 +148,10 @@ fn export(
     saved
 }
 
-/// `make_peft_networks.py own` wrote what PEFT makes of the committed exports. GPT-2's queries and values have
-/// an `A` of their own here, and one pair in PEFT.
+/// `make_peft_networks.py own` wrote PEFT's outputs for the committed exports. GPT-2's queries and values have
+/// separate `A` matrices here, and one pair in PEFT.
 #[test]
-fn what_promptshift_tuned_gives_in_peft_what_it_gives_here() {
+fn exported_results_give_the_same_outputs_in_peft() {
     let kept = std::env::var_os("PROMPTSHIFT_PEFT_OWN");
     let temporary = tempfile::tempdir().expect("a temporary folder");
     for network in NETWORKS {
@@ -185,7 +192,7 @@ fn copy(network: &str, name: &str, keys: &[(&str, Value)]) -> tempfile::TempDir 
 }
 
 #[test]
-fn ranks_and_blocks_are_what_the_tensors_say() {
+fn ranks_and_blocks_are_read_from_the_tensors() {
     let backbone = load("llama_tiny");
     let theirs = folder("llama_tiny").join("lora_partial");
     let bytes = AdapterFile::open(&theirs).and_then(|file| file.adopt(&backbone));
@@ -195,10 +202,10 @@ fn ranks_and_blocks_are_what_the_tensors_say() {
     let DeltaRecipe::Lora(recipe) = serde_json::from_str(&delta).expect("a recipe") else {
         panic!("LoRA");
     };
-    // Seven maps a block: the first has none.
+    // Seven maps per block; the first block has none.
     let ranks = [0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 3, 0, 0, 2];
     assert_eq!(recipe.ranks, ranks);
-    // Of the first pair, alpha 5 by its pattern.
+    // The first pair has alpha 5 by its pattern.
     assert_eq!((recipe.rank, recipe.alpha), (4, 5.0));
     let whole = folder("llama_tiny").join("lora");
     let bytes = AdapterFile::open(&whole).and_then(|file| file.adopt(&backbone));
@@ -208,8 +215,8 @@ fn ranks_and_blocks_are_what_the_tensors_say() {
 }
 
 #[test]
-fn what_belongs_to_another_network_is_refused_by_name() {
-    let [llama, gpt2, bert] = NETWORKS.map(load);
+fn adapters_for_another_network_are_refused_with_a_reason() {
+    let [llama, gpt2, bert, _, distilbert, modernbert] = NETWORKS.map(load);
     let open = |path: &Path, backbone: &Backbone| match AdapterFile::open(path) {
         Ok(file) => file.onto(backbone).map(|_| ()),
         Err(error) => Err(error),
@@ -243,7 +250,7 @@ fn what_belongs_to_another_network_is_refused_by_name() {
             &llama,
             "found 'base_model.model.transformer.h.0.attn.c_attn.lora_A",
         ),
-        // No task, and no head in the tensors.
+        // Without a task and without a head in the tensors.
         (
             "llama_tiny",
             "lora",
@@ -257,6 +264,22 @@ fn what_belongs_to_another_network_is_refused_by_name() {
             json!({"task_type": "QUESTION_ANS"}),
             &bert,
             "drops token_type_ids",
+        ),
+        // A classifier of two classes, or a head of spans.
+        (
+            "modernbert_tiny",
+            "lora",
+            json!({"task_type": null}),
+            &modernbert,
+            "task_type SEQ_CLS or QUESTION_ANS",
+        ),
+        // A new classifier's first map, which PEFT does not save by itself.
+        (
+            "bert_tiny",
+            "lora",
+            json!({}),
+            &distilbert,
+            "the whole head that was trained with it, of a DistilBERT",
         ),
         (
             "llama_tiny",
@@ -311,9 +334,9 @@ fn what_belongs_to_another_network_is_refused_by_name() {
     );
 }
 
-/// The embedding that PEFT saved with an adapter: the model's own is let through, another is not.
+/// An embedding that PEFT saved with an adapter is accepted only if it equals the model's.
 #[test]
-fn weights_of_the_backbone_are_its_own_or_refused() {
+fn weights_of_another_backbone_are_refused() {
     let backbone = load("llama_tiny");
     let theirs = |name: &str, change: f32| {
         let copy = copy("llama_tiny", "lora", &[]);
@@ -346,7 +369,7 @@ fn weights_of_the_backbone_are_its_own_or_refused() {
 }
 
 #[test]
-fn what_has_no_place_in_peft_is_refused_by_name() {
+fn results_that_peft_cannot_represent_are_refused_by_name() {
     let temporary = tempfile::tempdir().expect("a temporary folder");
     let (llama, bert) = (load("llama_tiny"), load("bert_tiny"));
     for (backbone, method, head, found) in [

@@ -1,4 +1,4 @@
-//! A plan as a file: what `--save-plan` writes, and what `run` makes of it.
+//! Plans as files: `--save-plan` and `run`.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use predicates::str::contains;
 use promptshift::study::{Study, StudyFileError};
 use serde_json::{Value, json};
 
-/// What is done to a plan.
+/// A change of a plan.
 type Change = fn(&mut Value);
 
 const TINY: &str = "--seeds 1 --steps 2 --train-rows 8 --eval-rows 6 --validation-rows 6 --jobs 1";
@@ -25,7 +25,7 @@ fn promptshift(folder: &Path, line: &str) -> Assert {
 }
 
 #[test]
-fn a_saved_plan_reads_back_equal_and_does_what_its_command_does() {
+fn a_saved_plan_reads_back_equal_and_runs_like_its_command() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for line in [
         "transfer squad->textbookqa --out typed",
@@ -56,7 +56,7 @@ fn a_saved_plan_reads_back_equal_and_does_what_its_command_does() {
 }
 
 #[test]
-fn a_field_that_is_not_understood_is_named() {
+fn an_unknown_field_is_named() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let line = format!("transfer squad->textbookqa {TINY} --save-plan plan.json");
     promptshift(folder.path(), &line).success();

@@ -1,4 +1,4 @@
-//! `predict`, `prompt` and `score P.jsonl` as a user meets them.
+//! `predict`, `prompt` and `score P.jsonl` on the command line.
 
 use std::path::Path;
 
@@ -61,7 +61,7 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// The bytes of a `.npy` with this header's dictionary.
+/// The bytes of a `.npy` file with this header.
 fn npy(header: &str, data: &[u8]) -> Vec<u8> {
     let size = (header.len() as u16).to_le_bytes();
     [b"\x93NUMPY\x01\x00", &size[..], header.as_bytes(), data].concat()
@@ -144,7 +144,7 @@ fn predictions_are_scored_again_without_a_model() {
     }
     let squad = std::fs::read_to_string(folder.path().join("squad")).expect("written");
     let mrpc = std::fs::read_to_string(folder.path().join("mrpc")).expect("written");
-    // One right, five wrong; the lines of two files in one.
+    // One right, five wrong; two files concatenated.
     let mut right: Vec<Value> = lines(&folder.path().join("squad"));
     for (i, line) in right.iter_mut().enumerate() {
         line["prediction"] = match i {
@@ -237,7 +237,7 @@ fn a_prompt_gives_the_same_answers_in_every_format() {
     assert_ne!(read("p.jsonl"), answers[0], "the prompt matters");
 }
 
-/// A tuned prompt, from training to its predictions on another domain's rows.
+/// A tuned prompt, from training to predictions on another domain.
 #[test]
 fn a_tuned_prompt_knows_its_backbone_and_its_source() {
     let folder = folder();
@@ -266,7 +266,7 @@ fn a_tuned_prompt_knows_its_backbone_and_its_source() {
         ])
         .assert()
         .success();
-    // Every row: those of the transfer are drawn from all of them.
+    // All rows, since those of the transfer are drawn from them.
     let all = predict("mrpc").into_iter();
     promptshift(&folder)
         .args(all.filter(|word| word != "--rows" && word != "6"))
@@ -321,7 +321,7 @@ fn a_tuned_prompt_knows_its_backbone_and_its_source() {
 }
 
 #[test]
-fn prompts_that_are_none_are_refused_before_anything_is_written() {
+fn invalid_prompts_are_refused_before_anything_is_written() {
     let folder = folder();
     let width = nano_width();
     let whole = prompt(2, width);
@@ -407,7 +407,7 @@ fn prompts_that_are_none_are_refused_before_anything_is_written() {
 }
 
 #[test]
-fn flags_of_predict_and_prompt_that_make_no_sense_are_refused() {
+fn invalid_flags_of_predict_and_prompt_are_refused() {
     let folder = folder();
     std::fs::write(folder.path().join("p.npy"), prompt(1, nano_width())).expect("written");
     std::fs::write(folder.path().join("no.parquet"), "PAR1").expect("written");

@@ -33,7 +33,7 @@ fn behind(model: T5, path: &Path) -> Tuned {
     Tuned::prompted(model.into(), &prompt.vectors)
 }
 
-/// Logits, greedy outputs and their log-probabilities behind a prompt are PEFT's.
+/// Asserts that logits, greedy outputs and their log-probabilities with a prompt agree with PEFT.
 fn assert_as_in_peft(path: &Path) {
     let (config, model) = tiny();
     let tuned = behind(model, path);
@@ -72,7 +72,7 @@ fn assert_as_in_peft(path: &Path) {
     }
 }
 
-/// What PEFT trained has eight rows, of which it uses four.
+/// PEFT's prompt has eight rows, of which it uses four.
 #[test]
 fn a_prompt_that_peft_trained_gives_pefts_outputs() {
     let path = golden("peft_tiny/trained");
@@ -83,7 +83,7 @@ fn a_prompt_that_peft_trained_gives_pefts_outputs() {
 
 /// `make_peft.py check` shows that PEFT and NumPy read these files and give the same outputs.
 #[test]
-fn what_is_exported_is_what_peft_was_shown() {
+fn exports_equal_those_checked_with_peft() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let prompt = PromptFile::open(&golden("peft_tiny/trained")).expect("PEFT's");
     let (peft, npy) = (folder.path().join("peft"), folder.path().join("prompt.npy"));

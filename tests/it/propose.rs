@@ -1,4 +1,4 @@
-//! Templates that a model proposes, from its words to a run with one of them.
+//! Templates that a model proposes, up to a run with one of them.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ fn promptshift(folder: &Path, words: &str) -> Command {
 }
 
 #[test]
-fn what_is_proposed_is_a_template_that_can_be_tuned_with() {
+fn a_proposed_template_can_be_tuned_with() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     let propose = "template propose squad --rows 24 --keep 2 --eval-rows 4 --out ours";
@@ -35,7 +35,7 @@ fn what_is_proposed_is_a_template_that_can_be_tuned_with() {
         "{}",
         template.text
     );
-    // The same again, and nothing is overwritten.
+    // A second proposal does not overwrite the first.
     let before = std::fs::read(&path).expect("written");
     promptshift(folder, propose)
         .assert()

@@ -1,4 +1,4 @@
-//! The committed reports are what their records say.
+//! The committed reports are rendered from their records.
 
 use std::path::{Path, PathBuf};
 
@@ -25,7 +25,7 @@ fn is_bench(folder: &Path) -> bool {
     folder.join(bench::FILE).exists()
 }
 
-/// A report on what prompts learnt, with their records below it.
+/// A report on what prompts learned, with its records in a folder inside.
 fn is_inspection(folder: &Path) -> bool {
     folder.join("figures/prompts.svg").exists()
 }
@@ -46,7 +46,7 @@ fn folders() -> Vec<PathBuf> {
 }
 
 #[test]
-fn committed_inspections_are_rendered_again_byte_for_byte() {
+fn committed_inspections_equal_their_rendering() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for folder in folders().into_iter().filter(|folder| is_inspection(folder)) {
         let prompts = (find(&folder)
@@ -71,7 +71,7 @@ fn committed_inspections_are_rendered_again_byte_for_byte() {
     }
 }
 
-/// A committed report, its page where there is one, and its figures are those of a document.
+/// Asserts that a committed report, its HTML page if any, and its figures are those of a document.
 fn is_committed(document: &Document, folder: &Path) {
     let same = |file: PathBuf, rendered: &str| {
         let written = std::fs::read_to_string(&file).expect("committed");
@@ -92,7 +92,7 @@ fn is_committed(document: &Document, folder: &Path) {
 }
 
 #[test]
-fn committed_reports_are_rendered_again_byte_for_byte() {
+fn committed_reports_equal_their_rendering() {
     let reports = committed();
     assert!(!reports.is_empty(), "no report is committed");
     for folder in reports {
@@ -103,7 +103,7 @@ fn committed_reports_are_rendered_again_byte_for_byte() {
 }
 
 #[test]
-fn committed_ablations_are_rendered_again_byte_for_byte() {
+fn committed_ablations_equal_their_rendering() {
     for folder in folders().into_iter().filter(|folder| is_ablation(folder)) {
         let document = match ablation::is_in(&folder) {
             true => report::ablation::document(&ablation::read(&folder).expect("an ablation")),
@@ -114,14 +114,14 @@ fn committed_ablations_are_rendered_again_byte_for_byte() {
 }
 
 #[test]
-fn committed_benchmarks_are_rendered_again_byte_for_byte() {
+fn committed_benchmarks_equal_their_rendering() {
     for folder in folders().into_iter().filter(|folder| is_bench(folder)) {
         let kept = Benchmarks::kept(&folder).expect("numbers beside the report");
         is_committed(&bench::document(&kept), &folder);
     }
 }
 
-/// Fields that records have had only since they were added, by the object that holds them.
+/// Fields that were added to records later, by the object that contains them.
 const ADDED: [(&str, &str); 4] = [
     ("", "notes"),
     ("", "hygiene"),
@@ -130,7 +130,7 @@ const ADDED: [(&str, &str); 4] = [
 ];
 
 #[test]
-fn records_from_before_a_field_was_added_are_still_read() {
+fn older_records_without_added_fields_are_still_read() {
     let committed = committed().remove(0);
     let home = std::fs::read_dir(&committed)
         .expect("readable")

@@ -1,4 +1,4 @@
-//! `promptshift runs`: what the store holds, and what of it can go.
+//! `promptshift runs`: the contents of the store, and removing what is not used.
 
 use std::path::Path;
 
@@ -34,7 +34,7 @@ fn trainings(folder: &Path) -> Vec<Value> {
 }
 
 #[test]
-fn what_no_report_refers_to_is_listed_and_removed() {
+fn trainings_that_no_report_uses_are_listed_and_removed() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     assert_eq!(
@@ -74,7 +74,7 @@ fn what_no_report_refers_to_is_listed_and_removed() {
     let text = printed(folder, &["runs"]);
     let summary = "; no report refers to 1 training and 2 folders of answers, ";
     assert!(text.contains(summary), "{text}");
-    // Nobody can be asked.
+    // There is no terminal to ask for confirmation.
     promptshift(folder, &["runs", "--prune"])
         .write_stdin("y\n")
         .assert()
@@ -82,7 +82,7 @@ fn what_no_report_refers_to_is_listed_and_removed() {
         .stdout(contains("training").and(contains("untuned-")))
         .stderr(contains("nothing was removed").and(contains("--yes")));
     assert_eq!(trainings(folder).len(), 1);
-    // Nor is anything removed beside a process that uses the store.
+    // Nothing is removed while another process uses the store.
     let store = Store::open(&folder.join("runs/store"), None).expect("a store");
     promptshift(folder, &["runs", "--prune", "--yes"])
         .assert()
@@ -107,7 +107,7 @@ fn what_no_report_refers_to_is_listed_and_removed() {
 }
 
 #[test]
-fn a_folder_of_something_else_is_left_alone() {
+fn a_folder_with_other_content_is_left_alone() {
     let folder = tempfile::tempdir().expect("a folder");
     let trainings = folder.path().join("thesis/trainings/first");
     std::fs::create_dir_all(&trainings).expect("made");

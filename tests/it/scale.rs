@@ -167,7 +167,7 @@ fn write(folder: &Path, examples: usize) -> usize {
     count
 }
 
-/// The time that a report takes, and the most memory that it held, in bytes, where the system tells.
+/// The time that a report takes, and its peak memory in bytes, if the system reports it.
 fn report(folder: &Path) -> (Duration, Option<u64>) {
     let started = Instant::now();
     let mut child = Command::new(assert_cmd::cargo::cargo_bin("promptshift"))
@@ -194,7 +194,7 @@ fn report(folder: &Path) -> (Duration, Option<u64>) {
 
 #[test]
 #[ignore = "minutes and 300 MB of disk: the time and memory of a report of a million predictions"]
-fn a_million_predictions_make_a_report_in_a_minute() {
+fn a_report_on_a_million_predictions_takes_less_than_a_minute() {
     for examples in [3_125, 6_250, 12_500] {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let count = write(folder.path(), examples);

@@ -1,5 +1,5 @@
-//! One store of several machines. Here they are processes that are told different boots, so that nothing is known of
-//! each other's processes, and whose locks of files do nothing.
+//! One store shared by several machines, simulated by processes with different boot ids, which cannot see each
+//! other's processes, and without working file locks.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 
 use crate::ends::program;
 
-/// Whatever asks for a lock of a file has it, and the machine's boot is what `BOOT_ID` says. Each process that has it
-/// loaded leaves its number in `LOADED`.
+/// A shim under which every file lock succeeds and the boot id is `BOOT_ID`. Each process that loads it writes its id
+/// into `LOADED`.
 const SHIM: &str = r#"
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -47,7 +47,7 @@ int open64(const char *path, int flags, ...) {
 const WORDS: &str = "transfer squad->race --methods prompt --seeds 2 --steps 20 --train-rows 8 --eval-rows 4 \
                      --validation-rows 4 --batch-size 2 --jobs 1 --store store --out";
 
-/// The shim as a library; `None`, with the reason printed, where nothing compiles C.
+/// The shim as a library; `None`, with the reason printed, without a C compiler.
 fn shim(folder: &Path) -> Option<PathBuf> {
     if Command::new("cc").arg("--version").output().is_err() {
         println!("skipped: there is no cc to compile the shim with");
@@ -65,7 +65,7 @@ fn shim(folder: &Path) -> Option<PathBuf> {
     Some(library)
 }
 
-/// Names of what lies in a folder; none of a folder that is not there.
+/// The names in a folder; none if it does not exist.
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).into_iter().flatten();
     let mut names: Vec<String> = entries
@@ -91,7 +91,7 @@ fn answers(out: &Path) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn two_machines_without_locks_make_everything_once() {
+fn two_machines_without_locks_compute_everything_once() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let Some(library) = shim(folder.path()) else {
         return;
@@ -125,13 +125,13 @@ fn two_machines_without_locks_make_everything_once() {
         assert!(loaded.lines().any(|line| line == pid), "{pid}: no shim");
     }
     assert!(waited > 0, "they never met");
-    // Nothing is lost: every report has every answer, and they are the same.
+    // Nothing is lost: both reports have all answers, and they are equal.
     let wanted = answers(&folder.path().join("out-one"));
     assert_eq!(wanted.len(), 8, "{:?}", wanted.keys());
     for other in ["out-two", "out-three"] {
         assert!(answers(&folder.path().join(other)) == wanted, "{other}");
     }
-    // Nothing is made twice: a training, a batch of answers to each question, and nothing left over.
+    // Nothing is computed twice: one training, one batch of answers for each request, and no left-overs.
     let store = folder.path().join("store");
     assert_eq!(names(&store.join("trainings")).len(), 2);
     for of in names(&store.join("answers")) {
@@ -148,7 +148,7 @@ fn two_machines_without_locks_make_everything_once() {
     }
 }
 
-/// A store whose only training is claimed by a process on another machine that has just given a sign of life.
+/// A store whose only training is claimed by a process on another machine with a recent heartbeat.
 struct Elsewhere {
     folder: tempfile::TempDir,
     training: String,
@@ -196,7 +196,7 @@ impl Elsewhere {
             .expect("it runs")
     }
 
-    /// That it waits, and then what it said, how it ended and when.
+    /// Asserts that it waits; returns its output after `then`.
     fn waits_until(&self, mut child: Child, then: impl FnOnce()) -> String {
         thread::sleep(Duration::from_secs(4));
         assert_eq!(child.try_wait().expect("asked"), None, "it waits");
@@ -217,7 +217,7 @@ impl Elsewhere {
 }
 
 #[test]
-fn a_claim_elsewhere_is_waited_for_until_it_is_silent() {
+fn a_claim_on_another_machine_is_respected_until_its_heartbeat_stops() {
     let store = Elsewhere::claimed(None);
     let child = store.start(&mut program(store.folder.path(), ONE));
     let said = store.waits_until(child, || {
@@ -231,7 +231,7 @@ fn a_claim_elsewhere_is_waited_for_until_it_is_silent() {
     assert!(said.contains("process 11 on node7"), "{said}");
 }
 
-/// A folder with a `squeue` that does what a shell script says, and notes what it was asked.
+/// A folder with a `squeue` that runs a shell script and logs its arguments.
 fn squeue(folder: &Path, script: &str) -> String {
     let bin = folder.join("bin");
     fs::create_dir(&bin).expect("made");
@@ -246,7 +246,7 @@ fn squeue(folder: &Path, script: &str) -> String {
 }
 
 #[test]
-fn a_claim_of_a_job_that_slurm_has_forgotten_is_taken_over_at_once() {
+fn a_claim_of_a_job_unknown_to_slurm_is_taken_over_at_once() {
     let store = Elsewhere::claimed(Some("4242_1"));
     let path = squeue(
         store.folder.path(),
@@ -261,7 +261,7 @@ fn a_claim_of_a_job_that_slurm_has_forgotten_is_taken_over_at_once() {
 }
 
 #[test]
-fn a_claim_of_a_running_job_is_waited_for_until_that_has_ended() {
+fn a_claim_of_a_running_job_is_respected_until_the_job_ends() {
     let store = Elsewhere::claimed(Some("4242"));
     let state = store.folder.path().join("state");
     fs::write(&state, "RUNNING\n").expect("written");
@@ -274,7 +274,7 @@ fn a_claim_of_a_running_job_is_waited_for_until_that_has_ended() {
 }
 
 #[test]
-fn a_claim_says_whose_it_is() {
+fn a_claim_names_its_owner() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let words = "transfer squad->race --methods prompt --seeds 1 --steps 100000 --train-rows 8 --eval-rows 4 \
                  --validation-rows 4 --batch-size 2 --jobs 1 --store store --out out";

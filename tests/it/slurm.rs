@@ -1,11 +1,10 @@
-//! `promptshift slurm` on a cluster that is made of four shell scripts: they write down what they are told, and run
-//! what they are given here. tests/slurm has a real one.
+//! `promptshift slurm` on a cluster simulated by four shell scripts, which log their arguments and run jobs locally.
+//! tests/slurm uses a real Slurm.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -27,12 +26,12 @@ n=$(cat \"$FAKE/next\" 2>/dev/null || echo 101); echo $((n + 1)) >\"$FAKE/next\"
     ("srun", "while [ \"${1#--}\" != \"$1\" ]; do shift; done; exec \"$@\""),
 ];
 
-struct Cluster {
+pub struct Cluster {
     folder: tempfile::TempDir,
 }
 
 impl Cluster {
-    fn new(max_array_size: usize) -> Self {
+    pub fn new(max_array_size: usize) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         for (name, text) in FAKES {
             let path = folder.path().join("bin").join(name);
@@ -44,7 +43,7 @@ impl Cluster {
         Cluster { folder }
     }
 
-    fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.folder.path()
     }
 
@@ -63,24 +62,24 @@ impl Cluster {
         output.expect("it runs")
     }
 
-    fn promptshift(&self, words: &str) -> Output {
+    pub fn promptshift(&self, words: &str) -> Output {
         self.within(&mut program(self.path(), words))
     }
 
-    fn says(&self, words: &str) -> String {
+    pub fn says(&self, words: &str) -> String {
         let output = self.promptshift(words);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{words}: {said}");
         String::from_utf8(output.stdout).expect("UTF-8")
     }
 
-    /// What a program of the cluster was told, a line a call.
+    /// The arguments that a program of the cluster received, one line per call.
     fn told(&self, program: &str) -> Vec<String> {
         let log = fs::read_to_string(self.path().join(format!("{program}.log")));
         log.unwrap_or_default().lines().map(str::to_owned).collect()
     }
 
-    /// Runs the tasks of a script as Slurm does; their exit codes.
+    /// Runs the tasks of a script as Slurm does; returns their exit codes.
     fn run(&self, script: &Path, restarts: usize) -> Vec<Option<i32>> {
         let cells = fs::read_to_string(script.with_extension("cells"));
         let count = cells.map_or(1, |cells| cells.lines().count());
@@ -91,6 +90,7 @@ impl Cluster {
                 .env("SLURM_ARRAY_TASK_ID", index.to_string())
                 .env("SLURM_JOB_ID", "7")
                 .env("SLURM_CPUS_ON_NODE", "1")
+                .env("SLURM_MEM_PER_NODE", "4000")
                 .env("SLURM_RESTART_COUNT", restarts.to_string());
             self.within(&mut bash).status.code()
         };
@@ -98,7 +98,7 @@ impl Cluster {
     }
 }
 
-/// The names of the scripts that sbatch was given, each with the jobs that it waits for.
+/// The names of the scripts submitted to sbatch, each with the jobs that it waits for.
 fn submitted(told: &[String]) -> Vec<(String, String)> {
     let one = |line: &String| {
         let path = PathBuf::from(line.split(' ').next_back().expect("a script"));
@@ -121,7 +121,7 @@ fn slurm(rest: &str) -> String {
 }
 
 #[test]
-fn what_is_missing_is_submitted_in_its_order_and_comes_to_what_the_command_comes_to() {
+fn missing_pieces_are_submitted_in_order_and_give_the_results_of_the_command() {
     let cluster = Cluster::new(3);
     let flags = "--cells-per-task 1 --tasks-at-a-time 2 --submit -- --partition=gpu --gres=gpu:1 --time=4:00:00";
     let said = cluster.says(&slurm(flags));
@@ -140,6 +140,13 @@ fn what_is_missing_is_submitted_in_its_order_and_comes_to_what_the_command_comes
     ];
     let wanted = wanted.map(|(name, after)| (name.to_owned(), after.to_owned()));
     assert_eq!(submitted(&cluster.told("sbatch")), wanted);
+    // On the command line, variables as SBATCH_PARTITION do not override them.
+    for line in cluster.told("sbatch") {
+        assert!(
+            line.contains(" --partition=gpu --gres=gpu:1 --time=4:00:00 "),
+            "{line}"
+        );
+    }
     let first = cluster.path().join("out/slurm/1");
     let script = fs::read_to_string(first.join("trainings-1.sh")).expect("written");
     for line in [
@@ -157,7 +164,7 @@ fn what_is_missing_is_submitted_in_its_order_and_comes_to_what_the_command_comes
         );
     }
 
-    // All is in the queue: nothing is submitted a second time.
+    // Everything is queued: nothing is submitted again.
     let tasks = |job: usize, count: usize| {
         (0..count).map(move |at| format!("{job}|{at}|PENDING|Priority\n"))
     };
@@ -177,7 +184,7 @@ fn what_is_missing_is_submitted_in_its_order_and_comes_to_what_the_command_comes
     let said = cluster.says("slurm status out");
     assert!(said.contains("4 waiting"), "{said}");
 
-    // One training is gone: it alone is submitted, and a new report behind all that is still to come.
+    // One training is missing: only it is submitted, and a new report after all pending jobs.
     let queue = queue.replace("103|1|PENDING|Priority\n", "");
     fs::write(cluster.path().join("queue"), &queue).expect("written");
     let said = cluster.says(&slurm(flags));
@@ -219,7 +226,7 @@ fn what_is_missing_is_submitted_in_its_order_and_comes_to_what_the_command_comes
 }
 
 #[test]
-fn a_script_requeues_three_times_and_then_says_why() {
+fn a_script_requeues_three_times_and_then_reports_the_reason() {
     let cluster = Cluster::new(1001);
     let said = cluster.says(&slurm("-- --time=1:00:00"));
     assert!(
@@ -234,7 +241,7 @@ fn a_script_requeues_three_times_and_then_says_why() {
         .lines()
         .find_map(|line| line.strip_prefix("promptshift="))
         .expect("the program");
-    // In its place, what ends as it is told and hands on what the script says of it.
+    // Replaced by a program that ends with a given code and passes on the script's words.
     let fake = cluster.path().join("fake");
     let end = "#!/bin/bash\nif [ \"$1\" = run ]; then exit \"$(cat \"$FAKE/code\")\"; fi\n";
     fs::write(&fake, format!("{end}exec {real} \"$@\"\n")).expect("written");
@@ -273,16 +280,177 @@ fn a_script_requeues_three_times_and_then_says_why() {
         reason.contains("restarted 3 times") && reason.contains("time limit"),
         "{reason}"
     );
-    // The first reason stays until the cell is computed again.
+    // The first reason is kept until the cell is computed again.
     assert_eq!(ends("137", 0), [Some(137)]);
     assert_eq!(states().1, reason);
+    fs::remove_dir_all(cluster.path().join("runs/store/pieces")).expect("removed");
+    assert_eq!(ends("137", 0), [Some(137)]);
+    let killed = states().1;
+    for fact in ["job 7_0", "signal 9 (SIGKILL)", "4000 MB a node", "--mem"] {
+        assert!(killed.contains(fact), "{fact}: {killed}");
+    }
+    let output = cluster.promptshift(&format!("{STUDY} --report-only --out out"));
+    assert_eq!(output.status.code(), Some(1));
+    let report = fs::read_to_string(cluster.path().join("out/failed-prompt-seed1.json"));
+    let report = report.expect("written");
+    for fact in ["training/prompt-seed1: Slurm job 7_0", "signal 9 (SIGKILL)"] {
+        assert!(report.contains(fact), "{fact}: {report}");
+    }
+    // Evaluations fail for lack of trainings: their number is said, and not each of them.
+    let evaluations = cluster.path().join("out/slurm/1/evaluations-1.sh");
+    assert_eq!(cluster.run(&evaluations, 0), [Some(1)]);
+    let said = cluster.says("slurm status out");
+    assert!(said.contains("training         4: 4 failed"), "{said}");
+    assert_eq!(said.matches("signal 9 (SIGKILL)").count(), 4, "{said}");
+    assert!(
+        said.contains("4 more failed for lack of what these"),
+        "{said}"
+    );
+    fs::remove_dir_all(cluster.path().join("runs/store/pieces")).expect("removed");
+    assert_eq!(ends("75", 3), [Some(75)]);
     let output = cluster.promptshift(&format!("{STUDY} --report-only --out out"));
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("restarted 3 times"));
 }
 
+/// Two transfers from one source, which share trainings, in a few seconds.
+const SWEEP: &str = "[defaults]
+methods = [\"prompt\", \"model\"]
+seeds = 1
+steps = 4
+batch-size = 2
+train-rows = 8
+validation-rows = 4
+eval-rows = 4
+
+[[transfer]]
+transfer = [\"squad->race\", \"squad->drop\"]
+";
+
 #[test]
-fn what_slurm_or_the_scripts_could_not_do_is_refused_before_anything_is_submitted() {
+fn a_sweep_is_one_submission_and_what_its_studies_share_is_computed_once() {
+    let cluster = Cluster::new(1001);
+    fs::write(cluster.path().join("sweep.toml"), SWEEP).expect("written");
+    let line = "slurm run sweep.toml --out out --cells-per-task 1 --submit";
+    let said = cluster.says(&format!("{line} -- --time=1:00:00"));
+    let lines: Vec<&str> = said.lines().take(2).collect();
+    let counts = [
+        "5 cells: 0 done, 0 in the queue, 5 to submit",
+        "5 cells: 0 done, 0 in the queue, 3 to submit, 2 with a study above",
+    ];
+    for (line, count) in lines.iter().zip(counts) {
+        assert!(line.ends_with(count), "{said}");
+    }
+    let studies = lines
+        .iter()
+        .map(|line| line.split(':').next().expect("a name"));
+    let studies: Vec<&str> = studies.collect();
+    let told = submitted(&cluster.told("sbatch"));
+    let wanted = [
+        ("baselines-1", ""),
+        ("trainings-1", ""),
+        ("evaluations-1", "afterany:102"),
+        ("report", "afterany:101:102:103"),
+        ("baselines-1", ""),
+        // What it waits for is computed for the study above.
+        ("evaluations-1", "afterany:102"),
+        ("report", "afterany:102:105:106"),
+    ];
+    let wanted = wanted.map(|(name, after)| (name.to_owned(), after.to_owned()));
+    assert_eq!(told, wanted);
+    let folder = |study: &str| cluster.path().join("out/slurm/1").join(study);
+    assert!(!folder(studies[1]).join("trainings-1.sh").exists());
+    let script = fs::read_to_string(folder(studies[1]).join("report.sh")).expect("written");
+    let name = format!("#SBATCH --job-name=promptshift-report-{}", studies[1]);
+    assert!(script.lines().any(|line| line == name), "{script}");
+
+    let queue: String = [(101, 1), (102, 2), (103, 2), (105, 1), (106, 2)]
+        .into_iter()
+        .flat_map(|(job, count)| (0..count).map(move |at| format!("{job}|{at}|PENDING|Priority\n")))
+        .chain([104, 107].map(|job| format!("{job}|N/A|PENDING|Dependency\n")))
+        .collect();
+    fs::write(cluster.path().join("queue"), &queue).expect("written");
+    let said = cluster.says(line);
+    assert_eq!(
+        said.matches("0 done, 5 in the queue, 0 to submit").count(),
+        2,
+        "{said}"
+    );
+    assert!(said.contains("There is nothing to submit."), "{said}");
+    let said = cluster.says("slurm status out");
+    let waiting = said.matches("training         2: 2 waiting").count();
+    assert_eq!(
+        waiting, 2,
+        "each study shows what is computed for both: {said}"
+    );
+
+    // One of the shared trainings is gone: it is submitted once, and both reports again.
+    let queue = queue.replace("102|1|PENDING|Priority\n", "");
+    fs::write(cluster.path().join("queue"), &queue).expect("written");
+    let said = cluster.says(line);
+    assert!(said.contains("4 in the queue, 1 to submit\n"), "{said}");
+    assert!(
+        said.contains("4 in the queue, 0 to submit, 1 with a study above"),
+        "{said}"
+    );
+    let told = submitted(&cluster.told("sbatch"));
+    let names: Vec<&str> = told[7..].iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["trainings-1", "report", "report"]);
+    assert!(told[9].1.contains("108"), "{told:?}");
+
+    for study in &studies {
+        for name in ["baselines-1", "trainings-1", "evaluations-1", "report"] {
+            let script = folder(study).join(format!("{name}.sh"));
+            if script.exists() {
+                let codes = cluster.run(&script, 0);
+                assert!(
+                    codes.iter().all(|code| *code == Some(0)),
+                    "{name}: {codes:?}"
+                );
+            }
+        }
+    }
+    fs::remove_file(cluster.path().join("queue")).expect("removed");
+    let status: Value =
+        serde_json::from_str(&cluster.says("slurm status out --json")).expect("JSON");
+    let cells = status["cells"].as_array().expect("a list");
+    assert_eq!(cells.len(), 12);
+    assert!(cells.iter().all(|cell| cell["state"] == "done"), "{status}");
+    let of_first = cells.iter().filter(|cell| cell["study"] == studies[0]);
+    assert_eq!(of_first.count(), 6, "{status}");
+    assert!(cluster.says(line).contains("There is nothing to submit."));
+    let index = fs::read_to_string(cluster.path().join("out/index.md")).expect("written");
+    assert_eq!(
+        index
+            .matches("/report.md), when its jobs have ended")
+            .count(),
+        2,
+        "{index}"
+    );
+    let said = cluster.promptshift("run sweep.toml --out plain --store plain-store");
+    assert!(said.status.success());
+    for study in &studies {
+        let of = |out: &str| results(&cluster.path().join(out).join(study));
+        assert_eq!(of("out"), of("plain"));
+    }
+    // A study that is new is submitted alone.
+    fs::write(
+        cluster.path().join("sweep.toml"),
+        SWEEP.replace("drop\"]", "drop\", \"squad->duorc\"]"),
+    )
+    .expect("written");
+    let said = cluster.says(line);
+    assert!(
+        said.contains("2 done, 0 in the queue, 3 to submit"),
+        "{said}"
+    );
+    let told = submitted(&cluster.told("sbatch"));
+    let names: Vec<&str> = told[10..].iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["baselines-1", "evaluations-1", "report"]);
+}
+
+#[test]
+fn unsupported_requests_are_refused_before_anything_is_submitted() {
     let cluster = Cluster::new(1001);
     for (words, code) in [
         (slurm("--submit -- --array=0-3"), 2),
@@ -309,64 +477,4 @@ fn what_slurm_or_the_scripts_could_not_do_is_refused_before_anything_is_submitte
     fs::remove_file(cluster.path().join("refuses")).expect("removed");
     let said = cluster.says(&slurm("--submit -- --partition=all"));
     assert!(said.contains("11 to submit"), "{said}");
-}
-
-#[test]
-#[ignore = "a measurement: cargo test --test it a_thousand_cells -- --ignored --nocapture"]
-fn a_thousand_cells_are_handled_in_seconds() {
-    let cluster = Cluster::new(1001);
-    let study = STUDY.replace("--seeds 2 --trials 2", "--seeds 250");
-    let timed = |what: &str, words: &str, codes: &[i32]| {
-        let started = Instant::now();
-        let output = cluster.promptshift(words);
-        let took = started.elapsed();
-        let said = String::from_utf8_lossy(&output.stderr);
-        let code = output.status.code().expect("it ends");
-        assert!(codes.contains(&code), "{what}: {said}");
-        println!("{what}: {:.2} s", took.as_secs_f64());
-        assert!(took < Duration::from_secs(60), "{what}: {took:?}");
-    };
-    timed("--list-cells", &format!("{study} --list-cells"), &[0]);
-    timed(
-        "submission",
-        &format!("slurm {study} --out out --cells-per-task 1 --submit"),
-        &[0],
-    );
-    let tasks = |job: usize, count: usize| {
-        (0..count).map(move |at| format!("{job}|{at}|PENDING|Priority\n"))
-    };
-    let sizes = [(101, 1), (102, 500), (103, 500)];
-    let queue: String = sizes
-        .into_iter()
-        .flat_map(|(job, count)| tasks(job, count))
-        .collect();
-    fs::write(
-        cluster.path().join("queue"),
-        queue + "104|N/A|PENDING|Dependency\n",
-    )
-    .expect("written");
-    timed(
-        "second submission",
-        &format!("slurm {study} --out out --submit"),
-        &[0],
-    );
-    timed("status, all waiting", "slurm status out", &[0]);
-    fs::remove_file(cluster.path().join("queue")).expect("removed");
-    let about = fs::read(cluster.path().join("out/slurm/1/submission.json")).expect("written");
-    let about: Value = serde_json::from_slice(&about).expect("JSON");
-    for name in ["trainings-1", "evaluations-1"] {
-        let cells = fs::read_to_string(cluster.path().join(format!("out/slurm/1/{name}.cells")));
-        let cells = cells.expect("written").trim().replace('\n', ",");
-        let words = format!(
-            "slurm give-up out/slurm/1/study.json --store {} --cell {cells} --reason killed",
-            about["store"].as_str().expect("a path")
-        );
-        cluster.says(&words);
-    }
-    timed("status, all failed", "slurm status out", &[0]);
-    timed(
-        "--report-only, all failed",
-        &format!("{study} --report-only --out out"),
-        &[1],
-    );
 }

@@ -1,13 +1,12 @@
-//! What docs/store.md says of every flag of `transfer` and of the store, held against the program.
+//! Checks what docs/store.md says about every flag of `transfer` and about the store.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
-use promptshift::record::Prediction;
-use promptshift::record::checkpoint::Checkpoint;
 use promptshift::record::folder::{StoredRecord, find};
+use promptshift::record::{Checkpoint, Prediction};
 
 use crate::parity::golden;
 
@@ -26,7 +25,7 @@ fn promptshift(folder: &Path) -> Command {
     command
 }
 
-/// What a flag belongs to.
+/// The stage that a flag affects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Of {
     Training,
@@ -35,7 +34,7 @@ enum Of {
     None,
 }
 
-/// The table of docs/store.md: flags by their names, and the two sides of the transfer as `SOURCE` and `TARGETS`.
+/// The table of docs/store.md by flag, with the two sides of the transfer as `SOURCE` and `TARGETS`.
 fn table() -> BTreeMap<String, Of> {
     let mut found = BTreeMap::new();
     let rows = TABLE
@@ -60,7 +59,7 @@ fn table() -> BTreeMap<String, Of> {
     found
 }
 
-/// The long flags of `transfer` as its help lists them, but the help.
+/// The long flags in the help of `transfer`, except `--help`.
 fn flags_of_help() -> BTreeSet<String> {
     let help = promptshift(repository())
         .args(["transfer", "--help"])
@@ -84,7 +83,7 @@ fn flags_of_help() -> BTreeSet<String> {
 }
 
 #[test]
-fn every_flag_is_in_the_table_and_every_flag_of_the_table_is_one() {
+fn the_table_has_exactly_the_flags_of_the_command() {
     let documented: BTreeSet<String> = table().into_keys().collect();
     let mut wanted = flags_of_help();
     wanted.extend(["SOURCE", "TARGETS"].map(str::to_owned));
@@ -122,7 +121,7 @@ impl Line {
         }
     }
 
-    /// With a flag that has a value, in the place of what it was.
+    /// With another value for a flag.
     fn with(&self, flag: &str, value: &str) -> Self {
         let mut line = self.clone();
         line.flags.retain(|(known, _)| known != flag);
@@ -136,7 +135,7 @@ impl Line {
         line
     }
 
-    /// With a flag that has none.
+    /// With a flag without a value.
     fn flag(&self, flag: &str) -> Self {
         let mut line = self.clone();
         line.flags.push((flag.to_owned(), None));
@@ -153,7 +152,7 @@ impl Line {
         command
     }
 
-    /// Runs it; the counts that it says.
+    /// Runs it and returns the printed counts.
     fn run(&self, folder: &Path, out: &str) -> Option<Counts> {
         let ended = self
             .command(folder)
@@ -165,7 +164,7 @@ impl Line {
         said.lines().find_map(Counts::read)
     }
 
-    /// What is there and what is left.
+    /// The numbers found and to do.
     fn dry_run(&self, folder: &Path) -> Counts {
         let ended = self
             .command(folder)
@@ -204,7 +203,7 @@ impl Counts {
         })
     }
 
-    /// What the change that led to it belongs to.
+    /// The stage of the change that led to these counts.
     fn of(self) -> Of {
         match (self.trainings.1, self.evaluations.1) {
             (0, 0) => Of::None,
@@ -221,7 +220,7 @@ fn counts(trainings: (usize, usize), evaluations: (usize, usize)) -> Counts {
     }
 }
 
-/// A folder of domains that has the miniature's files, some of them in the place of others.
+/// A folder of domains with the miniature's files, some in place of others.
 fn data(folder: &Path, name: &str, instead: &[(&str, &str)]) -> String {
     let mini = repository().join("datasets/mini");
     for domain in ["squad", "race"] {
@@ -238,7 +237,7 @@ fn data(folder: &Path, name: &str, instead: &[(&str, &str)]) -> String {
     name.to_owned()
 }
 
-/// A model of the miniature's size, with another number in its weights.
+/// A model of the miniature's size with one weight changed.
 fn other_model(folder: &Path) -> String {
     let to = folder.join("other-model");
     fs::create_dir(&to).expect("made");
@@ -254,7 +253,7 @@ fn other_model(folder: &Path) -> String {
     to.display().to_string()
 }
 
-/// Makes a subspace of prompts that were tuned.
+/// Computes a subspace of tuned prompts.
 fn subspace(folder: &Path, prompts: &[&str], out: &str) -> String {
     let prompts = (prompts.iter()).map(|run| format!("{run}/prompt.safetensors"));
     promptshift(folder)
@@ -266,7 +265,7 @@ fn subspace(folder: &Path, prompts: &[&str], out: &str) -> String {
 }
 
 #[test]
-fn every_flag_belongs_to_what_the_table_says() {
+fn every_flag_affects_the_stage_in_the_table() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     let prompt = Line::tiny("squad->race", "prompt");
@@ -350,7 +349,7 @@ fn every_flag_belongs_to_what_the_table_says() {
     fs::write(folder.join("own.toml"), card).expect("written");
 
     let mut table = table();
-    // What was run is there.
+    // The results of the run are found.
     for line in [&prompt, &intrinsic, &lora, &labelled, &mixture] {
         assert_eq!(line.dry_run(folder), counts((1, 0), (4, 0)), "{line:?}");
     }
@@ -366,21 +365,21 @@ fn every_flag_belongs_to_what_the_table_says() {
             assert_eq!(found.trainings.0, 1, "{flag}: others stay: {found:?}");
         }
     }
-    // It runs nothing, and takes no --dry-run.
+    // It runs nothing and has no --dry-run.
     assert_eq!(table.remove("--save-plan"), Some(Of::None));
     assert!(table.is_empty(), "not tried: {table:?}");
 
-    // Domains are known by their rows.
+    // Domains are identified by their rows.
     let instead = [("race/test.parquet", "race/validation.parquet")];
     let other = prompt.with("--data", &data(folder, "other-test", &instead));
     assert_eq!(other.dry_run(folder).of(), Of::Evaluation);
     let instead = [("squad/train.parquet", "squad/validation.parquet")];
     let other = prompt.with("--data", &data(folder, "other-train", &instead));
     assert_eq!(other.dry_run(folder).of(), Of::Training);
-    // Another store has nothing.
+    // Another store is empty.
     let other = prompt.with("--store", "another").dry_run(folder);
     assert_eq!(other, counts((0, 1), (0, 4)));
-    // A BERT is trained for how it will be asked.
+    // The training of a BERT depends on how it will be evaluated.
     let bert = golden("bert_words_tiny").display().to_string();
     let bert = Line::tiny("qqp->mrpc", "prompt").with("--model", &bert);
     bert.run(folder, "bert");
@@ -391,7 +390,7 @@ fn every_flag_belongs_to_what_the_table_says() {
         .with("--score-by", "likelihood")
         .with("--verbalizer", "words.toml");
     assert_eq!(words.dry_run(folder).of(), Of::Training);
-    // Trials that were made are there.
+    // Finished trials are found.
     let searched = prompt.with("--trials", "2");
     searched.run(folder, "searched");
     assert_eq!(searched.dry_run(folder), counts((1, 0), (4, 0)));
@@ -434,7 +433,7 @@ fn another_target_trains_nothing() {
         assert_eq!(more.predictions[..2], one.predictions[..]);
         assert_eq!(more.predictions, fresh.predictions);
     }
-    // Files of a report are its own.
+    // A report has its own files.
     let [saved, again] = ["one", "more"].map(|out| {
         fs::read(folder.join(out).join("prompt-seed0/prompt.safetensors")).expect("there")
     });
@@ -446,7 +445,7 @@ fn another_target_trains_nothing() {
         .success();
 }
 
-/// Rows that are answered in other company have the same text, and a logarithm that may differ in its last bits.
+/// Rows answered in other batches have the same text, and log-probabilities that may differ in the last bits.
 fn are_alike(ones: &[Vec<Prediction>], others: &[Vec<Prediction>]) {
     assert_eq!(ones.len(), others.len());
     for (ones, others) in ones.iter().zip(others) {
@@ -464,7 +463,7 @@ fn are_alike(ones: &[Vec<Prediction>], others: &[Vec<Prediction>]) {
 }
 
 #[test]
-fn more_rows_are_answered_beside_those_that_were() {
+fn only_additional_rows_are_answered() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     let line = Line::tiny("squad->race", "prompt");
@@ -483,7 +482,7 @@ fn more_rows_are_answered_beside_those_that_were() {
         }
         are_alike(&six.predictions, &fresh.predictions);
     }
-    // Only the new rows were answered.
+    // Only the new rows are answered.
     let mut answers = Vec::new();
     let store = folder.join("runs/store/answers");
     for of in fs::read_dir(store).expect("there") {
@@ -494,12 +493,12 @@ fn more_rows_are_answered_beside_those_that_were() {
         }
     }
     answers.sort_unstable();
-    // Of the untuned model, of what was tuned and of its checkpoint, on source and target each.
+    // For the untuned model, the tuned result and its checkpoint, on source and target each.
     assert_eq!(answers, [[2; 6], [4; 6]].concat());
 }
 
 #[test]
-fn another_seed_leaves_those_that_were_trained() {
+fn another_seed_keeps_existing_trainings() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     let line = Line::tiny("squad->race", "prompt");
@@ -517,10 +516,10 @@ fn another_seed_leaves_those_that_were_trained() {
 }
 
 #[test]
-fn without_weights_it_is_trained_again_to_the_same() {
+fn a_training_without_kept_weights_is_repeated_with_the_same_result() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
-    // By workers too, which are other processes than the one that writes the records.
+    // Also by workers, which are separate processes.
     for jobs in ["1", "2"] {
         let name = |what: &str| format!("{what}-{jobs}");
         let line = Line::tiny("squad->race", "prompt,lora").with("--jobs", jobs);
@@ -557,7 +556,7 @@ fn without_weights_it_is_trained_again_to_the_same() {
 }
 
 #[test]
-fn tuning_on_goes_on_from_what_the_store_has() {
+fn few_shot_tuning_starts_from_stored_trainings() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     let line = Line::tiny("squad->race", "prompt,model");
@@ -575,7 +574,7 @@ fn tuning_on_goes_on_from_what_the_store_has() {
 }
 
 #[test]
-fn checkpoints_answer_a_target_that_is_asked_for_later() {
+fn checkpoints_answer_a_target_requested_later() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     let line = Line::tiny("squad->race", "model").with("--steps", "8");
@@ -592,7 +591,7 @@ fn checkpoints_answer_a_target_that_is_asked_for_later() {
     };
     assert_eq!(checkpoints("two"), checkpoints("fresh-two"));
     assert_eq!(checkpoints("two")[0].scores.len(), 3);
-    // Without the weights at checkpoints there are none of the later target.
+    // Without weights at checkpoints there are no answers for the later target.
     let deltas = |line: &Line| line.with("--store", "deltas").with("--keep", "deltas");
     deltas(&line).run(folder, "deltas-one");
     assert_eq!(checkpoints("deltas-one"), checkpoints("one"));

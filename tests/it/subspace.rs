@@ -17,7 +17,7 @@ const TINY: &str =
     "--steps 3 --batch-size 2 --train-rows 8 --eval-rows 6 --validation-rows 6 --quiet";
 
 #[test]
-fn a_prompt_is_tuned_in_the_subspace_of_earlier_ones() {
+fn a_prompt_is_tuned_in_the_subspace_of_earlier_prompts() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     promptshift(
@@ -66,7 +66,7 @@ fn a_prompt_is_tuned_in_the_subspace_of_earlier_ones() {
     assert_eq!(training.trainable_parameters, 2);
     assert_eq!(training.saved.file, "prompt.safetensors");
     assert_eq!(record.k_shots.len(), 1);
-    // What was tuned lies in the plane of the three.
+    // The tuned prompt is in the plane of the three prompts.
     let (file, _) = SubspaceFile::open(&folder.join("s.safetensors")).expect("read");
     assert_eq!((file.subspace.length(), file.subspace.dimension()), (20, 2));
     let open = |name: &str| {

@@ -9,7 +9,7 @@ use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::Value;
 
-/// The example of the documents.
+/// The example in the documentation.
 fn documented() -> String {
     let page = include_str!("../../docs/sweeps.md");
     let block = page.split("```toml\n").nth(1).expect("an example");
@@ -33,7 +33,7 @@ fn said(assert: &Assert) -> String {
 }
 
 #[test]
-fn the_documented_sweep_is_run() {
+fn the_documented_sweep_runs() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut sweep = documented();
     for (much, little) in [
@@ -48,7 +48,7 @@ fn the_documented_sweep_is_run() {
     }
     let planned = run(folder.path(), &sweep, &["--dry-run"]).success();
     let planned = String::from_utf8_lossy(&planned.get_output().stdout).into_owned();
-    // Of squad's two transfers the trainings are the same; qqp has its own two.
+    // The two transfers of squad share their trainings; qqp has two of its own.
     let total = "3 studies: 0 trainings found, 4 to do; 0 evaluations found, 18 to do, about ";
     assert!(planned.contains(total), "{planned}");
     assert!(!folder.path().join("runs").exists(), "nothing is made");
@@ -91,7 +91,7 @@ fn the_documented_sweep_is_run() {
 }
 
 #[test]
-fn a_model_of_a_list_is_a_study_and_what_a_table_says_goes_before_defaults() {
+fn each_model_of_a_list_is_a_study_and_tables_override_defaults() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
     let sweep = format!(
@@ -119,7 +119,7 @@ fn a_model_of_a_list_is_a_study_and_what_a_table_says_goes_before_defaults() {
 }
 
 #[test]
-fn what_is_not_understood_is_named_with_its_line() {
+fn errors_name_the_line() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let refused = |sweep: &str, words: &[&str]| {
         let ended = run(folder.path(), sweep, &["--dry-run"]).code(2);
@@ -143,6 +143,10 @@ fn what_is_not_understood_is_named_with_its_line() {
     refused(
         &with("seeds = \"x\""),
         &[&at(2), "line 3: ", "wanted a count (3)"],
+    );
+    refused(
+        &with("seeds = 4294967296"),
+        &["line 3: ", "at most 10000 seeds"],
     );
     refused(
         &with("quick = 1"),
@@ -171,14 +175,30 @@ fn what_is_not_understood_is_named_with_its_line() {
         "[[transfer]]\ntransfer = \"squad->rase\"\n",
         &[&at(2), "'rase'", "race"],
     );
-    run(folder.path(), table, &["--json"]).code(2);
+    // A list of transfers times one of models: more studies than anybody means.
+    let many = |name: &str| format!("[{}]", vec![format!("\"{name}\""); 40].join(", "));
+    refused(
+        &format!(
+            "[[transfer]]\ntransfer = {}\nmodel = {}\n",
+            many("squad->race"),
+            many("nano")
+        ),
+        &[&at(2), "wanted at most 1000 studies"],
+    );
+    for flags in [
+        ["--json", "--quiet"],
+        ["--list-cells", "--quiet"],
+        ["--partition", "slice:1/2"],
+    ] {
+        run(folder.path(), table, &flags).code(2);
+    }
     run(folder.path(), table, &["--save-plan", "p.json"])
         .code(2)
         .stderr(contains("--save-plan").and(contains("sweep")));
 }
 
 #[test]
-fn a_study_that_fails_does_not_keep_the_next_from_being_run() {
+fn a_failing_study_does_not_prevent_the_next() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let little = "[defaults]\nmethods = \"prompt\"\nseeds = 1\nsteps = 2\ntrain-rows = 8\neval-rows = 4\n\
                   validation-rows = 4\n";
@@ -191,4 +211,37 @@ fn a_study_that_fails_does_not_keep_the_next_from_being_run() {
     let index = fs::read_to_string(folder.path().join("out/index.md")).expect("written");
     assert_eq!(index.matches("not complete").count(), 1, "{index}");
     assert_eq!(index.matches("/report.md)").count(), 2, "{index}");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_first_signal_keeps_what_is_trained_in_every_study() {
+    use std::io::{BufRead, BufReader};
+
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let sweep = "[defaults]\nmethods = \"prompt\"\nseeds = 1\ntrain-rows = 8\neval-rows = 4\nvalidation-rows = 4\n\
+                 [[transfer]]\ntransfer = \"squad->race\"\nsteps = 2\n\
+                 [[transfer]]\ntransfer = \"squad->drop\"\nsteps = 100000\n";
+    fs::write(folder.path().join("sweep.toml"), sweep).expect("written");
+    let mut command = crate::ends::program(folder.path(), "run sweep.toml --jobs 1 --out out");
+    command.env_remove("PROMPTSHIFT_STORE");
+    let mut child = command
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+    let mut next = |wanted: &str| {
+        let found = lines.any(|line| line.expect("text").contains(wanted));
+        assert!(found, "{wanted}");
+    };
+    next("report: ");
+    next("source validation");
+    let pid = child.id().to_string();
+    let killed = std::process::Command::new("kill")
+        .args(["-TERM", &pid])
+        .status();
+    assert!(killed.expect("kill").success());
+    next("interrupted");
+    assert_eq!(child.wait().expect("it ends").code(), Some(75));
 }

@@ -1,5 +1,5 @@
-//! Tokens of a `spiece.model` against those of the SentencePiece library
-//! (tests/golden/make_sentencepiece.py), and folders that hold one.
+//! Tokens of a `spiece.model` compared with those of the SentencePiece library (tests/golden/make_sentencepiece.py),
+//! and folders that contain one.
 
 use std::path::{Path, PathBuf};
 
@@ -88,7 +88,7 @@ fn load(folder: &TempDir) -> Result<promptshift::backbone::Backbone, String> {
 }
 
 #[test]
-fn a_folder_is_read_with_the_tokenizer_that_it_has() {
+fn a_folder_is_read_with_its_tokenizer() {
     let folder = folder();
     let error = load(&folder).expect_err("no tokenizer");
     assert!(
@@ -120,7 +120,7 @@ fn a_folder_is_read_with_the_tokenizer_that_it_has() {
         "{error}"
     );
 
-    // A tokenizer.json goes before it.
+    // A tokenizer.json takes precedence.
     let json = root().join("models/nano/tokenizer.json");
     std::fs::copy(&json, folder.path().join("tokenizer.json")).expect("copied");
     let backbone = load(&folder).expect("the bundled tokenizer");
@@ -151,8 +151,7 @@ fn a_tokenizers_own_lengths_are_ignored() {
     }
 }
 
-/// A `spiece.model` with pieces of no use added until it has `size`: fields of a protobuf may
-/// follow in any order, so they are appended.
+/// A `spiece.model` padded with unused pieces to `size`: protobuf fields may be in any order, so they are appended.
 fn widened(model: &[u8], size: usize) -> Vec<u8> {
     const PIECES: usize = 800;
     let mut bytes = model.to_vec();

@@ -1,4 +1,5 @@
-//! What prompt and model tuning move and what they leave alone, starts of prompts, and rows for other tests.
+//! What prompt and model tuning train and what they leave unchanged, initialisations of prompts, and rows for other
+//! tests.
 
 use std::collections::HashSet;
 
@@ -35,7 +36,7 @@ pub fn domain(name: &str, rows: usize) -> Vec<Example> {
     domain_as(AnswerForm::Padded, name, rows)
 }
 
-/// As [`domain`], written for this kind of model.
+/// As [`domain`], worded for this kind of model.
 pub fn domain_as(form: AnswerForm, name: &str, rows: usize) -> Vec<Example> {
     let catalogue = Catalogue::bundled();
     let card = &catalogue.get(name).expect("a card");
@@ -52,7 +53,7 @@ pub fn domain_as(form: AnswerForm, name: &str, rows: usize) -> Vec<Example> {
         .examples
 }
 
-/// The subspace that a recipe's method tunes in, if it is such a one: of prompts that were not tuned.
+/// The subspace of a recipe's method, if it has one, from untuned prompts.
 pub fn subspace_for(recipe: &Recipe, backbone: &Backbone) -> Option<Subspace> {
     let DeltaRecipe::Subspace(wanted) = &recipe.delta else {
         return None;
@@ -118,7 +119,7 @@ fn prompt(tuned: &Tuned) -> Vec<f32> {
 }
 
 #[test]
-fn prompt_tuning_moves_the_prompt_and_nothing_else() {
+fn prompt_tuning_trains_only_the_prompt() {
     let backbone = nano();
     let recipe = short(Method::Prompt, 3);
     let before = tuned(&backbone, &recipe, 1);
@@ -159,7 +160,7 @@ fn prompt_tuning_moves_the_prompt_and_nothing_else() {
 }
 
 #[test]
-fn model_tuning_moves_every_tensor() {
+fn model_tuning_trains_every_tensor() {
     let backbone = nano();
     let recipe = short(Method::Model, 3);
     let before = tuned(&backbone, &recipe, 1);
@@ -204,7 +205,7 @@ fn a_seed_gives_the_same_bits_and_another_seed_others() {
 }
 
 #[test]
-fn prompts_start_as_the_paper_says() {
+fn prompts_are_initialised_as_in_the_paper() {
     let backbone = nano();
     let start = |init: PromptInit, words: &MethodInputs| {
         let recipe = PromptRecipe { length: 6, init };
@@ -265,7 +266,7 @@ fn prompts_start_as_the_paper_says() {
 }
 
 #[test]
-fn prompts_that_cannot_be_made_are_refused() {
+fn impossible_prompts_are_refused() {
     let backbone = nano();
     let refused = |length, init| {
         let recipe = PromptRecipe { length, init };
@@ -287,9 +288,9 @@ fn prompts_that_cannot_be_made_are_refused() {
     ));
 }
 
-/// Answers of different lengths: rows that have ended leave the batch while others go on.
+/// Answers of different lengths: finished rows leave the batch while others continue.
 #[test]
-fn an_answer_does_not_depend_on_who_shares_the_batch() {
+fn an_answer_does_not_depend_on_the_rest_of_the_batch() {
     let backbone = nano();
     let limits = Limits::default_for(Task::ExtractiveQa);
     let encodings = encode(&squad(24), &backbone.tokenizer, &limits);

@@ -1,4 +1,4 @@
-//! Templates, verbalizers and what answers are chosen by: in the library, and as a user meets them.
+//! Templates, verbalizers and ways of choosing answers, in the library and on the command line.
 
 use assert_cmd::Command;
 use burn::tensor::activation::log_softmax;
@@ -117,10 +117,10 @@ fn classes_are_ranked_by_the_probability_of_their_words() {
     }
 }
 
-/// Zhao et al. 2021, §5: an example's shares over the mean of those of inputs without content, which are here
-/// written by hand.
+/// Zhao et al. 2021, §5: an example's probabilities divided by their mean over content-free inputs, which are written
+/// by hand here.
 #[test]
-fn calibrated_shares_are_the_likelihood_s_over_their_mean_without_content() {
+fn calibrated_probabilities_are_divided_by_their_mean_over_content_free_inputs() {
     let (backbone, card) = (nano(), card("qqp"));
     let tuned = Tuned::untuned(backbone.model.clone());
     let wording = |score_by| Wording {
@@ -151,7 +151,7 @@ fn calibrated_shares_are_the_likelihood_s_over_their_mean_without_content() {
         (prior[0].ln() - prior[1].ln()).abs() > 1e-3,
         "{prior:?} changes nothing"
     );
-    // Each of the three counts: none of them is the mean.
+    // Each of the three matters: none of them equals the mean.
     let furthest = empty.iter().map(|one| (one[0].exp() - prior[0]).abs());
     assert!(furthest.fold(0.0, f64::max) > 1e-6, "{empty:?}");
 
@@ -172,7 +172,7 @@ fn calibrated_shares_are_the_likelihood_s_over_their_mean_without_content() {
 }
 
 #[test]
-fn a_written_word_is_read_as_its_class_and_learnt_as_its_target() {
+fn a_generated_word_is_read_as_its_class_and_trained_as_its_target() {
     let card = card("qqp");
     let wording = Wording {
         verbalizer: Some(Verbalizer::find("same-different", &card).expect("in the card")),
@@ -192,7 +192,7 @@ fn a_written_word_is_read_as_its_class_and_learnt_as_its_target() {
 }
 
 #[test]
-fn a_sentinel_is_learnt_and_ranked_before_answers_and_not_read() {
+fn a_sentinel_precedes_targets_and_ranked_answers_and_is_removed_from_predictions() {
     let card = card("qqp");
     let plain = nano();
     let wording = Wording {
@@ -212,7 +212,7 @@ fn a_sentinel_is_learnt_and_ranked_before_answers_and_not_read() {
             plain.tokenizer.decode(&before.target)
         );
     }
-    // A class is as probable as its words behind the sentinel.
+    // The probability of a class is that of its words after the sentinel.
     let ranked = Wording {
         score_by: ScoreBy::Likelihood,
         ..wording
@@ -244,7 +244,7 @@ fn embedded_rows(backbone: &Backbone, tokens: &Tokens, prompt: &Tensor<2>) -> Ve
 }
 
 #[test]
-fn vectors_stand_among_the_tokens() {
+fn vectors_are_inserted_between_tokens() {
     let backbone = nano();
     let width = backbone.config.width();
     let values: Vec<f32> = (0..3 * width).map(|at| at as f32).collect();
@@ -279,7 +279,7 @@ fn vectors_stand_among_the_tokens() {
         (row(0, 1), row(0, 2), row(0, 4)),
         (token(0, 0), token(0, 1), token(0, 2))
     );
-    // Padding stays behind what is real.
+    // Padding stays after the real tokens.
     assert_eq!(
         (row(1, 0), row(1, 3), row(1, 5)),
         (token(1, 0), token(1, 1), token(1, 2))
@@ -287,7 +287,7 @@ fn vectors_stand_among_the_tokens() {
 }
 
 #[test]
-fn a_template_s_vectors_are_where_its_slots_are_and_are_trained() {
+fn a_templates_vectors_are_at_its_slots_and_are_trained() {
     let (backbone, card) = (nano(), card("qqp"));
     let wording = Wording {
         template: Some(Template::find("soft-pair").expect("bundled")),
@@ -300,7 +300,7 @@ fn a_template_s_vectors_are_where_its_slots_are_and_are_trained() {
         assert_eq!(places.len(), 20);
         let first = backbone.tokenizer.encode(&example.input[..example.soft[8]]);
         assert_eq!((places[0], places[8]), (0, first.len()));
-        // Behind the text and before the end of sequence.
+        // After the text and before the end of sequence.
         assert_eq!(places[19], tokens - 1);
     }
     let tuned = prompted(&backbone, 20);
@@ -318,7 +318,7 @@ fn a_template_s_vectors_are_where_its_slots_are_and_are_trained() {
 }
 
 #[test]
-fn a_cut_input_keeps_all_its_vectors() {
+fn a_truncated_input_keeps_all_its_vectors() {
     let (backbone, card) = (nano(), card("qqp"));
     let wording = Wording {
         template: Some(Template::find("soft-pair").expect("bundled")),
@@ -335,9 +335,9 @@ fn a_cut_input_keeps_all_its_vectors() {
     }
 }
 
-/// What `verbalizer` prints is a file that `--verbalizer` takes, and the same every time.
+/// The output of `verbalizer` is a file that `--verbalizer` accepts, and it is reproducible.
 #[test]
-fn words_are_proposed_and_taken() {
+fn proposed_words_can_be_used() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let propose = || {
         let output = promptshift(&folder)
@@ -374,10 +374,9 @@ fn json(path: &std::path::Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).expect("written")).expect("JSON")
 }
 
-/// A tiny run in a wording of its own, its record, its report, and its prompt once more by
-/// `predict`.
+/// A tiny run with its own wording: record, report, and its prompt in `predict`.
 #[test]
-fn a_wording_is_recorded_told_and_found_again_in_the_prompt() {
+fn a_wording_is_recorded_reported_and_stored_with_the_prompt() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let tiny = [
         "--steps",
@@ -430,7 +429,7 @@ fn a_wording_is_recorded_told_and_found_again_in_the_prompt() {
             .sum();
         assert!((sum - 1.0).abs() < 1e-9, "{line}");
     }
-    // The same in the paper's way: another study, and one table of both.
+    // The same in the paper's wording: another study, and one table of both.
     promptshift(&folder)
         .args(["transfer", "qqp->mrpc", "--out", "runs/plain"])
         .args(tiny)
@@ -487,7 +486,7 @@ fn a_wording_is_recorded_told_and_found_again_in_the_prompt() {
 }
 
 #[test]
-fn a_wording_that_does_not_fit_is_refused_before_anything_is_done() {
+fn an_unsuitable_wording_is_refused_before_anything_is_done() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for (arguments, parts) in [
         (
@@ -538,10 +537,9 @@ fn a_wording_that_does_not_fit_is_refused_before_anything_is_done() {
     }
 }
 
-/// What other networks read and answer, they read and answer in their own way; of likelihood, see
-/// `bert_words`.
+/// Other networks have their own wordings; for likelihood see `bert_words`.
 #[test]
-fn a_wording_is_for_a_t5() {
+fn wordings_are_only_for_t5() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for (model, kind) in [
         ("gpt2_tiny", "a decoder-only model"),

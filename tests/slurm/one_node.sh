@@ -12,6 +12,38 @@
 set -euo pipefail
 verb=$1
 dir=$(realpath -m "$2")
+export SLURM_CONF="$dir/slurm.conf"
+
+# Ends one of the daemons by its file, and waits until it has ended: by force where it does not by itself.
+end() {
+  local name=$1 pid
+  pid=$(cat "$2" 2>/dev/null) || return 0
+  is_there() { [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = "$name" ]; }
+  for signal in TERM KILL; do
+    if is_there; then kill -s "$signal" "$pid" || true; fi
+    for _ in $(seq 50); do
+      if ! is_there; then return 0; fi
+      sleep 0.2
+    done
+  done
+  echo "$0: $name ($pid) does not end" >&2
+  return 1
+}
+
+stop() {
+  local jobs
+  # Before the daemons, since tasks outlive them.
+  jobs=$(squeue --noheader --format=%A 2>/dev/null | sort -u) || true
+  if [ -n "$jobs" ]; then scancel $jobs || true; fi
+  for _ in $(seq 50); do
+    if [ -z "$(squeue --noheader 2>/dev/null)" ]; then break; fi
+    sleep 0.2
+  done
+  end slurmd "$dir/slurmd.pid"
+  end slurmctld "$dir/slurmctld.pid"
+  end munged "$dir/munge/pid"
+}
+
 case $verb in
 start)
   mkdir -p "$dir"/state "$dir"/spool "$dir"/log "$dir"/munge
@@ -50,22 +82,22 @@ CONF
     chmod 400 "$dir/munge/key"
   fi
   chmod 755 "$dir" "$dir/munge"
+  trap stop ERR
   munged --force --key-file="$dir/munge/key" --socket="$dir/munge/munge.socket" --pid-file="$dir/munge/pid" \
     --log-file="$dir/log/munge.log" --seed-file="$dir/munge/seed"
   sleep 1
-  export SLURM_CONF="$dir/slurm.conf"
   slurmctld
   slurmd
-  for _ in 1 2 3 4 5 6 7 8 9 10; do
+  for _ in $(seq 20); do
     if sinfo --noheader --format=%t 2>/dev/null | grep -q idle; then break; fi
-    sleep 1
+    sleep 0.5
   done
   sinfo
+  # It fails where no node is ready.
+  sinfo --noheader --format=%t | grep -q idle
   ;;
 stop)
-  for pid in slurmd.pid slurmctld.pid munge/pid; do
-    if [ -f "$dir/$pid" ]; then kill "$(cat "$dir/$pid")" || true; fi
-  done
+  stop
   ;;
 *)
   echo "$0: wanted start DIR or stop DIR" >&2

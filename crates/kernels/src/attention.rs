@@ -17,10 +17,10 @@
 use burn::backend::Dispatch;
 use burn::tensor::{Bool, Tensor, TensorData, activation::softmax};
 
-use super::dropout::Mask;
 use super::flex;
 pub use bias::DistanceBias;
 use call::Call;
+pub use call::{Dropped, Heads, Visible, Window};
 use graph::Attention as _;
 
 mod bias;
@@ -30,40 +30,6 @@ mod head;
 mod inputs;
 #[cfg(test)]
 mod tests;
-
-/// Which keys a query may look at.
-#[derive(Clone, Copy, Debug)]
-pub enum Visible<'a> {
-    /// Keys `0..lengths[b]` of example `b`.
-    Lengths(&'a [usize]),
-    /// Keys up to the query's own position (self-attention of the decoder; Tq = Tk).
-    Causal,
-    /// Keys `0..counts[b * Tq + i]` for query `i` of example `b`.
-    Counts(&'a [usize]),
-}
-
-/// How the tensors of a call are divided, and what each query sees.
-#[derive(Clone, Copy, Debug)]
-pub struct Heads<'a> {
-    /// Examples, `B`.
-    pub batch: usize,
-    /// Heads of queries, `H`.
-    pub heads: usize,
-    /// Which keys a query may look at.
-    pub visible: Visible<'a>,
-    /// Which weights are dropped.
-    pub dropped: Option<Dropped>,
-}
-
-/// Weights of attention that are dropped, and by what mask. Its rows are counted by example, then head,
-/// then query where there is one for each.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Dropped {
-    /// Every weight by itself, as in BERT.
-    Each(Mask),
-    /// The same keys for every query, as in T5.
-    Keys(Mask),
-}
 
 /// The tensors that attention reads.
 #[derive(Clone, Debug)]
@@ -170,6 +136,15 @@ pub fn reference(inputs: AttentionInputs, how: Heads) -> Tensor<2> {
             let row = |&count: &usize| (0..keys).map(move |key| key >= count);
             let hidden = counts.iter().flat_map(row).collect();
             (hidden, [batch, 1, queries, keys])
+        }
+        Visible::Near(window) => {
+            let places =
+                (0..batch).flat_map(|example| (0..queries).map(move |query| (example, query)));
+            let row = |(example, query): (usize, usize)| {
+                let (near, prefix) = (window.of(example, query), window.prefix);
+                (0..keys).map(move |key| key >= prefix && !near.contains(&key))
+            };
+            (places.flat_map(row).collect(), [batch, 1, queries, keys])
         }
     };
     let hidden = Tensor::<4, Bool>::from_data(TensorData::new(hidden, shape), &device)

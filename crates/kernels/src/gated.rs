@@ -20,6 +20,7 @@ use burn::tensor::{Tensor, activation};
 use burn_flex::FlexTensor;
 
 use super::flex::{self, contiguous, values, values_mut};
+use super::gelu;
 use super::vector::{Arithmetic, tanh, vectorised};
 
 /// `sqrt(2/π)`, in GELU's tanh approximation.
@@ -31,6 +32,7 @@ const CUBE: f32 = 0.044_715;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Gate {
     Gelu,
+    ExactGelu,
     Silu,
 }
 
@@ -43,6 +45,11 @@ pub fn gated_gelu(gate: Tensor<2>, up: Tensor<2>) -> Tensor<2> {
     gated(gate, up, Gate::Gelu)
 }
 
+/// `gelu(gate) * up` with the exact GELU, of the same shapes.
+pub fn gated_exact_gelu(gate: Tensor<2>, up: Tensor<2>) -> Tensor<2> {
+    gated(gate, up, Gate::ExactGelu)
+}
+
 /// `silu(gate) * up`, of the same shapes.
 pub fn gated_silu(gate: Tensor<2>, up: Tensor<2>) -> Tensor<2> {
     gated(gate, up, Gate::Silu)
@@ -53,6 +60,7 @@ fn gated(gate: Tensor<2>, up: Tensor<2>, kind: Gate) -> Tensor<2> {
     if !flex::is_fused(&gate) {
         return match kind {
             Gate::Gelu => gelu_reference(gate, up),
+            Gate::ExactGelu => exact_gelu_reference(gate, up),
             Gate::Silu => silu_reference(gate, up),
         };
     }
@@ -69,6 +77,11 @@ pub fn gelu_reference(gate: Tensor<2>, up: Tensor<2>) -> Tensor<2> {
     let cube = gate.clone() * gate.clone() * gate.clone();
     let inner = (gate.clone() + cube * CUBE) * SLOPE;
     gate * 0.5 * (inner.tanh() + 1.0) * up
+}
+
+/// [`gated_exact_gelu`] in plain Burn operations.
+pub fn exact_gelu_reference(gate: Tensor<2>, up: Tensor<2>) -> Tensor<2> {
+    activation::gelu(gate) * up
 }
 
 /// [`gated_silu`] in plain Burn operations.
@@ -155,6 +168,7 @@ fn forward(gate: &FlexTensor, mut up: FlexTensor, kind: Gate) -> FlexTensor {
         let gate = &gate[start..start + up.len()];
         match kind {
             Gate::Gelu => multiply_by_gelu(up, gate),
+            Gate::ExactGelu => multiply_by_exact_gelu(up, gate),
             Gate::Silu => multiply_by_silu(up, gate),
         }
     });
@@ -169,6 +183,7 @@ fn gate_gradient(mut gate: FlexTensor, up: &FlexTensor, dy: &FlexTensor, kind: G
         let (up, dy) = (&up[share.clone()], &dy[share]);
         match kind {
             Gate::Gelu => gelu_gate_gradients(gate, up, dy),
+            Gate::ExactGelu => exact_gelu_gate_gradients(gate, up, dy),
             Gate::Silu => silu_gate_gradients(gate, up, dy),
         }
     });
@@ -188,6 +203,7 @@ fn both_gradients(
         let dy = &dy[start..start + gate.len()];
         match kind {
             Gate::Gelu => gelu_gradients(gate, up, dy),
+            Gate::ExactGelu => exact_gelu_gradients(gate, up, dy),
             Gate::Silu => silu_gradients(gate, up, dy),
         }
     });
@@ -196,7 +212,7 @@ fn both_gradients(
 
 /// GELU and its derivative.
 #[inline(always)]
-fn gelu<A: Arithmetic>(gate: f32) -> (f32, f32) {
+fn tanh_gelu<A: Arithmetic>(gate: f32) -> (f32, f32) {
     let square = gate * gate;
     let inner = SLOPE * gate * A::mul_add(CUBE, square, 1.0);
     let share = A::mul_add(0.5, tanh::<A>(inner), 0.5);
@@ -206,6 +222,13 @@ fn gelu<A: Arithmetic>(gate: f32) -> (f32, f32) {
         value,
         A::mul_add(2.0 * value * (1.0 - share), inner_slope, share),
     )
+}
+
+/// The exact GELU and its derivative.
+#[inline(always)]
+fn exact_gelu<A: Arithmetic>(gate: f32) -> (f32, f32) {
+    let (share, bell) = gelu::parts::<A>(gate);
+    (gate * share, share + bell)
 }
 
 /// SiLU and its derivative.
@@ -239,23 +262,45 @@ vectorised! {
         }
     }
 
+    fn multiply_by_exact_gelu<A>(up: &mut [f32], gate: &[f32]) {
+        for (up, &gate) in up.iter_mut().zip(gate) {
+            *up *= exact_gelu::<A>(gate).0;
+        }
+    }
+
+    /// Replaces `gate` by its gradient.
+    fn exact_gelu_gate_gradients<A>(gate: &mut [f32], up: &[f32], dy: &[f32]) {
+        for ((gate, up), dy) in gate.iter_mut().zip(up).zip(dy) {
+            *gate = dy * up * exact_gelu::<A>(*gate).1;
+        }
+    }
+
+    /// Replaces `gate` and `up` by their gradients.
+    fn exact_gelu_gradients<A>(gate: &mut [f32], up: &mut [f32], dy: &[f32]) {
+        for ((gate, up), dy) in gate.iter_mut().zip(up).zip(dy) {
+            let (value, slope) = exact_gelu::<A>(*gate);
+            *gate = dy * *up * slope;
+            *up = dy * value;
+        }
+    }
+
     fn multiply_by_gelu<A>(up: &mut [f32], gate: &[f32]) {
         for (up, &gate) in up.iter_mut().zip(gate) {
-            *up *= gelu::<A>(gate).0;
+            *up *= tanh_gelu::<A>(gate).0;
         }
     }
 
     /// Replaces `gate` by its gradient.
     fn gelu_gate_gradients<A>(gate: &mut [f32], up: &[f32], dy: &[f32]) {
         for ((gate, up), dy) in gate.iter_mut().zip(up).zip(dy) {
-            *gate = dy * up * gelu::<A>(*gate).1;
+            *gate = dy * up * tanh_gelu::<A>(*gate).1;
         }
     }
 
     /// Replaces `gate` and `up` by their gradients.
     fn gelu_gradients<A>(gate: &mut [f32], up: &mut [f32], dy: &[f32]) {
         for ((gate, up), dy) in gate.iter_mut().zip(up).zip(dy) {
-            let (value, slope) = gelu::<A>(*gate);
+            let (value, slope) = tanh_gelu::<A>(*gate);
             *gate = dy * *up * slope;
             *up = dy * value;
         }
@@ -268,12 +313,19 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::testing::{Input, check, check_differences, layouts, roles};
-    use super::{gated_gelu, gated_silu, gelu_reference, silu_reference};
+    use super::{
+        exact_gelu_reference, gated_exact_gelu, gated_gelu, gated_silu, gelu_reference,
+        silu_reference,
+    };
 
     type Gated = fn(Tensor<2>, Tensor<2>) -> Tensor<2>;
 
     /// Fused and reference versions.
-    const PAIRS: [(Gated, Gated); 2] = [(gated_gelu, gelu_reference), (gated_silu, silu_reference)];
+    const PAIRS: [(Gated, Gated); 3] = [
+        (gated_gelu, gelu_reference),
+        (gated_exact_gelu, exact_gelu_reference),
+        (gated_silu, silu_reference),
+    ];
 
     fn of_two(op: Gated) -> impl Fn(&[Tensor<2>]) -> Tensor<2> {
         move |inputs| op(inputs[0].clone(), inputs[1].clone())
@@ -286,7 +338,7 @@ mod tests {
             shape in [1..40_usize, 1..70_usize],
             (gate_role, up_role) in (roles(), roles()),
             (gate_layout, up_layout) in (layouts(), layouts()),
-            (which, seed) in (0..2_usize, 1..1000_u64),
+            (which, seed) in (0..3_usize, 1..1000_u64),
         ) {
             let (fused, plain) = PAIRS[which];
             let gate = Input::tracked(shape, seed).with_role(gate_role);

@@ -94,7 +94,7 @@ fn gradient(mut dy: FlexTensor, x: &FlexTensor) -> FlexTensor {
 
 /// `Φ(x)` and `x φ(x)`.
 #[inline(always)]
-fn parts<A: Arithmetic>(x: f32) -> (f32, f32) {
+pub(super) fn parts<A: Arithmetic>(x: f32) -> (f32, f32) {
     const INVERSE_SQRT_2_PI: f32 = 0.398_942_3;
     let size = x.abs();
     let bell = exp::<A>(-0.5 * size * size);

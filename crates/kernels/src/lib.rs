@@ -31,10 +31,10 @@ mod testing;
 mod vector;
 
 pub use affine::affine;
-pub use attention::{AttentionInputs, DistanceBias, Dropped, Heads, Visible, attention};
+pub use attention::{AttentionInputs, DistanceBias, Dropped, Heads, Visible, Window, attention};
 pub use cross_entropy::{cross_entropy, largest, log_sum_exp};
 pub use dropout::{Mask, Rows, dropout};
-pub use gated::{gated_gelu, gated_silu};
+pub use gated::{gated_exact_gelu, gated_gelu, gated_silu};
 pub use gelu::gelu;
 pub use layer_norm::layer_norm;
 pub use linear::linear;

@@ -1,4 +1,4 @@
-//! What the paper's experiments cost on a card, from its speed: the tables of docs/costs.md.
+//! What the paper's experiments cost on a GPU, estimated from its speed: the tables of docs/costs.md.
 //!
 //! ```sh
 //! cargo run -p promptshift-numbers --example costs
@@ -6,15 +6,15 @@
 //! cargo run -p promptshift-numbers --example costs -- --measured xl:prompt:9000
 //! ```
 //!
-//! `--measured SIZE:METHOD:TOKENS` says how many input and target tokens a second a training of that size and method
-//! (`prompt` or `model`) took; every other training is taken to compute as many operations a second.
+//! `--measured SIZE:METHOD:TOKENS` gives the measured input and target tokens per second of a training of that size
+//! and method (`prompt` or `model`); all other trainings are assumed to compute as many operations per second.
 
 /// A published size of T5 v1.1.
 #[derive(Debug, Clone, Copy)]
 struct Size {
     name: &'static str,
     width: f64,
-    /// Of the encoder, and as many of the decoder.
+    /// Layers of the encoder, and as many of the decoder.
     layers: f64,
     heads: f64,
     feed_forward: f64,
@@ -39,17 +39,18 @@ const fn size(name: &'static str, [width, layers, heads, feed_forward]: [f64; 4]
 }
 
 const VOCABULARY: f64 = 32_128.0;
-/// What every head is wide.
+/// The width of every head.
 const HEAD: f64 = 64.0;
 
 impl Size {
-    /// Weights that an input token is multiplied with: the encoder's, and the decoder's keys and values of it.
+    /// Weights that an input token is multiplied with: the encoder's, and those of the decoder's cross-attention keys
+    /// and values.
     fn per_input(&self) -> f64 {
         let attention = self.width * self.heads * HEAD;
         self.layers * (4.0 * attention + 3.0 * self.width * self.feed_forward + 2.0 * attention)
     }
 
-    /// Weights that a target token is multiplied with: the decoder's other ones, and the output's.
+    /// Weights that a target token is multiplied with: the decoder's other weights and the output layer's.
     fn per_target(&self) -> f64 {
         let attention = self.width * self.heads * HEAD;
         self.layers * (6.0 * attention + 3.0 * self.width * self.feed_forward)
@@ -64,8 +65,8 @@ enum Method {
 }
 
 impl Method {
-    /// Products with each weight and token of a step, of two operations each: forward, backward for the states, and
-    /// backward for the weights where these move.
+    /// Operations of a step per weight and token: two in the forward pass, two in the backward pass for states, and
+    /// two for the weights if they are trained.
     fn passes(self) -> f64 {
         match self {
             Method::Prompt => 2.0,
@@ -73,7 +74,7 @@ impl Method {
         }
     }
 
-    /// Vectors before each input.
+    /// Prompt vectors per input.
     fn prompt(self) -> f64 {
         match self {
             Method::Prompt => 100.0,
@@ -86,13 +87,13 @@ const METHODS: [Method; 2] = [Method::Prompt, Method::Model];
 
 const STEPS: f64 = 30_000.0;
 const BATCH: f64 = 32.0;
-/// Every input is as long as it may be.
+/// Every input has the maximum length.
 const INPUT: f64 = 512.0;
 const TARGET: f64 = 16.0;
 const SEEDS: f64 = 3.0;
 /// Validations of a training: at the start and every 1,000 steps.
 const VALIDATIONS: f64 = 31.0;
-/// Rows of each.
+/// Rows of each validation.
 const VALIDATION_ROWS: f64 = 500.0;
 
 /// Rows of SuperGLUE's eight validation sets: BoolQ, CB, COPA, MultiRC, ReCoRD, RTE, WiC, WSC.
@@ -103,7 +104,7 @@ const SQUAD_TARGETS: [f64; 6] = [1_503.0, 1_504.0, 674.0, 2_948.0, 1_501.0, 1_50
 /// QQP's and MRPC's validation rows.
 const PARAPHRASES: [f64; 2] = [40_430.0, 408.0];
 
-/// Operations of answering so many rows.
+/// Operations for answering so many rows.
 fn answering(size: &Size, method: Method, rows: f64) -> f64 {
     let input = (INPUT + method.prompt()) * size.per_input();
     2.0 * rows * (input + TARGET * size.per_target())
@@ -120,7 +121,7 @@ fn training(size: &Size, method: Method) -> f64 {
     steps(size, method) + answering(size, method, VALIDATIONS * VALIDATION_ROWS)
 }
 
-/// Operations of everything that both methods and all seeds compute.
+/// Operations summed over methods and seeds.
 fn over_runs(of: impl Fn(Method) -> f64) -> f64 {
     METHODS.into_iter().map(|method| SEEDS * of(method)).sum()
 }
@@ -135,7 +136,7 @@ fn grid(size: &Size) -> f64 {
     })
 }
 
-/// What is done once for a source: by the store for all its targets, without one for each of them.
+/// Whether trainings on a source are shared between its targets, as in the store, or repeated for each target.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Evaluations {
     Shared,
@@ -160,7 +161,7 @@ fn shifts(size: &Size, evaluations: Evaluations) -> f64 {
 /// A card's speed and price.
 #[derive(Debug, Clone, Copy)]
 struct Card {
-    /// Operations a second that it does of these.
+    /// Operations per second.
     rate: f64,
     dollars_an_hour: f64,
 }
@@ -184,13 +185,13 @@ impl Card {
         }
     }
 
-    /// Input and target tokens a second of a training's steps.
+    /// Input and target tokens per second in training steps.
     fn tokens_per_second(&self, size: &Size, method: Method) -> f64 {
         self.rate * STEPS * BATCH * (INPUT + TARGET) / steps(size, method)
     }
 }
 
-/// With a comma for every thousand.
+/// A whole number with thousands separators.
 fn whole(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut text = String::new();
@@ -203,7 +204,7 @@ fn whole(number: f64) -> String {
     text
 }
 
-/// The tables, as docs/costs.md has them.
+/// The tables of docs/costs.md.
 fn tables(card: &Card) -> String {
     let mut text = "| size | tokens/s, prompt | tokens/s, model | one training, prompt | one training, model |\n\
                     | --- | ---: | ---: | ---: | ---: |\n"
@@ -237,7 +238,7 @@ fn tables(card: &Card) -> String {
     text + &format!("| all | {one} | {two} | {three} |\n")
 }
 
-/// The operations a second of a card on which a training takes so many tokens a second: `xl:prompt:9000`.
+/// The operations per second of a GPU with a measured number of tokens per second: `xl:prompt:9000`.
 fn measured(text: &str) -> Option<f64> {
     let mut parts = text.split(':');
     let (name, method, tokens) = (parts.next()?, parts.next()?, parts.next()?);
@@ -255,7 +256,8 @@ fn measured(text: &str) -> Option<f64> {
     Some(tokens / unit.tokens_per_second(size, method))
 }
 
-/// The card that the command line tells of; the default is an A100 in bfloat16 at 0.4 of its peak, for two dollars.
+/// The GPU described by the command line; the default is an A100 in bfloat16 at 0.4 of its peak, for two dollars an
+/// hour.
 fn card(words: &[String]) -> Result<Card, String> {
     let (mut tflops, mut utilisation, mut dollars_an_hour) = (312.0, 0.4, 2.0);
     let mut known = None;
@@ -305,7 +307,8 @@ mod tests {
 
     #[test]
     fn the_weights_are_those_of_the_published_models() {
-        // All parameters less the embedding, which is looked up, and what is not multiplied: norms and position biases.
+        // All parameters except the embedding, which is looked up, and norms and position biases, which are not
+        // multiplied.
         let parameters = [
             76_961_152.0,
             247_577_856.0,
@@ -329,19 +332,20 @@ mod tests {
 
     #[test]
     fn a_training_by_hand() {
-        // XXL, prompt tuning: 30,000 steps of 32 inputs with 612 vectors and 16 targets, 4 operations a weight.
+        // XXL, prompt tuning: 30,000 steps of 32 inputs with 612 vectors and 16 target tokens, 4 operations per
+        // weight.
         let [.., xxl] = SIZES;
         let encoder = 24.0 * (6.0 * 4_096.0 * 4_096.0 + 3.0 * 4_096.0 * 10_240.0);
         let decoder = encoder + 4_096.0 * 32_128.0;
         let wanted = 4.0 * 960_000.0 * (612.0 * encoder + 16.0 * decoder);
         assert_eq!(steps(&xxl, Method::Prompt), wanted);
-        // Model tuning has no prompt and moves the weights: 6 operations.
+        // Model tuning has no prompt and trains the weights: 6 operations.
         let wanted = 6.0 * 960_000.0 * (512.0 * encoder + 16.0 * decoder);
         assert_eq!(steps(&xxl, Method::Model), wanted);
     }
 
     #[test]
-    fn sharing_saves_the_source_of_all_targets_but_one() {
+    fn sharing_saves_all_trainings_on_a_source_but_one() {
         let [small, ..] = SIZES;
         let saved = shifts(&small, Evaluations::Apart) - shifts(&small, Evaluations::Shared);
         let once = |method| training(&small, method) + answering(&small, method, SQUAD);
@@ -350,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_measured_is_given_back() {
+    fn a_measured_speed_is_reproduced() {
         let words = ["--measured", "xl:prompt:9000"].map(str::to_owned);
         let card = card(&words).expect("a card");
         let rate = card.tokens_per_second(&SIZES[3], Method::Prompt);

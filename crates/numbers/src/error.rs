@@ -1,4 +1,4 @@
-//! What can be wrong with a folder of records, or with the store.
+//! Errors of a folder of records and of the store.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,14 +9,14 @@ use thiserror::Error;
 /// Why records could not be written or read.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// The file system said no: no space, no permission, not there.
+    /// The file system failed: no space, no permission, no such file.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// What was tried.
+        /// The attempted action.
         action: &'static str,
-        /// On what.
+        /// The file or folder.
         path: PathBuf,
-        /// What the system answered.
+        /// The system's error.
         source: io::Error,
     },
     /// `--out` is a file.
@@ -27,8 +27,8 @@ pub enum StoreError {
     },
     /// `--out` holds something that promptshift did not write.
     #[error(
-        "{} holds '{found}' and no plan.json, so promptshift did not make it; \
-         choose a new or empty folder with --out", path.display()
+        "{} holds '{found}' and no plan.json, so it was not written by promptshift; choose a new or empty folder \
+         with --out", path.display()
     )]
     Foreign {
         /// The folder.
@@ -38,8 +38,8 @@ pub enum StoreError {
     },
     /// The store's folder holds something that promptshift did not write.
     #[error(
-        "{} holds '{found}' and no store.json, so it is no store of promptshift's; choose a new or empty folder \
-         with --store", path.display()
+        "{} holds '{found}' and no store.json, so it is not a promptshift store; choose a new or empty folder with \
+         --store", path.display()
     )]
     ForeignStore {
         /// The folder.
@@ -47,13 +47,13 @@ pub enum StoreError {
         /// One thing in it.
         found: String,
     },
-    /// The place is taken by a run with another plan or recipe.
+    /// The folder belongs to a run with another plan or recipe.
     #[error(
-        "{} is of another run: its {field} is {found}, asked for was {wanted}; \
-         choose another folder with --out", path.display()
+        "{} belongs to another run: {field} is {found} there, and {wanted} was asked for; choose another folder with \
+         --out", path.display()
     )]
     OtherCell {
-        /// The file that says so.
+        /// The file that records it.
         path: PathBuf,
         /// The first field that differs, as a path in the JSON.
         field: String,
@@ -62,18 +62,18 @@ pub enum StoreError {
         /// Its value in the file.
         found: String,
     },
-    /// Another process holds the folder, or has taken it over.
+    /// Another process has claimed the folder, or taken it over.
     #[error(transparent)]
     Claim(#[from] ClaimError),
-    /// Something is to be removed from a store that another process uses.
+    /// Nothing can be removed from a store while another process uses it.
     #[error(
-        "{} is in use by another promptshift: {owner}; nothing is removed from a store before that has ended",
+        "{} is in use by another promptshift: {owner}; nothing is removed from a store until that process has ended",
         path.display()
     )]
     InUse {
         /// The store.
         path: PathBuf,
-        /// Which one.
+        /// The other process.
         owner: String,
     },
     /// A record is already there.
@@ -82,17 +82,17 @@ pub enum StoreError {
         /// The cell's folder.
         path: PathBuf,
     },
-    /// A file was cut off, edited, or written by something else.
+    /// A file was truncated, edited, or written by another program.
     #[error("{}: wanted {wanted}, found {found}", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
-        /// What should be there.
+        /// What was expected.
         wanted: String,
-        /// What is.
+        /// What was found.
         found: String,
     },
-    /// No record anywhere below a folder.
+    /// No record in a folder or below it.
     #[error("no record.json in {} or below it", path.display())]
     NoRecords {
         /// The folder searched.

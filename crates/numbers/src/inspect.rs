@@ -1,13 +1,11 @@
-//! What a soft prompt learnt, as plain numbers: which vocabulary entries its vectors are near to
-//! (Lester et al. 2021, §7), how far they went from where they started, how much they repeat each
-//! other, and how like other prompts they are.
+//! What a soft prompt learned, as plain numbers: which vocabulary entries are nearest to its vectors (Lester et al.
+//! 2021, §7), how far the vectors moved from their initialisation, how redundant they are, and how similar two
+//! prompts are.
 
 pub mod principal;
 mod rows;
-mod spectrum;
 
-pub use rows::Rows;
-pub use spectrum::effective_rank;
+pub use rows::{Rows, effective_rank};
 
 /// A vocabulary entry near a vector.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,8 +16,8 @@ pub struct Neighbour {
     pub cosine: f64,
 }
 
-/// The `count` rows of `table` with the highest cosine with `vector`, the nearest first; of equals the
-/// lower row.
+/// The `count` rows of `table` with the highest cosine with `vector`, nearest first; among equals the lower row
+/// first.
 pub fn nearest(vector: &[f32], table: &Rows, count: usize) -> Vec<Neighbour> {
     let mut all: Vec<Neighbour> = (table.iter().enumerate())
         .map(|(id, row)| Neighbour {
@@ -37,7 +35,7 @@ pub fn nearest(vector: &[f32], table: &Rows, count: usize) -> Vec<Neighbour> {
     all
 }
 
-/// The cosine of two vectors, in [-1, 1]; 0 where one of them is all zeros.
+/// The cosine of two vectors, in [-1, 1]; 0 if one of them is all zeros.
 pub fn cosine<A, B>(one: &[A], other: &[B]) -> f64
 where
     A: Into<f64> + Copy,
@@ -66,8 +64,8 @@ pub fn similarities(rows: &Rows) -> Vec<Vec<f64>> {
         .collect()
 }
 
-/// How tight the neighbours of a vector are: the mean cosine between pairs of them; `None` of fewer
-/// than two.
+/// How close the neighbours of a vector are to each other: the mean cosine over pairs of them. `None` for fewer than
+/// two neighbours.
 pub fn tightness(neighbours: &[Neighbour], table: &Rows) -> Option<f64> {
     let mut pairs = Vec::new();
     for (at, one) in neighbours.iter().enumerate() {
@@ -78,8 +76,8 @@ pub fn tightness(neighbours: &[Neighbour], table: &Rows) -> Option<f64> {
     crate::stats::estimate::mean(&pairs)
 }
 
-/// Groups of rows: rows whose cosine reaches `least` are in one, directly or through others (single
-/// linkage). In the order of their first rows.
+/// Clusters of rows by single linkage: rows whose cosine is at least `least` are in one cluster, and so are rows
+/// connected through others. In the order of their first rows.
 pub fn clusters(similarities: &[Vec<f64>], least: f64) -> Vec<Vec<usize>> {
     let mut group: Vec<usize> = (0..similarities.len()).collect();
     for (one, row) in similarities.iter().enumerate() {
@@ -104,8 +102,8 @@ pub fn clusters(similarities: &[Vec<f64>], least: f64) -> Vec<Vec<usize>> {
     clusters.into_iter().map(|(_, rows)| rows).collect()
 }
 
-/// How like each other two prompts are, wherever their vectors stand: the mean over the vectors of each
-/// of their highest cosine with a vector of the other; 1 where each has a twin.
+/// The similarity of two prompts, whatever the order of their vectors: the mean over the vectors of both prompts of
+/// the highest cosine with a vector of the other prompt. 1 if each vector has an equal in the other prompt.
 pub fn likeness(one: &Rows, other: &Rows) -> f64 {
     let best = |from: &Rows, to: &Rows| -> f64 {
         let highest = |vector: &[f32]| {
@@ -117,8 +115,8 @@ pub fn likeness(one: &Rows, other: &Rows) -> f64 {
     0.5 * (best(one, other) + best(other, one))
 }
 
-/// How far each row went from where it started: the distance over the length that it started with;
-/// where it started at zero, infinity unless it stayed.
+/// How far each row moved: the distance from its start divided by the start's norm. For a start at zero it is
+/// infinity, or 0 if the row did not move.
 pub fn drift(start: &Rows, end: &Rows) -> Vec<f64> {
     let size = |row: &[f32]| {
         row.iter()

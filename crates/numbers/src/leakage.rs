@@ -1,21 +1,75 @@
-//! Counts what a reader of a report needs to know about its rows: see
-//! [`record::leakage`](crate::record::leakage).
+//! What a reader of a report needs to know about its rows: how much of them the model reads, and whether their texts
+//! occur in source training.
 
 use std::collections::HashSet;
 
-use crate::record::leakage::{AnswerPlaces, Leakage, Lengths, Shared};
+use serde::{Deserialize, Serialize};
+
 use promptshift_text::domain::{AnswerLocation, Example, Split};
+
+/// Counts over one split of one domain, as a record has them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leakage {
+    /// The domain.
+    pub domain: String,
+    /// The split that its rows serve as.
+    pub split: Split,
+    /// Examples used.
+    pub examples: usize,
+    /// Examples whose input was longer than the limit.
+    pub cut_inputs: usize,
+    /// Where the right answers are; absent for tasks whose answers are class strings.
+    pub answers: Option<AnswerPlaces>,
+    /// Texts that also occur in source training; absent for source training itself.
+    pub shared: Option<Shared>,
+    /// Lengths of the inputs before the cut, end of sequence included.
+    pub input_tokens: Lengths,
+}
+
+/// Examples by where their right answers are, as written in the input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnswerPlaces {
+    /// Examples with no right answer in the passage.
+    pub absent: usize,
+    /// Examples with a right answer in the passage, but none in the part of it that remains after truncation.
+    pub behind_cut: usize,
+}
+
+/// Distinct texts, and those that also occur in source training. Texts are equal if they are equal in lower case with
+/// white space collapsed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shared {
+    /// Distinct passages; for pairs, distinct pairs.
+    pub contexts: usize,
+    /// Those that occur in source training.
+    pub shared_contexts: usize,
+    /// Distinct questions; for pairs, distinct single texts.
+    pub questions: usize,
+    /// Those that occur in source training.
+    pub shared_questions: usize,
+}
+
+/// Percentiles of lengths in tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lengths {
+    /// The median by nearest rank: the least length that half of the inputs do not exceed.
+    pub median: usize,
+    /// The 95th percentile, likewise.
+    pub percentile_95: usize,
+    /// The greatest length.
+    pub longest: usize,
+}
 
 /// What the model reads of one input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reading {
     /// Tokens of the whole input, end of sequence included.
     pub tokens: usize,
-    /// Bytes of the input's text up to the cut; `None` where nothing is cut.
+    /// Bytes of the input's text before the cut; `None` if nothing is cut.
     pub cut_at: Option<usize>,
 }
 
-/// The texts that source training has.
+/// The texts of source training, as hashes.
 #[derive(Debug, Clone, Default)]
 pub struct Seen {
     contexts: HashSet<u64>,
@@ -23,7 +77,7 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// The texts of examples.
+    /// The texts of these examples.
     pub fn of(examples: &[Example]) -> Seen {
         Seen {
             contexts: contexts(examples).collect(),
@@ -31,7 +85,7 @@ impl Seen {
         }
     }
 
-    /// Whether an example has one of them.
+    /// Whether an example's passage or one of its questions occurs in source training.
     pub fn has_any_of(&self, example: &Example) -> bool {
         let mut questions = example.texts.questions.iter();
         self.contexts.contains(&example.texts.context)
@@ -48,8 +102,8 @@ fn questions(examples: &[Example]) -> impl Iterator<Item = u64> {
     lists.flatten().copied()
 }
 
-/// Counts one split's rows; `readings` has one for each example, and `seen` is what source training
-/// has, absent for source training itself.
+/// Counts one split's rows. `readings` has one entry for each example; `seen` has the texts of source training and is
+/// absent for source training itself.
 pub fn count(
     domain: &str,
     split: Split,
@@ -100,7 +154,7 @@ fn shared(examples: &[Example], seen: &Seen) -> Shared {
 fn lengths(readings: &[Reading]) -> Lengths {
     let mut tokens: Vec<usize> = readings.iter().map(|reading| reading.tokens).collect();
     tokens.sort_unstable();
-    // The nearest rank: the least length that so many of 100 do not exceed.
+    // The nearest rank: the least length that this percentage of lengths does not exceed.
     let at = |percent: usize| {
         let rank = (percent * tokens.len()).div_ceil(100).max(1);
         tokens.get(rank - 1).copied().unwrap_or(0)
@@ -141,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_there_or_behind_the_cut_or_nowhere() {
+    fn answers_are_counted_as_present_cut_off_or_absent() {
         let examples = [
             example(AnswerLocation::EndsAt(10), 1, &[1]),
             example(AnswerLocation::EndsAt(10), 1, &[2]),
@@ -166,14 +220,14 @@ mod tests {
     }
 
     #[test]
-    fn class_strings_are_in_no_passage() {
+    fn class_strings_are_not_looked_for_in_passages() {
         let examples = [example(AnswerLocation::NotExpected, 1, &[1])];
         let found = count("qqp", Split::Test, &examples, &[reading(3, Some(1))], None);
         assert_eq!((found.answers, found.cut_inputs), (None, 1));
     }
 
     #[test]
-    fn shared_texts_are_different_ones() {
+    fn shared_texts_are_counted_once_each() {
         let train = [
             example(AnswerLocation::Absent, 1, &[10, 11]),
             example(AnswerLocation::Absent, 2, &[12]),
@@ -201,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn an_example_is_seen_by_its_passage_or_one_of_its_questions() {
+    fn an_example_counts_as_seen_by_its_passage_or_one_of_its_questions() {
         let seen = Seen::of(&[example(AnswerLocation::Absent, 1, &[10, 11])]);
         for (context, questions, wanted) in [
             (1, [20, 21], true),
@@ -214,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_are_those_of_the_nearest_rank() {
+    fn percentiles_use_the_nearest_rank() {
         let of = |tokens: &mut dyn Iterator<Item = usize>| {
             let readings: Vec<Reading> = tokens.map(|tokens| reading(tokens, None)).collect();
             let found = lengths(&readings);

@@ -1,7 +1,6 @@
-//! Numbers: recipes, records, scores and the statistics of shift. No tensors.
+//! Recipes, records, scores and the statistics of domain shift. No tensors.
 
 mod error;
-pub mod excerpts;
 pub mod inspect;
 pub mod leakage;
 pub mod predictions;

@@ -1,5 +1,5 @@
-//! The file that `promptshift predict` writes: one JSON object a line, each complete in itself, so
-//! that lines of several files, of different rows, may be put into one.
+//! The file that `promptshift predict` writes: one self-contained JSON object per line, so that files with
+//! predictions for different rows can be concatenated.
 
 use std::collections::HashSet;
 use std::io::{self, BufRead, BufReader};
@@ -9,23 +9,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::record::Prediction;
 
-/// One example's prediction with what is needed to score it again.
+/// One example's prediction with everything needed to score it again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Line {
     /// The domain that the example was read as.
     pub domain: String,
-    /// The domain that the prompt was tuned on, whose label strings the model says; absent where
-    /// there was no prompt, or one of unknown origin.
+    /// The domain that the prompt was tuned on, whose label strings the model generates; absent without a prompt, and
+    /// for a prompt of unknown origin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tuned_on: Option<String>,
     /// The prediction, as in a record.
     #[serde(flatten)]
     pub prediction: Prediction,
-    /// The generated tokens, end of sequence included where it came within the limit.
+    /// The generated tokens, including the end of sequence if it was generated within the limit.
     pub token_ids: Vec<u32>,
 }
 
-/// A predictions file that can't be used.
+/// Errors of a predictions file.
 #[derive(Debug, thiserror::Error)]
 pub enum PredictionsError {
     /// It can't be read.
@@ -33,10 +33,10 @@ pub enum PredictionsError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system answered.
+        /// The system's error.
         source: io::Error,
     },
-    /// A line is something else.
+    /// A line is not a prediction.
     #[error(
         "{}, line {line}: wanted an object as promptshift predict writes it, found one with {found}",
         path.display()
@@ -49,10 +49,10 @@ pub enum PredictionsError {
         /// What is wrong with it.
         found: String,
     },
-    /// A row is answered twice.
+    /// Two lines are for the same row.
     #[error(
-        "{}, line {line}: wanted one answer for each row of {domain}, found '{id}' again: lines of several models \
-         belong in files of their own",
+        "{}, line {line}: wanted one answer for each row of {domain}, found '{id}' again: put the lines of each \
+         model into a file of its own",
         path.display()
     )]
     Repeated {
@@ -65,7 +65,7 @@ pub enum PredictionsError {
         /// The row's name.
         id: String,
     },
-    /// It has no lines.
+    /// It is empty.
     #[error("{}: wanted predictions, found no line", path.display())]
     Empty {
         /// The file.
@@ -76,7 +76,7 @@ pub enum PredictionsError {
 /// Reads a file.
 ///
 /// # Errors
-/// It can't be read, is empty, a line is no prediction, or two are of one row.
+/// It can't be read, it is empty, a line is not a prediction, or two lines are for the same row.
 pub fn read(path: &Path) -> Result<Vec<Line>, PredictionsError> {
     let io = |source| PredictionsError::Io {
         path: path.to_owned(),

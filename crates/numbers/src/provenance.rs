@@ -1,4 +1,4 @@
-//! Where numbers come from: the program, the machine and the hashes of what was read.
+//! Where numbers come from: the program, the machine and the hashes of the files that were read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
@@ -7,10 +7,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::record::Provenance;
 use promptshift_text::process::host;
 
-/// What one run read and where it ran; the rest of [`Provenance`] the program knows by itself.
+/// What one run read and where it ran. The program fills in the rest of [`Provenance`].
 #[derive(Debug, Clone)]
 pub struct Origin {
-    /// The command as it can be typed again.
+    /// The command, quoted so that it can be run again.
     pub command: String,
     /// SHA-256 of each data file, by `domain/split`, and of users' cards, by `domain/card`.
     pub data_sha256: BTreeMap<String, String>,
@@ -22,7 +22,7 @@ pub struct Origin {
     pub device: String,
     /// Threads used.
     pub threads: usize,
-    /// How many runs go on side by side.
+    /// Number of concurrent runs on the machine.
     pub side_by_side: usize,
 }
 
@@ -42,20 +42,20 @@ pub fn collect(origin: Origin) -> Provenance {
         threads: origin.threads,
         side_by_side: origin.side_by_side,
         software: software(),
-        // A clock before 1970 is a broken clock, not a reason to lose a run.
+        // A clock set before 1970 must not fail a run.
         started_unix_seconds: SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |elapsed| elapsed.as_secs()),
     }
 }
 
-/// What [`built_from`] was told.
+/// The revision given to [`built_from`].
 static REVISION: OnceLock<&'static str> = OnceLock::new();
 
-/// Tells which git revision the program was built from. The binary does, once: a library that held it
-/// would be compiled anew for every commit.
+/// Sets the git revision that the program was built from. The binary calls it once: if a library contained the
+/// revision, it would be recompiled for every commit.
 pub fn built_from(revision: &'static str) {
-    // Told twice, it is the same program.
+    // A second call has the same revision.
     let _ = REVISION.set(revision);
 }
 
@@ -76,7 +76,7 @@ fn software() -> BTreeMap<String, String> {
     .collect()
 }
 
-/// The processor's name as Linux tells it, or else its architecture.
+/// The processor's name according to Linux, or its architecture elsewhere.
 pub fn processor() -> String {
     std::fs::read_to_string("/proc/cpuinfo")
         .ok()
@@ -84,8 +84,8 @@ pub fn processor() -> String {
         .unwrap_or_else(|| std::env::consts::ARCH.to_owned())
 }
 
-/// The name of the GPU that `device` is, as NVIDIA's driver tells it; of a machine with several kinds of them, all
-/// names. `None` of other devices, which tell none.
+/// The name of the GPU behind `device`, from NVIDIA's driver; all names on a machine with several kinds of GPUs.
+/// `None` for other devices, whose names are not available.
 pub fn gpu(device: &str) -> Option<String> {
     if !device.starts_with("cuda") {
         return None;
@@ -97,7 +97,7 @@ pub fn gpu(device: &str) -> Option<String> {
     named(told)
 }
 
-/// The models in files as NVIDIA's driver has one for each GPU.
+/// The model names in the files that NVIDIA's driver has for each GPU.
 fn named(information: impl Iterator<Item = String>) -> Option<String> {
     let names: BTreeSet<String> = information
         .filter_map(|text| value(&text, "Model").map(str::to_owned))

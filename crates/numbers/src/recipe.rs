@@ -1,7 +1,7 @@
 //! The recipe: everything that decides how a method is trained, as plain data.
 //!
-//! A recipe holds no default of its own beyond the named constructors here; what a run used is
-//! written into its [`Record`](crate::record::Record) as resolved.
+//! Default values are in the named constructors only. A run's [`Record`](crate::record::Record) contains the resolved
+//! recipe.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,36 +9,33 @@ use promptshift_text::domain::Task;
 
 mod defaults;
 mod delta;
-mod grid;
-mod head_form;
-mod map;
 mod method;
-mod tune_on;
+mod optimizer;
 
 pub use defaults::Defaults;
 pub use delta::{
-    AdapterRecipe, DeltaRecipe, LadderRecipe, LastBlocksRecipe, LoraRecipe, Placement,
+    AdapterRecipe, DeltaRecipe, LadderRecipe, LastBlocksRecipe, LoraRecipe, Map, Placement,
     PreambleRecipe, PrefixForm, PrefixPlaces, PrefixRecipe, PromptNetworkForm, PromptNetworkRecipe,
     PromptPlaces, SubspaceRecipe, SubspaceStart,
 };
-pub use head_form::HeadForm;
-pub use map::Map;
 pub use method::Method;
-pub use tune_on::TuneOn;
+pub use optimizer::{
+    AdafactorRecipe, AdamWRecipe, OptimizerRecipe, ParameterScaling, Schedule, SecondMoment,
+};
 
-/// How the prompt's `P` vectors start (Lester et al. 2021, §3.2 and figure 3b).
+/// How the prompt's `P` vectors are initialised (Lester et al. 2021, §3.2 and figure 3b).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PromptInit {
-    /// U[-0.5, 0.5], as the paper says.
+    /// U[-0.5, 0.5], as in the paper.
     Uniform,
-    /// U[0, 0.5), as the reference code does (`flax.linen.initializers.uniform(0.5)`).
+    /// U[0, 0.5), as in the reference code (`flax.linen.initializers.uniform(0.5)`).
     UniformOneSided,
     /// Rows of the input embedding, drawn without replacement from the 5,000 most common ids.
     Vocab,
-    /// The mean embedding of each class label's tokens, one position a label; the rest as [`PromptInit::Vocab`].
+    /// The mean embedding of each class label's tokens, one position per label; the rest as in [`PromptInit::Vocab`].
     Labels,
-    /// The embeddings of a text's tokens, one position a token; the rest as [`PromptInit::Vocab`].
+    /// The embeddings of a text's tokens, one position per token; the rest as in [`PromptInit::Vocab`].
     Text(String),
     /// A prompt that was tuned before, of the same length (SPoT, Vu et al. 2022).
     File(PromptStart),
@@ -47,161 +44,36 @@ pub enum PromptInit {
 /// See [`PromptInit::File`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PromptStart {
-    /// Where it is read from: a prompt in any of the formats.
+    /// The file, in any of the supported formats.
     pub path: String,
-    /// SHA-256 of its vectors, row by row as little-endian f32.
+    /// SHA-256 of its vectors as little-endian f32, row by row.
     pub sha256: String,
-    /// The domains whose training rows it has seen, where its file says so.
+    /// The domains that it was trained on, if the file records them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tuned_on: Option<Vec<String>>,
 }
 
-/// What training has been through before a recipe's own.
+/// What the initial values of a training were trained on before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Before<'a> {
     /// Nothing but pre-training.
     Nothing,
     /// The training rows of these domains.
     Domains(&'a [String]),
-    /// Nobody knows what.
+    /// Unknown data.
     Unknown,
 }
 
-/// The soft prompt's shape and start.
+/// The soft prompt's length and initialisation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PromptRecipe {
     /// `P`, the number of prompt vectors.
     pub length: usize,
-    /// How they start.
+    /// Their initialisation.
     pub init: PromptInit,
 }
 
-/// Adafactor (Shazeer & Stern 2018) with the options of T5X that the paper's recipes set.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct AdafactorRecipe {
-    /// The learning rate at the schedule's height.
-    pub learning_rate: f64,
-    /// Multiply each step by max(1e-3, RMS(parameter)): T5's pre-training and model tuning.
-    pub parameter_scaling: ParameterScaling,
-    /// Whether matrices keep row and column second moments or a full one (the prompt's case).
-    pub second_moment: SecondMoment,
-    /// Fraction of the parameter that a step removes, not multiplied by the learning rate (T5X).
-    pub weight_decay: f64,
-    /// The step that the second moment's decay `1 - t^-0.8` starts counting from; T5X restores
-    /// the pre-trained model's step, a fresh optimiser starts at 0.
-    pub start_step: usize,
-}
-
-/// AdamW (Loshchilov & Hutter 2019).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct AdamWRecipe {
-    /// The learning rate at the schedule's height.
-    pub learning_rate: f64,
-    /// The share of the first moment that a step keeps, in [0, 1).
-    pub beta_1: f64,
-    /// The share of the second moment that a step keeps, in [0, 1).
-    pub beta_2: f64,
-    /// Added to the second moment's root.
-    pub epsilon: f64,
-    /// Fraction of the parameter that a step removes, multiplied by the learning rate.
-    pub weight_decay: f64,
-}
-
-/// The optimiser, told apart in records by what it is given.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum OptimizerRecipe {
-    /// T5's.
-    Adafactor(AdafactorRecipe),
-    /// That of most other networks.
-    AdamW(AdamWRecipe),
-}
-
-impl OptimizerRecipe {
-    /// What it is called.
-    pub fn name(&self) -> &'static str {
-        match self {
-            OptimizerRecipe::Adafactor(_) => "Adafactor",
-            OptimizerRecipe::AdamW(_) => "AdamW",
-        }
-    }
-
-    /// The learning rate at the schedule's height.
-    pub fn learning_rate(&self) -> f64 {
-        match self {
-            OptimizerRecipe::Adafactor(recipe) => recipe.learning_rate,
-            OptimizerRecipe::AdamW(recipe) => recipe.learning_rate,
-        }
-    }
-
-    /// The same without weight decay.
-    pub(crate) fn without_decay(mut self) -> Self {
-        match &mut self {
-            OptimizerRecipe::Adafactor(recipe) => recipe.weight_decay = 0.0,
-            OptimizerRecipe::AdamW(recipe) => recipe.weight_decay = 0.0,
-        }
-        self
-    }
-
-    /// The same with another learning rate.
-    pub fn at(mut self, rate: f64) -> Self {
-        match &mut self {
-            OptimizerRecipe::Adafactor(recipe) => recipe.learning_rate = rate,
-            OptimizerRecipe::AdamW(recipe) => recipe.learning_rate = rate,
-        }
-        self
-    }
-}
-
-impl From<AdafactorRecipe> for OptimizerRecipe {
-    fn from(recipe: AdafactorRecipe) -> Self {
-        OptimizerRecipe::Adafactor(recipe)
-    }
-}
-
-/// See [`AdafactorRecipe::parameter_scaling`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ParameterScaling {
-    /// The learning rate is relative to the parameter's root mean square.
-    Relative,
-    /// The learning rate is absolute.
-    Absolute,
-}
-
-/// See [`AdafactorRecipe::second_moment`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SecondMoment {
-    /// Row and column means for matrices.
-    Factored,
-    /// One value a parameter.
-    Full,
-}
-
-/// The learning rate over the steps, as a share of its height.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Schedule {
-    /// 1 throughout (the paper's).
-    Constant,
-    /// 0 → 1 over `steps`, then 1.
-    Warmup {
-        /// Steps until the full learning rate.
-        steps: usize,
-    },
-    /// 0 → 1 over `warmup`, 1, then down to `floor` over the last `share` of the steps.
-    WarmupDecay {
-        /// Steps until the full learning rate.
-        warmup: usize,
-        /// Share of all steps spent on the way down, in [0, 1].
-        share: f64,
-        /// The share of the learning rate left at the end, in [0, 1].
-        floor: f64,
-    },
-}
-
-/// How token losses become the number that is differentiated.
+/// How token losses are reduced to the loss of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reduction {
@@ -224,22 +96,22 @@ pub struct Objective {
     pub clip_norm: Option<f64>,
 }
 
-/// How long training lasts and how its best step is found, on source validation only.
+/// How long training lasts and how its best step is chosen, on source validation only.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Budget {
-    /// Optimiser steps at most.
+    /// The greatest number of optimiser steps.
     pub steps: usize,
-    /// Examples a step.
+    /// Examples per step.
     pub batch_size: usize,
-    /// Source validation is scored every so many steps; the best step is kept.
+    /// Steps between evaluations on source validation; the best of these steps is kept.
     pub evaluate_every: usize,
     /// Evaluations without a better score after which training stops; `None` never stops early.
     pub patience: Option<usize>,
 }
 
 impl Budget {
-    /// The same with other steps, and with four evaluations at least: fewer are no learning curve, and no search for
-    /// the best step.
+    /// The same budget with another number of steps and at least four evaluations: with fewer there is no learning
+    /// curve, and the best step cannot be searched for.
     pub fn lasting(self, steps: usize) -> Self {
         Budget {
             steps,
@@ -252,7 +124,7 @@ impl Budget {
 /// Longest sequences in tokens, end of sequence included; the prompt is not counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
-    /// Longest input; what is beyond is cut from the end.
+    /// Longest input; longer ones are truncated at the end.
     pub input: usize,
     /// Longest training target.
     pub target: usize,
@@ -260,34 +132,63 @@ pub struct Limits {
     pub answer: usize,
 }
 
-/// One method's whole recipe.
+/// The form of a head's answers. Answers and targets are token ids, as for a decoder; the "tokens" are classes or
+/// positions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HeadForm {
+    /// One of so many classes, from the first token's state: `[class]`.
+    Classes(usize),
+    /// One of so many classes, by the word that represents it at a mask token: `[class]`.
+    Words(usize),
+    /// A span of the input, both ends included: `[first, last]`. Only positions in the second segment count, without
+    /// its separator.
+    Span,
+}
+
+impl HeadForm {
+    /// Logits per row.
+    pub fn outputs(self) -> usize {
+        match self {
+            HeadForm::Classes(classes) | HeadForm::Words(classes) => classes,
+            HeadForm::Span => 2,
+        }
+    }
+
+    /// Number of parameters on states of width `D`.
+    pub fn parameters(self, width: usize) -> usize {
+        (width + 1) * self.outputs()
+    }
+}
+
+/// A method's recipe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(from = "WrittenRecipe")]
 pub struct Recipe {
-    /// The soft prompt, of methods that have one.
+    /// The soft prompt, for methods that have one.
     pub prompt: Option<PromptRecipe>,
-    /// What is tuned. Records of prompt and model tuning have no such key.
+    /// What is tuned. Records of prompt and model tuning do not have this key.
     #[serde(skip_serializing_if = "DeltaRecipe::is_implied")]
     pub delta: DeltaRecipe,
-    /// The tokens that the source's labels are written with, and the end of sequence, for methods that
-    /// tune output vectors of theirs; filled in when the source is known. Other records have no such key.
+    /// The tokens of the source's labels and the end of sequence, for methods that tune their output vectors; filled
+    /// in once the source is known. Other records do not have this key.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub label_ids: Vec<u32>,
-    /// The head that is put on a network without one, and trained with whatever else is; absent where
-    /// the network writes its answers.
+    /// The head added to a network without one and trained together with everything else; absent if the network
+    /// generates its answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub head: Option<HeadForm>,
     /// The optimiser.
     pub optimizer: OptimizerRecipe,
-    /// The learning rate's course.
+    /// The learning-rate schedule.
     pub schedule: Schedule,
-    /// The loss.
+    /// The training objective.
     pub objective: Objective,
-    /// Steps, batch, selection.
+    /// Steps, batch size and selection of a step.
     pub budget: Budget,
 }
 
-/// A recipe as records have it.
+/// A recipe as written in records.
 #[derive(Deserialize)]
 #[serde(rename = "Recipe")]
 struct WrittenRecipe {
@@ -332,12 +233,42 @@ impl From<WrittenRecipe> for Recipe {
     }
 }
 
+/// Few-shot tuning: what was tuned on the source is tuned further on K examples of a target's training split, at the
+/// method's learning rate, held constant, with a fresh optimiser. The last step is kept; nothing is validated or
+/// selected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TuneOn {
+    /// The values of K, ascending, none of them 0.
+    pub examples: Vec<usize>,
+    /// Optimiser steps for each K.
+    pub steps: usize,
+}
+
+impl TuneOn {
+    /// The default number of steps.
+    pub const STEPS: usize = 50;
+
+    /// The recipe for K examples, from the method's recipe on the source.
+    pub fn recipe(&self, of_source: &Recipe, examples: usize) -> Recipe {
+        Recipe {
+            schedule: Schedule::Constant,
+            budget: Budget {
+                steps: self.steps,
+                batch_size: of_source.budget.batch_size.min(examples),
+                evaluate_every: self.steps,
+                patience: None,
+            },
+            ..of_source.clone()
+        }
+    }
+}
+
 impl Limits {
-    /// The longest input of every task, where a network has positions for it.
+    /// The longest input of every task, if the network has that many positions.
     pub const INPUT: usize = 512;
 
-    /// T5's lengths (t5/models/gin/sequence_lengths: SQuAD 512 and 97, GLUE 512 and 84, SuperGLUE
-    /// 512 and 62); the miniature's passages and answers are shorter than these.
+    /// The lengths of T5 (t5/models/gin/sequence_lengths: SQuAD 512 and 97, GLUE 512 and 84, SuperGLUE 512 and 62);
+    /// the miniature's passages and answers are shorter than these.
     pub fn default_for(task: Task) -> Self {
         Limits {
             input: Limits::INPUT,
@@ -358,12 +289,12 @@ impl Limits {
 }
 
 impl Recipe {
-    /// Whether everything that the network has is trained, and nothing besides.
+    /// Whether all parameters of the network are trained and none are added.
     pub fn is_model_tuning(&self) -> bool {
         self.delta == DeltaRecipe::Model
     }
 
-    /// `P` of its soft prompt, 0 without one.
+    /// `P`, the length of the soft prompt; 0 without one.
     pub fn prompt_length(&self) -> usize {
         match &self.delta {
             DeltaRecipe::Subspace(subspace) => subspace.length,
@@ -371,7 +302,7 @@ impl Recipe {
         }
     }
 
-    /// What the prompt or the subspace that it starts from has seen.
+    /// What the initial prompt or subspace was trained on before.
     pub fn before(&self) -> Before<'_> {
         let tuned_on = match (&self.prompt, &self.delta) {
             (_, DeltaRecipe::Subspace(subspace)) => {

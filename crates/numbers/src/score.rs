@@ -1,8 +1,6 @@
-//! What predictions are worth, as sums that can be added up and resampled.
+//! Scores of predictions, as sums that can be added and resampled.
 
 pub mod answer;
-mod python_chars;
-pub mod referent;
 pub mod vote;
 
 use std::collections::BTreeMap;
@@ -12,8 +10,8 @@ use promptshift_text::domain::card::Card;
 use promptshift_text::domain::labels::LabelMap;
 use promptshift_text::domain::{Example, Gold, Language, Task};
 
-/// The worth of one prediction: exact match and F1 for answers; for labels the class whose string
-/// was generated, exactly (T5's `string_label_to_class_id`); for a referent whether it was named. `target` is the domain
+/// The score of one prediction: exact match and F1 for answers; for labels the class whose string was generated
+/// exactly (T5's `string_label_to_class_id`); for a referent whether the prediction names it. `target` is the domain
 /// whose labels and language they are in.
 pub fn score(prediction: &str, gold: &Gold, target: &Card) -> Score {
     let language = target.language;
@@ -34,38 +32,38 @@ pub fn score(prediction: &str, gold: &Gold, target: &Card) -> Score {
         },
         Gold::Referent { text, label } => Score::Label {
             gold: usize::from(*label),
-            predicted: referent::names(prediction, text).map(usize::from),
+            predicted: answer::names_referent(prediction, text).map(usize::from),
         },
     }
 }
 
-/// A number that a report prints.
+/// A metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Metric {
-    /// Share of answers that equal a right one.
+    /// Share of predictions that equal a right answer.
     ExactMatch,
-    /// Mean word F1 of the answers.
+    /// Mean word F1 of the predictions.
     F1,
-    /// Share of right labels; other strings than labels are wrong.
+    /// Share of right labels; strings that are not a label are wrong.
     Accuracy,
     /// F1 of class 1 over all pairs, with invalid predictions counted as the wrong class (T5's
     /// `f1_score_with_invalid`, the metric of GLUE's QQP and MRPC).
     /// It is also MultiRC's F1 over all answers (T5's `multirc_f1_over_all_answers`).
     PairF1,
-    /// Mean over the classes of their F1 (T5's `mean_multiclass_f1`, a metric of CB). The classes
-    /// are those that are right or predicted somewhere, as scikit-learn takes them; T5 has all of
-    /// the data set's, which is the same unless one occurs nowhere.
+    /// Mean over the classes of their F1 (T5's `mean_multiclass_f1`, a metric of CB). The classes are those that
+    /// occur among right or predicted ones, as in scikit-learn; T5 takes all classes of the data set, which differs
+    /// only if one does not occur at all.
     MacroF1,
-    /// Share of questions of which every answer is judged rightly (MultiRC).
+    /// Share of questions with all answers judged correctly (MultiRC).
     QuestionExactMatch,
 }
 
-/// One example's share of a metric: the metric is Σ numerator / Σ denominator.
+/// One example's contribution to a metric, which is Σ numerator / Σ denominator.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Contribution {
-    /// What is added above the line.
+    /// The numerator.
     pub numerator: f64,
-    /// What is added below the line.
+    /// The denominator.
     pub denominator: f64,
 }
 
@@ -77,8 +75,7 @@ impl Contribution {
         }
     }
 
-    /// The value of summed contributions: 0 where nothing is below the line, as scikit-learn has
-    /// it for F1 without positives.
+    /// The value of summed contributions: 0 if the denominator is 0, as in scikit-learn for F1 without positives.
     pub fn value(self) -> f64 {
         if self.denominator == 0.0 {
             0.0
@@ -122,7 +119,7 @@ impl Metric {
         }
     }
 
-    /// The metric that gaps are stated in and that selection goes by.
+    /// The metric of gaps and of the selection of steps.
     pub fn main(task: Task) -> Metric {
         Metric::of(task)[0]
     }
@@ -137,9 +134,8 @@ impl Metric {
         }
     }
 
-    /// What one example adds; nothing to a metric of another task, nor to one that is no sum over
-    /// examples, [`Metric::MacroF1`] and [`Metric::QuestionExactMatch`], which no task has for its
-    /// main one.
+    /// The contribution of one example. It is zero for metrics of another task and for those that are not sums over
+    /// examples, [`Metric::MacroF1`] and [`Metric::QuestionExactMatch`], which are not the main metric of any task.
     pub fn contribution(self, score: &Score) -> Contribution {
         match (self, *score) {
             (Metric::ExactMatch, Score::Span { exact_match, .. }) => {
@@ -169,7 +165,7 @@ impl Metric {
         }
     }
 
-    /// The value over scores.
+    /// The metric over these scores.
     pub fn value(self, scores: &[Score]) -> f64 {
         match self {
             Metric::MacroF1 => macro_f1(scores),
@@ -182,7 +178,7 @@ impl Metric {
     }
 }
 
-/// The right class and the predicted one of each labelled score.
+/// The right and the predicted class of each labelled score.
 fn classes(scores: &[Score]) -> impl Iterator<Item = (usize, Option<usize>)> {
     scores.iter().filter_map(|score| match *score {
         Score::Label { gold, predicted }
@@ -193,8 +189,8 @@ fn classes(scores: &[Score]) -> impl Iterator<Item = (usize, Option<usize>)> {
     })
 }
 
-/// The mean of 2 TP / (2 TP + FP + FN) over classes; a string that is no label counts against the
-/// right class alone.
+/// The mean of 2 TP / (2 TP + FP + FN) over classes; a string that is not a label counts against the right class
+/// only.
 fn macro_f1(scores: &[Score]) -> f64 {
     let mut sums: BTreeMap<usize, Contribution> = BTreeMap::new();
     let mut add = |class, numerator, denominator| {
@@ -218,7 +214,7 @@ fn macro_f1(scores: &[Score]) -> f64 {
     mean.value()
 }
 
-/// The share of questions without a wrong score.
+/// The share of questions without a wrong answer.
 fn question_exact_match(scores: &[Score]) -> f64 {
     let mut right: BTreeMap<u64, bool> = BTreeMap::new();
     for score in scores {
@@ -237,7 +233,7 @@ fn question_exact_match(scores: &[Score]) -> f64 {
     sum.value()
 }
 
-/// F1 = 2 TP / (2 TP + FP + FN), a pair at a time.
+/// One pair's contribution to F1 = 2 TP / (2 TP + FP + FN).
 fn pair_f1(gold: usize, predicted: Option<usize>) -> Contribution {
     let wrong = usize::from(gold != 1);
     match (gold, predicted.unwrap_or(wrong)) {
@@ -255,10 +251,10 @@ pub fn metrics(task: Task, scores: &[Score]) -> BTreeMap<String, f64> {
         .collect()
 }
 
-/// The main metric that needs no understanding: for questions the expected F1 of one of the
-/// passage's facts drawn at random, for labels the accuracy of always giving the one that is most
-/// common in the source's training rows, read as one of the evaluated domain's. `None` where examples list no facts, where there are none,
-/// and for tasks without such a constant answer (MultiRC's F1, WSC's referents).
+/// The main metric of answers that do not depend on the question: for questions the expected F1 of a fact of the
+/// passage drawn at random, for labels the accuracy of always predicting the label that is most common in the
+/// source's training rows, read as one of the evaluated domain's. `None` without examples or facts, and for tasks
+/// without such a constant answer (MultiRC's F1, WSC's referents).
 pub fn floor(train: &[Example], evaluated: &[Example], labels: &LabelMap) -> Option<f64> {
     let constant = most_common_label(train).map(|label| labels.class(label));
     let sum = evaluated
@@ -279,7 +275,7 @@ fn expected_f1(facts: &[String], golds: &[String], language: Option<Language>) -
     (!facts.is_empty()).then(|| sum / facts.len() as f64)
 }
 
-/// The most common class; of equals the first.
+/// The most common class; the first among equals.
 fn most_common_label(train: &[Example]) -> Option<usize> {
     let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
     for example in train {
@@ -331,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prediction_is_scored_by_its_gold() {
+    fn a_prediction_is_scored_against_its_gold_answer() {
         let golds = Gold::Answers(strings(&["the red barn", "barn"]));
         let span = |exact_match, f1| Score::Span { exact_match, f1 };
         assert_eq!(score("Red barn", &golds, &bundled("squad")), span(1.0, 1.0));
@@ -345,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn pair_f1_is_that_of_class_one_with_invalid_counted_wrong() {
+    fn pair_f1_is_of_class_one_with_invalid_predictions_counted_wrong() {
         // TP 2, FP 1 + 1 invalid, FN 1 + 1 invalid, TN 1: F1 = 4 / (4 + 2 + 2).
         let scores = [
             label(1, Some(1)),
@@ -363,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_have_means() {
+    fn scores_of_answers_are_averaged() {
         let span = |exact_match, f1| Score::Span { exact_match, f1 };
         let found = metrics(Task::ExtractiveQa, &[span(1.0, 1.0), span(0.0, 0.5)]);
         assert_eq!(found["exact_match"], 0.5);

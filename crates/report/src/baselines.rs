@@ -1,24 +1,25 @@
-//! What a score has to beat before a gap says anything, and whether it is shown to.
+//! Baselines: the scores that a method must exceed before its gap is informative, and whether it is shown to exceed
+//! them.
 //!
-//! The baselines of a domain are the untuned backbone, the answers that need no understanding, and
-//! nothing else:
+//! The baselines of a domain are the untuned backbone and the floor, that is answers that do not depend on the
+//! question:
 //!
-//! - for classes, the constant answer that scores best on the source's scored rows and the one that
-//!   scores best on the domain's own. Both are scored as if they were runs, on the right answers that
-//!   are stored with the predictions, so that they are paired with the methods passage by passage;
-//! - for questions, a random fact of the passage. Its expected score is stored as a number, so that it
-//!   is subtracted without a variance of its own.
+//! - for classes, the constant answer that scores highest on the source's test rows and the one that scores highest
+//!   on the domain's own. Both are scored like runs, on the right answers stored with the predictions, so that they
+//!   are paired with the methods by passage;
+//! - for questions, a random fact of the passage. Its expected score is stored as a number and subtracted without a
+//!   variance.
 //!
-//! The *bar* is the highest of them. Three things can be said of a score ([`Standing`]):
+//! The *bar* is the highest baseline. A score has one of three standings ([`Standing`]):
 //!
-//! - it is above the bar, where the 95 % interval of score − baseline lies above zero for every
-//!   baseline (an intersection–union test, which needs no adjustment: Berger 1982);
-//! - it is not above the bar by [`MARGIN`] or more, where the upper end of the interval of score − bar
-//!   lies below the margin (one side of Schuirmann's 1987 two one-sided tests: non-superiority);
-//! - neither is shown. A wide interval shows neither, so nothing is concluded from one.
+//! - it is above the bar if the 95 % interval of score − baseline is above zero for every baseline (an
+//!   intersection–union test, which needs no adjustment: Berger 1982);
+//! - it is shown not to be above the bar by [`MARGIN`] or more if the upper end of the interval of score − bar is
+//!   below the margin (one side of Schuirmann's 1987 two one-sided tests: non-superiority);
+//! - neither is shown, as with a wide interval.
 //!
-//! An untuned backbone with a head that was drawn at random is scored with one draw alone, the head
-//! of seed 0: how much another draw would change is in no interval here.
+//! An untuned backbone with a randomly initialised head is scored with a single head, that of seed 0; intervals do
+//! not cover other heads.
 
 use serde::Serialize;
 
@@ -28,26 +29,26 @@ use promptshift_numbers::stats::bootstrap::Draws;
 use promptshift_numbers::stats::estimate::{Estimate, Interval};
 use promptshift_numbers::stats::panel::Sample;
 
-/// A score that is shown to be less than this above the bar counts as not above it: two points. A gain
-/// that small over an answer without understanding is none that a gap could be a share of. In simulated
-/// studies of balanced pairs with 100 to 4,000 rows and three seeds, 1 to 3 of 100 methods that are
-/// truly two points above a coin are called not above it, and none of 100 that equal a coin above it.
+/// A score that is shown to be less than two points above the bar counts as not above it, since with so small a gain
+/// a gap is not informative. In simulated studies of balanced pairs with 100 to 4,000 rows and three seeds, 1 to 3 of
+/// 100 methods that are truly two points above chance are called not above it, and none of 100 methods at chance are
+/// called above it.
 pub const MARGIN: f64 = 0.02;
 
-/// What a score is compared with.
+/// A baseline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Baseline {
     /// The backbone before tuning.
     Untuned,
-    /// Always the same class, the one with this place among the labels.
+    /// The constant answer with this index among the labels.
     Constant(usize),
-    /// A fact of the passage drawn at random.
+    /// A random fact of the passage.
     Fact,
 }
 
 impl Baseline {
-    /// What sentences call it.
+    /// Its name in sentences.
     pub fn title(self) -> &'static str {
         match self {
             Baseline::Untuned => "the untuned backbone",
@@ -60,25 +61,25 @@ impl Baseline {
 /// A score minus a baseline's, in [-1, 1].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Above {
-    /// What is subtracted.
+    /// The baseline that is subtracted.
     pub baseline: Baseline,
     /// The difference, paired by passage.
     pub difference: Estimate,
 }
 
-/// Whether a score is above its bar.
+/// The standing of a score relative to its bar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
     /// Shown to be above it.
     Above,
     /// Shown not to be above it by [`MARGIN`] or more.
     NotAbove,
-    /// Neither is shown.
+    /// Inconclusive.
     Open,
 }
 
 impl Standing {
-    /// Of a score, by its differences to its baselines; open where there are none.
+    /// The standing of a score with these differences to its baselines; open without baselines.
     pub fn of<'a>(differences: impl IntoIterator<Item = &'a Above>) -> Standing {
         let all: Vec<&Above> = differences.into_iter().collect();
         let Some(bar) = highest(&all) else {
@@ -94,8 +95,8 @@ impl Standing {
     }
 }
 
-/// How a score stands to the answers that need no understanding, by its differences to all baselines; `None` where none
-/// of those is known. The untuned backbone is no floor: a score can fall below it, so it cuts no gap short.
+/// The standing of a score relative to the floor, by its differences to all baselines; `None` without a floor. The
+/// untuned backbone is not a floor: a score can fall below it, so it does not limit a gap.
 pub fn floor_standing(above: &[Above]) -> Option<Standing> {
     let is_floor = |one: &&Above| one.baseline != Baseline::Untuned;
     let mut floors = above.iter().filter(is_floor).peekable();
@@ -110,8 +111,8 @@ fn highest<'a>(all: &[&'a Above]) -> Option<&'a Above> {
     found.copied()
 }
 
-/// The difference that a [`Standing`] other than above goes by: that to the highest baseline where the
-/// score is shown not to be above it, and otherwise the one that reaches furthest below zero.
+/// The difference that decides a [`Standing`] other than above: that to the highest baseline if the score is shown
+/// not to be above it, otherwise the one whose interval extends furthest below zero.
 pub fn decisive<'a>(differences: impl IntoIterator<Item = &'a Above>) -> Option<&'a Above> {
     let all: Vec<&Above> = differences.into_iter().collect();
     if Standing::of(all.iter().copied()) == Standing::NotAbove {
@@ -122,7 +123,7 @@ pub fn decisive<'a>(differences: impl IntoIterator<Item = &'a Above>) -> Option<
     found.copied()
 }
 
-/// A score minus a baseline that was resampled with it, on a domain of so many passages.
+/// A score minus a baseline that was resampled with it, on a domain with this number of passages.
 pub fn above(score: &Draws, baseline: Baseline, other: &Draws, passages: usize) -> Above {
     Above {
         baseline,
@@ -138,13 +139,12 @@ pub fn above_fact(score: &Draws, fact: f64, passages: usize) -> Above {
     }
 }
 
-/// A standard error below this is rounding.
+/// A smaller standard error is a rounding error.
 const NO_ERROR: f64 = 1e-9;
 
-/// A quantity minus a number. Where every passage shows the same, the bootstrap knows no error, which
-/// is not to say that there is none: all of C passages being alike, at least 0.025^(1 / C) of all
-/// passages are (Clopper & Pearson 1934, with no failures; passages count as equally large), and the
-/// rest may show anything between -1 and 1.
+/// A quantity minus a number. If all passages have the same value, the bootstrap shows no error although there may be
+/// one: if all of C passages are equal, at least a share of 0.025^(1 / C) of the population is (Clopper & Pearson
+/// 1934, with no failures; passages count as equally large), and the rest may have any value between -1 and 1.
 fn estimate(draws: &Draws, minus: f64, passages: usize) -> Estimate {
     let value = draws.value() - minus;
     let interval = match draws.variance().standard_error() {
@@ -166,8 +166,8 @@ fn estimate(draws: &Draws, minus: f64, passages: usize) -> Estimate {
     Estimate { value, interval }
 }
 
-/// The constants that a domain's scores are compared with: the one that is best on the source and the
-/// one that is best on the domain, once where they are the same; none without classes.
+/// The constant answers that are baselines of a domain: the best on the source and the best on the domain, once if
+/// they are the same; none without classes.
 pub fn constants(metric: Metric, source: &[Prediction], own: &[Prediction]) -> Vec<usize> {
     let mut found: Vec<usize> = [source, own]
         .into_iter()
@@ -177,7 +177,7 @@ pub fn constants(metric: Metric, source: &[Prediction], own: &[Prediction]) -> V
     found
 }
 
-/// The right class that scores highest when it is always given; of equals the first.
+/// The class that scores highest if it is always predicted; the first among equals.
 fn best_constant(metric: Metric, rows: &[Prediction]) -> Option<usize> {
     let classes: std::collections::BTreeSet<usize> =
         rows.iter().filter_map(|row| gold(&row.score)).collect();
@@ -194,7 +194,7 @@ fn best_constant(metric: Metric, rows: &[Prediction]) -> Option<usize> {
         .map(|(class, _)| class)
 }
 
-/// A run that gives every example the same class.
+/// The samples of a run that predicts the same class for every example.
 pub fn constant_run(metric: Metric, class: usize, rows: &[Prediction]) -> Vec<Sample> {
     let of_row = |row: &Prediction| {
         let share = metric.contribution(&answered(&row.score, class)?);
@@ -215,7 +215,7 @@ fn gold(score: &Score) -> Option<usize> {
     }
 }
 
-/// What an example is worth where it is given this class.
+/// An example's score if this class is predicted.
 fn answered(score: &Score, class: usize) -> Option<Score> {
     let predicted = Some(class);
     match *score {

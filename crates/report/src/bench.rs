@@ -1,4 +1,4 @@
-//! The report on benchmarks: what `cargo bench` left behind, as tables and a figure.
+//! The report on benchmarks: the results of `cargo bench` as tables and a figure.
 
 mod criterion;
 
@@ -6,22 +6,22 @@ use std::collections::BTreeMap;
 
 pub use criterion::{BenchError, Benchmarks, FILE, Measured};
 
-use super::chart::{Axis, Chart, Colour, Key, Mark, Panel, Scale, Shape, Stroke};
-use super::document::{Block, Document, Figure, Table};
-use super::number::{bytes, whole};
+use crate::chart::{Axis, Chart, Colour, Key, Mark, Panel, Scale, Shape, Stroke};
+use crate::document::{Block, Document, Figure, Table};
+use crate::number::{bytes, joined, whole};
 
-/// Peaks of memory rather than times stand in this group.
+/// The group with peaks of memory rather than times.
 const MEMORY: &str = "peak_memory/train_step";
-/// What they are made of, with the names of columns.
+/// The groups with the parts of peaks, and the names of their columns.
 const MEMORY_PARTS: [(&str, &str); 4] = [
     ("peak_memory/weights", "weights"),
     ("peak_memory/gradients", "gradients"),
     ("peak_memory/optimizer_state", "optimiser state"),
     ("peak_memory/activations", "activations"),
 ];
-/// How the groups of these two begin.
+/// The prefix of groups with peaks and their parts.
 const PEAKS: &str = "peak_memory/";
-/// The group that is measured over growing inputs.
+/// The group with growing inputs.
 const GROWTH: &str = "encoder";
 /// The group that compares methods.
 const STEPS: &str = "train_step";
@@ -33,23 +33,24 @@ pub fn document(benchmarks: &Benchmarks) -> Document {
     let mut blocks = vec![
         Block::Title(title.clone()),
         Block::text(
-            "Medians of `cargo bench` with 95 % intervals, from one session on one machine: compare them with \
+            "Medians of `cargo bench` with 95 % intervals, from one session on one machine: they are comparable with \
              each other, not with other machines.",
         ),
     ];
     blocks.extend(Block::section(
         "A training step of each method",
         steps(all),
-        "The same batch for every method of a model. Peak memory is the CPU allocator's during a step, weights \
-         included. Relative to model tuning: share of model tuning's time and memory on the same model.",
+        "Every method of a model has the same batch. Peak memory is that of the CPU allocator during a step, \
+         including weights. Relative to model tuning: divided by model tuning's time or memory on the same model.",
     ));
     let memory = memory_parts(all);
     if !memory.rows.is_empty() {
         blocks.extend(Block::section(
             "Peak memory by parts",
             memory,
-            "Weights, gradients and optimiser state are counted by their tensors; activations are everything else \
-             allocated by the step, working memory of operations included; the remainder was there before it.",
+            "Weights, gradients and optimiser state are the sizes of their tensors; activations are everything else \
+             that the step allocated, including the working memory of operations; the remainder was allocated before \
+             it.",
         ));
     }
     let lengths = growth_of(all);
@@ -75,11 +76,11 @@ pub fn document(benchmarks: &Benchmarks) -> Document {
     Document { title, blocks }
 }
 
-/// Input tokens and what each of them takes, by model, from the shortest input on.
+/// Input lengths and the amount per token, by model, from the shortest input on.
 type Lines = BTreeMap<String, Vec<(usize, f64)>>;
 
-/// Time per token of each model as a multiple of the shortest input's; beside it, pale, how the
-/// number of operations grows.
+/// Time per token of each model relative to the shortest input, and the growth of the number of operations as a pale
+/// line.
 fn growth(lines: &Lines, operations: &Lines) -> Figure {
     let relative = |line: &[(usize, f64)]| -> Vec<(f64, f64)> {
         let first = line.first().map_or(1.0, |point| point.1);
@@ -115,12 +116,10 @@ fn growth(lines: &Lines, operations: &Lines) -> Figure {
         Colour::Faint,
     ));
     let named = |(name, line): (&String, &Vec<(usize, f64)>)| {
-        let points: Vec<String> = (line.iter())
-            .map(|(length, time)| format!("{time:.1} µs at {length}"))
-            .collect();
-        format!("{name}: {}", points.join(", "))
+        let points = (line.iter()).map(|(length, time)| format!("{time:.1} µs at {length}"));
+        format!("{name}: {}", joined(", ", points))
     };
-    let named: Vec<String> = lines.iter().map(named).collect();
+    let named = lines.iter().map(named);
     let ticks = lengths
         .iter()
         .map(|length| (*length as f64, length.to_string()));
@@ -143,11 +142,14 @@ fn growth(lines: &Lines, operations: &Lines) -> Figure {
     }
     .figure(
         "growth.svg",
-        format!("Time per token against input length. {}.", named.join("; ")),
+        format!(
+            "Time per token against input length. {}.",
+            joined("; ", named)
+        ),
     )
 }
 
-/// How a model's time per token grows, and how the number of its operations does.
+/// How a model's time per token grows, compared with the number of operations.
 fn growth_in_words(model: &str, line: &[(usize, f64)], benchmarks: &Benchmarks) -> Option<String> {
     let times = |line: &[(usize, f64)]| {
         let (first, last) = (line.first()?, line.last()?);
@@ -216,7 +218,7 @@ fn steps(all: &[Measured]) -> Table {
     Table::new(header).rows(rows)
 }
 
-/// A row for each peak whose parts were kept.
+/// A row for each peak whose parts were measured.
 fn memory_parts(all: &[Measured]) -> Table {
     let rows = all
         .iter()
@@ -229,7 +231,7 @@ fn memory_parts(all: &[Measured]) -> Table {
                 all.iter().find(of).map(|one| one.median[0])
             };
             let found = MEMORY_PARTS.map(|(group, _)| part(group));
-            // Criterion keeps no part that is zero.
+            // Criterion does not store parts that are zero.
             let known: f64 = found.iter().flatten().sum();
             found.iter().any(Option::is_some).then(|| {
                 let name = format!("{}, {}", peak.name, peak.length.unwrap_or_default());
@@ -250,7 +252,7 @@ fn parts(all: &[Measured]) -> Table {
             .into_iter()
             .chain(one.length.map(|length| length.to_string()));
         vec![
-            id.collect::<Vec<_>>().join("/"),
+            joined("/", id),
             milliseconds(one.median[0]),
             interval(one),
             one.rate().map_or(String::new(), |rate| {
@@ -266,7 +268,7 @@ fn interval(one: &Measured) -> String {
     format!("[{low}, {high}]")
 }
 
-/// Three digits that count.
+/// Milliseconds with three significant digits.
 fn milliseconds(nanoseconds: f64) -> String {
     let ms = nanoseconds / 1e6;
     match ms {
@@ -310,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn methods_stand_beside_model_tuning() {
+    fn methods_are_compared_with_model_tuning() {
         let folder = tempfile::tempdir().expect("a folder");
         write(folder.path(), ["train_step", "prompt/nano", "128"], 5e7);
         write(folder.path(), ["train_step", "model/nano", "128"], 1e8);
@@ -345,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_criterions_is_refused_by_name() {
+    fn files_that_are_not_criterions_are_named_in_errors() {
         let folder = tempfile::tempdir().expect("a folder");
         let error = read(folder.path()).expect_err("empty").to_string();
         assert!(error.contains("cargo bench"), "{error}");

@@ -1,5 +1,4 @@
-//! Charts as data: panels with axes and marks in the units of what is shown, and a legend. `svg`
-//! alone turns them into pixels.
+//! Charts as data: panels with axes and marks in data units, and a legend. Only `svg` converts them to pixels.
 
 mod axis;
 mod layout;
@@ -9,7 +8,7 @@ mod svg;
 pub use axis::{Axis, Scale};
 pub use style::{Colour, Shape};
 
-use super::document::Figure;
+use crate::document::Figure;
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::stats::estimate::{Estimate, Interval};
 
@@ -19,39 +18,39 @@ pub type Point = (f64, f64);
 /// A chart.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chart {
-    /// What stands above it.
+    /// The title.
     pub title: String,
     /// The legend.
     pub keys: Vec<Key>,
     /// The panels, row by row.
     pub panels: Vec<Panel>,
-    /// How many panels stand beside each other.
+    /// The number of panels in a row.
     pub columns: usize,
-    /// The width and height of what lies between a panel's axes, in pixels.
+    /// Width and height of the area inside a panel's axes, in pixels.
     pub plot: (f64, f64),
 }
 
 /// One pair of axes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Panel {
-    /// Across.
+    /// The horizontal axis.
     pub x: Axis,
-    /// Upright; places run from the top down, numbers from the bottom up.
+    /// The vertical axis; places run from top to bottom, numbers from bottom to top.
     pub y: Axis,
-    /// What is drawn, the first at the bottom.
+    /// The marks, in the order in which they are drawn.
     pub marks: Vec<Mark>,
 }
 
-/// An entry of the legend: its sample is drawn in a box whose axes run from 0 to 1.
+/// An entry of the legend, whose sample is drawn in a box with axes from 0 to 1.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Key {
-    /// What the sample stands for.
+    /// The label.
     pub words: String,
     /// The sample.
     pub sample: Vec<Mark>,
 }
 
-/// Something drawn.
+/// A mark.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Mark {
     /// A line through points.
@@ -64,20 +63,20 @@ pub enum Mark {
     Upright(Point, Interval, Colour),
     /// An interval of x at a point.
     Across(Point, Interval, Colour),
-    /// Words beside a point; labels on one side of one x are moved apart.
+    /// A label beside a point; labels at the same x and side are moved apart.
     Label(Point, Side, String, Colour),
     /// A square of a matrix, with a value in [-1, 1] as its shade.
     Cell(Point, f64),
 }
 
-/// How a line is drawn.
+/// The style of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stroke {
-    /// What a panel is about.
+    /// The main line of a panel.
     Bold,
-    /// A line.
+    /// An ordinary line.
     Plain,
-    /// A comparison.
+    /// A reference line.
     Thin,
     /// One of many runs.
     Pale,
@@ -85,17 +84,17 @@ pub enum Stroke {
     Dashed,
 }
 
-/// On which side of its point a label stands.
+/// The side of a point on which a label is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Side {
-    /// Left of it.
+    /// Left of the point.
     Left,
-    /// Right of it.
+    /// Right of the point.
     Right,
 }
 
 impl Chart {
-    /// The chart as a file; `alt` says what it shows.
+    /// The chart as a figure; `alt` describes it in words.
     pub fn figure(&self, name: impl Into<String>, alt: impl Into<String>) -> Figure {
         let (name, alt) = (name.into(), alt.into());
         let svg = svg::write(self, &alt);
@@ -103,7 +102,7 @@ impl Chart {
     }
 }
 
-/// How many panels of `count` stand beside each other.
+/// The number of panels in a row, for `count` panels.
 pub fn columns(count: usize) -> usize {
     match count {
         1 => 1,
@@ -113,7 +112,7 @@ pub fn columns(count: usize) -> usize {
 }
 
 impl Mark {
-    /// A score with its interval: the bar, then the point.
+    /// A score with its interval: the interval's bar and the point.
     pub fn estimate(x: f64, score: Estimate, shape: Shape, colour: Colour) -> [Mark; 2] {
         let at = (x, score.value);
         [
@@ -135,28 +134,28 @@ impl Key {
         }
     }
 
-    /// A line with its points.
+    /// A line with a point.
     pub fn series(words: impl Into<String>, shape: Shape, colour: Colour) -> Key {
         let line = Mark::Line(vec![LEFT, RIGHT], Stroke::Bold, colour);
         Key::new(words, [line, Mark::Dot(MIDDLE, shape, colour)])
     }
 
-    /// A method under its title.
+    /// A method's line and point with its title.
     pub fn method(title: impl Into<String>, method: Method) -> Key {
         Key::series(title, Shape::of(method), Colour::of(method))
     }
 
-    /// A point alone.
+    /// A point.
     pub fn dot(words: impl Into<String>, shape: Shape, colour: Colour) -> Key {
         Key::new(words, [Mark::Dot(MIDDLE, shape, colour)])
     }
 
-    /// A small point alone.
+    /// A small point.
     pub fn run(words: impl Into<String>, shape: Shape, colour: Colour) -> Key {
         Key::new(words, [Mark::Run(MIDDLE, shape, colour)])
     }
 
-    /// A line through small points.
+    /// A line with a small point.
     pub fn passed(words: impl Into<String>, colour: Colour) -> Key {
         let line = Mark::Line(vec![LEFT, RIGHT], Stroke::Plain, colour);
         Key::new(
@@ -170,7 +169,7 @@ impl Key {
         Key::new(words, [Mark::Line(vec![LEFT, RIGHT], stroke, colour)])
     }
 
-    /// The bar of an interval.
+    /// An interval.
     pub fn interval() -> Key {
         let all = Interval {
             low: 0.0,
@@ -179,19 +178,19 @@ impl Key {
         Key::new("95 % interval", [Mark::Upright(MIDDLE, all, Colour::Faint)])
     }
 
-    /// The dashes of the floor.
+    /// The floor's dashed line.
     pub fn floor() -> Key {
         Key::line("floor", Stroke::Dashed, Colour::Faint)
     }
 
-    /// A shade of a matrix.
+    /// A shade of a matrix cell.
     pub fn shade(value: f64) -> Key {
         let words = format!("{value:.1}").replace('-', "−");
         Key::new(words, [Mark::Cell((0.0, 0.0), value)])
     }
 }
 
-/// How like each other the rows of a square matrix are, from −1 to 1; `names` stand at some of them.
+/// A heat map of a square matrix with values from −1 to 1; `names` label some of its rows.
 pub fn matrix(title: &str, rows: &[Vec<f64>], names: &[(usize, String)]) -> Chart {
     let ticks = names.iter().map(|(row, name)| (*row as f64, name.clone()));
     let scale = Scale::Places(rows.len());
@@ -199,7 +198,7 @@ pub fn matrix(title: &str, rows: &[Vec<f64>], names: &[(usize, String)]) -> Char
         let cell = move |(x, value): (usize, &f64)| Mark::Cell((x as f64, y as f64), *value);
         row.iter().enumerate().map(cell)
     });
-    // A hundred rows still fit on a page, and a name beside each of a few.
+    // A hundred rows fit on a page, and a few rows leave room for a name each.
     let side = rows.len() as f64 * (480.0 / rows.len().max(1) as f64).clamp(3.0, 40.0);
     Chart {
         title: title.to_owned(),

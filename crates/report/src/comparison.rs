@@ -1,65 +1,63 @@
-//! The analysis of a study: its results, and the numbers of every section.
+//! The analysis of a study: its results and the numbers of every section.
 //!
-//! For method f, source s and target t, with M the main metric (a ratio of sums over the domain's
-//! examples) averaged over seeds:
+//! For method f, source s and target t, with M the main metric (a ratio of sums over the domain's examples) averaged
+//! over seeds:
 //!
-//! - gap `G_t(f) = M_s(f) - M_t(f)`: positive is lost;
+//! - gap `G_t(f) = M_s(f) - M_t(f)`: positive is a loss;
 //! - difference on a domain `M_t(f) - M_t(model)`;
-//! - difference of gaps `G_t(f) - G_t(model)`: negative loses less than model tuning;
-//! - means over targets are means of the targets' values, never of pooled examples.
+//! - difference in gaps `G_t(f) - G_t(model)`: negative means that the method loses less than model tuning;
+//! - means over targets average the targets' values; examples are never pooled.
 //!
-//! Every value comes with a 95 % interval of [`promptshift_numbers::stats::bootstrap`], from the same
-//! resamples.
+//! Every value has a 95 % interval from the same resamples ([`promptshift_numbers::stats::bootstrap`]).
 
 use serde::Serialize;
 
-use super::error::ReportError;
-use super::resamples::Resamples;
-use super::results::Results;
-use super::sections::calibration::{self, MethodCalibration};
-use super::sections::cautions::{self, Caution};
-use super::sections::differences::{self, AgainstModel, Difference};
-use super::sections::groups::{self, DomainGroups};
-use super::sections::k_shot::{self, KShots};
-use super::sections::matched::{self, Matched, Unmatched};
-use super::sections::paths::{self, Path};
-use super::sections::ranking::{self, MethodRanking};
-use super::sections::retention::{self, Retention};
-use super::sections::robustness::{self, Robustness};
-use super::sections::runs::{self, RightAnswers, Spread};
-use super::sections::scales::{self, OnScale};
-use super::sections::search::{self, MethodSearch};
-use super::sections::verdict::{self, Evidence, Verdict};
-use super::study::Study;
+use crate::error::ReportError;
+use crate::resamples::Resamples;
+use crate::results::Results;
+use crate::sections::calibration::{self, MethodCalibration};
+use crate::sections::cautions::{self, Caution};
+use crate::sections::differences::{self, AgainstModel, Difference};
+use crate::sections::groups::{self, DomainGroups};
+use crate::sections::k_shot::{self, KShots};
+use crate::sections::matched::{self, Matched, Unmatched};
+use crate::sections::paths::{self, Path};
+use crate::sections::ranking::{self, MethodRanking};
+use crate::sections::robustness::{self, Retention, Robustness};
+use crate::sections::runs::{self, RightAnswers, Spread};
+use crate::sections::scales::{self, OnScale};
+use crate::sections::search::{self, MethodSearch};
+use crate::sections::verdict::{self, Evidence, Verdict};
+use crate::study::Study;
 use promptshift_numbers::recipe::Method;
 
 /// The analysis of one study. Scores are in [0, 1].
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Comparison {
-    /// What each method scores on each domain.
+    /// The scores of each method on each domain.
     #[serde(flatten)]
     pub results: Results,
-    /// Prompt tuning minus model tuning, where both have records.
+    /// Prompt tuning minus model tuning, if both have records.
     pub difference: Option<Difference>,
-    /// What may be chance, what could have been seen, and more than the mean.
+    /// Tests, detectable effects and further statistics.
     pub statistics: Statistics,
-    /// Scores with a few examples of each target, beside zero-shot.
+    /// Few-shot scores on each target.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub k_shots: Option<KShots>,
-    /// What the gap of each tuned method says beside model tuning's.
+    /// The verdict on each tuned method's gap compared with model tuning's.
     pub verdict: Vec<Verdict>,
-    /// The same in a few sentences.
+    /// The answer in a few sentences.
     pub answer: Vec<String>,
-    /// What to mind when reading them.
+    /// Limits of the comparison.
     pub cautions: Vec<Caution>,
 }
 
 /// The statistics of one study. Scores are in [0, 1], domains in the order of [`Results::domains`].
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Statistics {
-    /// Every other tuned method against model tuning; empty where that has no records.
+    /// Every other tuned method compared with model tuning; empty if model tuning has no records.
     pub against_model: Vec<AgainstModel>,
-    /// Right answers run by run.
+    /// The right answers of each run.
     pub runs: RightAnswers,
     /// The share of its source score that each method retains.
     pub retention: Vec<Retention>,
@@ -73,21 +71,21 @@ pub struct Statistics {
     pub searches: Vec<MethodSearch>,
     /// Scores of groups of examples.
     pub groups: Vec<DomainGroups>,
-    /// The methods of `against_model` beside model tuning stopped at the same source score.
+    /// The methods of `against_model` compared with model tuning stopped at the same source score.
     pub matched: Vec<Matched>,
-    /// Those that nothing was matched with.
+    /// Those that could not be matched.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unmatched: Vec<Unmatched>,
-    /// The methods' losses less model tuning's, on each scale.
+    /// The methods' losses minus model tuning's, on each scale.
     pub scales: Vec<Vec<OnScale>>,
     /// Scores at checkpoints.
     pub paths: Vec<Path>,
-    /// Prompt tuning against the line of model tuning, on each target.
+    /// Prompt tuning compared with the line of model tuning, on each target.
     pub robustness: Vec<Robustness>,
 }
 
 impl Comparison {
-    /// What its verdicts are made of.
+    /// The numbers behind its verdicts.
     pub fn evidence(&self) -> Evidence<'_> {
         evidence(&self.results, &self.statistics)
     }
@@ -121,7 +119,7 @@ pub fn compare(study: &Study) -> Result<Comparison, ReportError> {
         scales: scales::scales(&resamples, &results, &compared),
         paths: paths::paths(&resamples),
         runs: runs::right_answers(study),
-        retention: retention::retention(&resamples),
+        retention: robustness::retention(&resamples),
         spreads: runs::spreads(&resamples),
         calibration: calibration::calibrations(&resamples),
         ranking: ranking::rankings(&resamples),

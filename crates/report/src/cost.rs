@@ -1,41 +1,46 @@
-//! What each method cost, over its seeds.
+//! What each method cost, over its seeds, and on what hardware: times and memory compare only on the same kind of
+//! hardware.
+
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use crate::number::list;
+use promptshift_numbers::record::PeakParts;
+use promptshift_numbers::record::Provenance;
 use promptshift_numbers::record::folder::StoredRecord;
-use promptshift_numbers::record::memory::PeakParts;
 use promptshift_numbers::record::{Evaluation, Training};
 
 /// The cost of one method over its seeds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Cost {
-    /// What was tuned; absent for the untuned backbone.
+    /// Sizes; absent for the untuned backbone.
     pub sizes: Option<Sizes>,
-    /// What training cost; absent for the untuned backbone and for what was tuned elsewhere.
+    /// The cost of training; absent for the untuned backbone and for methods tuned elsewhere.
     pub training: Option<TrainingCost>,
-    /// Examples scored a second: all examples over all seconds.
+    /// Examples scored per second: all examples divided by all seconds.
     pub evaluation_examples_per_second: Option<f64>,
-    /// The highest number of bytes allocated during an evaluation, over seeds and domains.
+    /// The highest number of bytes allocated during an evaluation, over all seeds and domains.
     pub evaluation_peak_bytes: u64,
 }
 
-/// How much is tuned.
+/// Numbers of parameters and the size of the saved file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Sizes {
-    /// Numbers that the optimiser may move; of what was tuned elsewhere, those that it has of its own.
+    /// Trainable parameters; for a method tuned elsewhere, its own parameters.
     pub trainable_parameters: usize,
-    /// All numbers of backbone and prompt.
+    /// All parameters of backbone and prompt.
     pub total_parameters: usize,
-    /// The size of its files, of the largest run's.
+    /// The size of the largest run's files.
     pub saved_bytes: u64,
 }
 
 /// The cost of training one method.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TrainingCost {
-    /// Numbers that the optimiser may move.
+    /// Trainable parameters.
     pub trainable_parameters: usize,
-    /// All numbers of backbone and prompt.
+    /// All parameters of backbone and prompt.
     pub total_parameters: usize,
     /// Rows in the training set.
     pub examples: usize,
@@ -43,21 +48,21 @@ pub struct TrainingCost {
     pub steps: f64,
     /// Mean tokens seen in training.
     pub tokens: f64,
-    /// Input and target tokens a second of training: all tokens over all seconds.
+    /// Input and target tokens per second of training: all tokens divided by all seconds.
     pub tokens_per_second: Option<f64>,
-    /// Mean seconds in training steps.
+    /// Mean seconds spent in training steps.
     pub train_seconds: f64,
-    /// Mean seconds in scoring source validation.
+    /// Mean seconds spent scoring source validation.
     pub validation_seconds: f64,
     /// The highest number of bytes allocated during training, over seeds.
     pub peak_bytes: u64,
-    /// What these were, in the run that they are of; absent where its record does not tell.
+    /// The parts of that peak, from the run with the highest peak; absent if its record does not have them.
     pub peak_parts: Option<PeakParts>,
-    /// The largest saved delta.
+    /// The size of the largest saved file.
     pub saved_bytes: u64,
 }
 
-/// The cost of a method's records; `None` of no records.
+/// The cost of a method's records; `None` without records.
 pub fn cost(records: &[&StoredRecord]) -> Option<Cost> {
     let evaluations: Vec<&Evaluation> = records
         .iter()
@@ -90,7 +95,7 @@ pub fn cost(records: &[&StoredRecord]) -> Option<Cost> {
     })
 }
 
-/// The sizes of what was tuned elsewhere: of its runs, the largest.
+/// The sizes of a method tuned elsewhere: those of the largest run.
 fn elsewhere(records: &[&StoredRecord]) -> Option<Sizes> {
     let found = records.iter().filter_map(|stored| {
         let elsewhere = stored.record.cell.elsewhere.as_ref()?;
@@ -134,4 +139,48 @@ fn training(records: &[&StoredRecord]) -> Option<TrainingCost> {
 
 fn rate(amount: f64, seconds: f64) -> Option<f64> {
     (seconds > 0.0).then(|| amount / seconds)
+}
+
+/// The provenance of everything in some records: trainings, and answers computed by other commands.
+fn origins<'a>(
+    records: impl IntoIterator<Item = &'a StoredRecord>,
+) -> impl Iterator<Item = &'a Provenance> {
+    records.into_iter().flat_map(|stored| {
+        std::iter::once(&stored.record.provenance).chain(&stored.record.answered)
+    })
+}
+
+/// The kinds of hardware that records were computed on, in words, sorted.
+pub fn hardware<'a>(records: impl IntoIterator<Item = &'a StoredRecord>) -> Vec<String> {
+    let kinds: BTreeSet<String> = origins(records).map(Provenance::hardware).collect();
+    kinds.into_iter().collect()
+}
+
+/// Why times and memory of these records are left out; `None` if all have the same kind of hardware.
+pub fn unlike_hardware<'a>(records: impl IntoIterator<Item = &'a StoredRecord>) -> Option<String> {
+    let kinds = hardware(records);
+    (kinds.len() > 1).then(|| {
+        format!(
+            "Times, rates and memory are left out because they are not comparable: the runs were computed on \
+             different hardware ({}). They are in the records.",
+            kinds.join("; ")
+        )
+    })
+}
+
+/// A note on times of runs that shared a machine; empty if none did.
+pub fn shared_machines<'a>(records: impl IntoIterator<Item = &'a StoredRecord>) -> String {
+    let counts: BTreeSet<usize> = origins(records).map(|origin| origin.side_by_side).collect();
+    match counts.iter().copied().collect::<Vec<_>>()[..] {
+        [] | [1] => String::new(),
+        [runs] => format!(
+            " Up to {runs} runs shared the machine, each with its own threads: times and rates are comparable with \
+             each other, and slower than those of a single run."
+        ),
+        _ => format!(
+            " Different numbers of runs shared the machine ({} at a time), each with its own threads: times and \
+             rates are not strictly comparable, since fewer runs are faster.",
+            list(counts.iter().map(usize::to_string))
+        ),
+    }
 }

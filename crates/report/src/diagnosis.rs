@@ -1,5 +1,5 @@
-//! Runs that did not learn, recognised by their loss, validation scores, trained parameters and
-//! predictions, and the knob to turn.
+//! Diagnosis of runs that did not learn, by their loss, validation scores, trained parameters and predictions, and
+//! the setting to change.
 
 use std::collections::BTreeMap;
 
@@ -7,37 +7,37 @@ use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::record::{Prediction, Training};
 
-/// A loss that ends above this share of its first value has not moved.
+/// A loss that ends above this share of its first value did not change.
 const LOSS_STANDS: f64 = 0.97;
 
-/// A validation score that rises less than this, in [0, 1], has not moved either.
+/// A validation score that rises less than this, in [0, 1], did not change.
 const SCORE_STANDS: f64 = 0.01;
 
-/// What was trained and moved by less than this share of its norm is where it started.
+/// Trained parameters that moved by less than this share of their norm did not change.
 const NORM_STANDS: f64 = 1e-3;
 
-/// One answer given to at least this share of the examples is constant.
+/// A run is constant if it gives one answer to at least this share of the examples.
 const CONSTANT: f64 = 0.95;
 
-/// Why a run looks as if it had not learned.
+/// A symptom of a run that did not learn.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Stall {
-    /// No step scored above the start on source validation.
+    /// No step scored higher than the initial one on source validation.
     NeverBetter,
-    /// Neither loss nor validation score moved: the loss at the first point and at the last.
+    /// Neither the loss nor the validation score changed.
     LossStands {
-        /// Mean training loss a target token up to the curve's first point after the start.
+        /// Mean training loss per target token up to the curve's first point after the start.
         first: f64,
-        /// That before its last.
+        /// Mean training loss before the curve's last point.
         last: f64,
     },
-    /// What was trained is where it started, and the validation score did not move.
+    /// Neither the trained parameters nor the validation score changed.
     NormStands {
-        /// The norm of its change over the norm of its start; absent where it starts at zero and stays
+        /// The norm of the change divided by the initial norm; absent if the parameters started at zero and stayed
         /// there.
         change: Option<f64>,
     },
-    /// (Nearly) every source example got the same answer, though the right ones differ.
+    /// Almost all source examples got the same answer, although the right answers differ.
     Constant {
         /// The answer.
         answer: String,
@@ -46,7 +46,7 @@ pub enum Stall {
     },
 }
 
-/// What is wrong with a run; nothing where no step was taken, which is not meant to learn.
+/// The symptoms of a run; none if it took no steps.
 pub fn stalls(stored: &StoredRecord) -> Vec<Stall> {
     let training = match &stored.record.training {
         Some(training) if training.steps > 0 => training,
@@ -72,7 +72,7 @@ fn loss_stands(training: &Training) -> Option<Stall> {
     let mut losses = training.curve.iter().filter_map(|point| point.train_loss);
     let first = losses.next()?;
     let last = losses.next_back()?;
-    // A run that learns before its first point has a flat loss, but not a flat score.
+    // A run that learned before its first point has a flat loss, but not a flat score.
     (last > LOSS_STANDS * first && score_stands(training))
         .then_some(Stall::LossStands { first, last })
 }
@@ -84,11 +84,11 @@ fn norm_stands(training: &Training) -> Option<Stall> {
         Some(change) => change < NORM_STANDS,
         None => movement.change_norm == 0.0,
     };
-    // Of many parameters a small change may do much.
+    // A small change of many parameters may have a large effect.
     (unmoved && score_stands(training)).then_some(Stall::NormStands { change })
 }
 
-/// Whether no step scored clearly above the start on source validation.
+/// Whether no step scored clearly higher than the initial one on source validation.
 fn score_stands(training: &Training) -> bool {
     let scores = training.curve.iter().map(|point| point.validation_score);
     let start = scores.clone().next().unwrap_or_default();
@@ -105,7 +105,7 @@ fn constant(predictions: &[Prediction]) -> Option<Stall> {
     })
 }
 
-/// The commonest of texts, the first in order where several are, and its share.
+/// The most common text, the first in order among equals, and its share.
 fn commonest<'a>(texts: impl Iterator<Item = &'a str>) -> Option<(&'a str, f64)> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for text in texts {
@@ -118,28 +118,26 @@ fn commonest<'a>(texts: impl Iterator<Item = &'a str>) -> Option<(&'a str, f64)>
     Some((text, count as f64 / all as f64))
 }
 
-/// What to change first for a method that did not learn.
+/// The settings to change first if a method did not learn.
 pub fn knob(method: Method) -> &'static str {
     match method {
         Method::Untuned | Method::Elsewhere => "",
         Method::Prompt => {
-            "a higher `--learning-rate prompt=…` (the paper takes 0.3), more `--steps`, a start from \
-             the vocabulary (`--init vocab`), or a longer prompt (`--prompt-length`)"
+            "a higher `--learning-rate prompt=…` (0.3 in the paper), more `--steps`, initialisation from the \
+             vocabulary (`--init vocab`), or a longer prompt (`--prompt-length`)"
         }
         Method::Model => {
-            "another `--learning-rate model=…`: higher where the loss stands, lower where it jumps; \
-             then more `--steps`"
+            "another `--learning-rate model=…`: higher if the loss is flat, lower if it jumps; then more `--steps`"
         }
         _ => {
-            "another rate for it with `--learning-rate`: higher where the loss stands, lower where it \
-             jumps; then more `--steps`"
+            "another rate for it with `--learning-rate`: higher if the loss is flat, lower if it jumps; then more \
+             `--steps`"
         }
     }
 }
 
-/// Whether a backbone's name is that of a T5 v1.1 without further training as a language model.
-/// Prompt tuning needs that (Lester et al. 2021, §3.3): after span corruption alone, a frozen model
-/// has only ever ended its answers in sentinels. Names tell; a renamed folder does not.
+/// Whether a backbone's name is that of a T5 v1.1 without LM adaptation, which prompt tuning needs (Lester et al. 2021,
+/// §3.3): after span corruption only, a frozen model has always generated sentinels. A renamed folder is not recognised.
 pub fn span_corruption_alone(model: &str) -> bool {
     let name = model.rsplit('/').next().unwrap_or(model).to_lowercase();
     let version = [
@@ -174,13 +172,13 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_learned_has_no_stall() {
+    fn a_run_that_learned_has_no_symptoms() {
         assert_eq!(stalls(&run()), []);
         assert_eq!(stalls(&Fixture::one_target().records()[0]), []);
     }
 
     #[test]
-    fn a_flat_loss_is_a_stall_only_with_a_flat_score() {
+    fn a_flat_loss_is_a_symptom_only_with_a_flat_score() {
         let mut run = run();
         for point in &mut training(&mut run).curve[1..] {
             point.train_loss = Some(2.0);
@@ -196,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_trained_and_did_not_move_is_a_stall_with_its_share() {
+    fn unchanged_parameters_are_a_symptom() {
         let mut run = run();
         let movement = |run: &mut StoredRecord, start_norm, change_norm| {
             training(run).movement = Some(Movement {
@@ -219,11 +217,11 @@ mod tests {
         movement(&mut run, 40.0, 4.0);
         assert_eq!(stalls(&run), []);
         training(&mut run).movement = None;
-        assert_eq!(stalls(&run), [], "an older record does not tell");
+        assert_eq!(stalls(&run), [], "older records do not have it");
     }
 
     #[test]
-    fn one_answer_to_everything_is_a_stall_unless_it_is_right() {
+    fn a_constant_answer_is_a_symptom_unless_it_is_right() {
         let mut run = run();
         for prediction in &mut run.predictions[0] {
             prediction.prediction = "yes".to_owned();
@@ -240,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn names_tell_what_a_backbone_has_read() {
+    fn backbones_without_lm_adaptation_are_recognised_by_name() {
         for name in ["google/t5-v1_1-small", "t5.1.1.base", "my/T5-v1_1-XL"] {
             assert!(span_corruption_alone(name), "{name}");
         }

@@ -1,5 +1,4 @@
-//! A report before it has a form: blocks that [`markdown`](Document::markdown), [`html`] and
-//! [`terminal`] render, each in its own way.
+//! Documents: blocks that [`markdown`](Document::markdown), [`html`] and [`terminal`] render.
 
 pub mod html;
 mod markdown;
@@ -7,23 +6,23 @@ pub mod terminal;
 
 pub use markdown::{plain, quoted};
 
-/// A report.
+/// A document.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Document {
-    /// What a browser calls it.
+    /// The title in a browser.
     pub title: String,
-    /// What it says, from top to bottom.
+    /// The content, from top to bottom.
     pub blocks: Vec<Block>,
 }
 
-/// A part of a report. Its words are Markdown without HTML; text from files has to be made [`plain`].
+/// A part of a document. Its words are Markdown without HTML; text from files must be escaped with [`plain`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum Block {
     /// The title of a study.
     Title(String),
     /// The heading of a section.
     Heading(String),
-    /// One paragraph or more, a quotation or code.
+    /// One or more paragraphs, a quotation or code.
     Text(String),
     /// A table.
     Table(Table),
@@ -31,7 +30,7 @@ pub enum Block {
     Figure(Figure),
     /// A list.
     List(Vec<String>),
-    /// What a page folds away under a summary.
+    /// Blocks that are collapsed under a summary.
     Details(String, Vec<Block>),
 }
 
@@ -40,7 +39,7 @@ pub enum Block {
 pub struct Figure {
     /// Its file's name.
     pub name: String,
-    /// What it shows, for readers who cannot see it.
+    /// A description for readers who cannot see it.
     pub alt: String,
     /// The picture.
     pub svg: String,
@@ -49,7 +48,7 @@ pub struct Figure {
 /// A header and rows of the same length.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
-    /// The columns, from 0, that hold words and stand left; numbers stand right.
+    /// The indices of columns with words, which are left-aligned; numbers are right-aligned.
     pub words: &'static [usize],
     /// The columns' names.
     pub header: Vec<String>,
@@ -57,15 +56,24 @@ pub struct Table {
     pub rows: Vec<Vec<String>>,
 }
 
-/// What stands where a planned run has no record.
+/// Shown if a planned run has no record.
 pub const MISSING: &str = "missing";
 
-/// What stands where a value is not defined.
+/// Shown for an undefined value.
 pub const UNDEFINED: &str = "–";
 
-/// A value as `show` writes it, or a dash.
+/// A value as `show` formats it, or a dash.
 pub fn or_dash<T>(value: Option<T>, show: impl FnOnce(T) -> String) -> String {
     value.map_or_else(|| UNDEFINED.to_owned(), show)
+}
+
+/// A label and cells: a header or a row of a table.
+pub fn line<C: Into<String>>(
+    label: impl Into<String>,
+    cells: impl IntoIterator<Item = C>,
+) -> Vec<String> {
+    let cells = cells.into_iter().map(Into::into);
+    std::iter::once(label.into()).chain(cells).collect()
 }
 
 impl Document {
@@ -112,7 +120,7 @@ impl From<Figure> for Block {
 }
 
 impl Table {
-    /// An empty table whose first column holds words.
+    /// An empty table whose first column has words.
     pub fn new<C: Into<String>>(header: impl IntoIterator<Item = C>) -> Self {
         Table {
             words: &[0],
@@ -137,8 +145,7 @@ impl Table {
         }
     }
 
-    /// The same table if it has at most so many columns, otherwise with its rows as columns; its
-    /// first column must be its only one of words.
+    /// The same table if it has at most so many columns, otherwise transposed. Only its first column may have words.
     pub fn no_wider_than(self, columns: usize) -> Self {
         if self.header.len() <= columns {
             return self;
@@ -160,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_that_is_too_wide_is_turned() {
+    fn a_table_that_is_too_wide_is_transposed() {
         let cells = |text: &str| text.chars().map(String::from).collect::<Vec<String>>();
         let wide = Table::new(cells("abc")).rows([cells("d12"), cells("e34")]);
         assert_eq!(wide.clone().no_wider_than(3), wide);

@@ -1,23 +1,22 @@
-//! The report of an ensemble: the votes of many prompts beside the prompts themselves, on source and
-//! targets.
+//! The report on an ensemble: the votes of several prompts compared with the single prompts, on source and targets.
 
 mod votes;
 
-use super::document::{Block, Document, Figure, Table, or_dash};
-use super::error::ReportError;
-use super::findings::{self, Finding, Population, generated};
-use super::number::{
+use crate::document::{Block, Document, Figure, Table, or_dash};
+use crate::error::ReportError;
+use crate::findings::{self, Finding, Population, generated};
+use crate::number::{
     bytes, difference, interval, list, metric_title, percent, share, spread, whole,
 };
-use super::settings::{self, Order, Scores, Series, Varied};
+use crate::settings::{self, Order, Scores, Series, Varied};
 use promptshift_numbers::record::ensemble::{EnsembleLine, StoredEnsemble};
 use promptshift_numbers::score::Metric;
 use promptshift_numbers::score::vote::Vote;
 use promptshift_numbers::stats::bootstrap::Draws;
 use promptshift_numbers::stats::calibration::{Outcome, calibration};
 use promptshift_numbers::stats::estimate::{mean, standard_deviation};
-use promptshift_numbers::stats::proportion::wilson;
-use votes::{DomainResult, Rule, domain_result, is_right, votes};
+use promptshift_numbers::stats::intervals::wilson;
+use votes::{DomainResult, Rule, domain_result, votes};
 
 /// The report.
 ///
@@ -36,11 +35,9 @@ pub fn document(stored: &StoredEnsemble) -> Result<Document, ReportError> {
         .map(|lines| domain_result(stored, lines, metric, &rules))
         .collect();
     let name = metric_title(metric.name());
-    let targets: Vec<&str> = (record.evaluations.iter().skip(1))
-        .map(|evaluation| evaluation.domain.as_str())
-        .collect();
+    let targets = (record.evaluations.iter().skip(1)).map(|evaluation| evaluation.domain.as_str());
     let (count, source) = (record.members.len(), &record.source);
-    let title = format!("Ensemble of {count} prompts: {source} → {}", list(&targets));
+    let title = format!("Ensemble of {count} prompts: {source} → {}", list(targets));
     let mut blocks = vec![Block::Title(title.clone())];
     blocks.extend(generated(&record.suite));
     blocks.push(Block::text(
@@ -54,18 +51,18 @@ pub fn document(stored: &StoredEnsemble) -> Result<Document, ReportError> {
     blocks.extend(confidence(stored));
     blocks.extend(cost(stored));
     let mut reading = vec![
-        "**Majority vote**: members' answers are normalised as by SQuAD's script, and the most frequent one \
-         wins; a tie goes to the answer whose voters have the highest mean log-probability. The paper only \
-         says “simple majority”.",
-        "**Best member** scores highest on the evaluated rows themselves, as in the paper's table; **picked** \
-         scores highest on source validation, which is what could be known in advance.",
-        "Intervals are over passages with these members held fixed; other seeds would make another ensemble.",
+        "**Majority vote**: members' answers are normalised as in SQuAD's script, and the most frequent one wins; a \
+         tie goes to the answer whose voters have the highest mean log-probability. The paper only says “simple \
+         majority”.",
+        "**Best member** scores highest on the evaluated rows themselves, as in the paper's table; **picked** scores \
+         highest on source validation and could have been selected in advance.",
+        "Intervals are over passages with these members held fixed; they do not cover ensembles of other seeds.",
     ];
     if rules.contains(&Rule::MeanProbability) {
         reading.insert(
             1,
-            "**Mean probability**: the mean over members of the class labels' probabilities, normalised to sum \
-             to 1; where classes were ranked.",
+            "**Mean probability**: the mean over members of the classes' probabilities, normalised to sum to 1, if \
+             classes were ranked.",
         );
     }
     let reading = reading.into_iter().map(str::to_owned);
@@ -202,7 +199,7 @@ fn scores(
     )
 }
 
-/// The vote's gain on average over targets, of which the paper has none.
+/// The vote's gain averaged over targets, which the paper does not report.
 fn under_shift(results: &[DomainResult]) -> String {
     let mean_gain = |gain: &dyn Fn(&DomainResult) -> Draws| {
         let gains: Vec<Draws> = results[1..].iter().map(gain).collect();
@@ -213,8 +210,8 @@ fn under_shift(results: &[DomainResult]) -> String {
     let over_best = mean_gain(&|result| result.all(0).minus(&result.best));
     match (over_mean, over_best) {
         (Some(over_mean), Some(over_best)) => format!(
-            " Under shift, which the paper does not test with ensembles, the vote gains {over_mean} over the \
-             mean of the members and {over_best} over the best member of each target, on average over targets."
+            " Under shift, which the paper does not test with ensembles, the vote gains {over_mean} over the mean of \
+             the members and {over_best} over the best member on each target, averaged over targets."
         ),
         _ => String::new(),
     }
@@ -246,7 +243,7 @@ fn agreement(stored: &StoredEnsemble) -> [Block; 3] {
         "Disagreement as uncertainty",
         Table::new(header).rows(rows),
         "Right: exact matches in percent, with Wilson's interval over examples. The more accuracy falls with \
-         disagreement, the better disagreement works as a warning.",
+         disagreement, the better disagreement indicates errors.",
     )
 }
 
@@ -265,7 +262,7 @@ fn confidence(stored: &StoredEnsemble) -> [Block; 3] {
             .filter_map(|member| {
                 let of_line = |line: &EnsembleLine| Outcome {
                     log_prob: line.members[member].log_prob,
-                    right: is_right(&line.members[member].score),
+                    right: line.members[member].score.is_right(),
                 };
                 area(lines.iter().map(of_line).collect())
             })
@@ -298,9 +295,9 @@ fn confidence(stored: &StoredEnsemble) -> [Block; 3] {
     Block::section(
         "Which confidence ranks best?",
         Table::new(header).rows(rows),
-        "Area under the risk–coverage curve in percent, lower is better: the mean share of wrong answers among \
-         the most confident ones. The vote's probability counts members with other answers as giving none; the \
-         last column ranks the same answers by the most confident of their voters.",
+        "Area under the risk–coverage curve in percent, lower is better: the mean share of wrong answers among the \
+         most confident ones. The vote's probability is the mean over members, with 0 for members that answered \
+         differently; the last column ranks the same answers by their most confident voter.",
     )
 }
 
@@ -332,7 +329,7 @@ fn cost(stored: &StoredEnsemble) -> [Block; 3] {
             or_dash(peak, bytes),
         ]
     };
-    // Since version 2 no batch is run for the report.
+    // Ensembles have had no joint batch since version 2.
     let batch = together.map(|seconds| {
         let way = format!("{count} prompts in one batch");
         row(way, 1, total, Some(seconds), peak)
@@ -351,9 +348,9 @@ fn cost(stored: &StoredEnsemble) -> [Block; 3] {
         "Cost",
         Table::new(header).rows(rows),
         format!(
-            "{} examples. One model with all prompts has {} of the parameters of {count} models. Seconds one after the other \
-             are from the members' own records, which may come from another time or machine, and exclude \
-             class labels' probabilities; every way computes each example {count} times.",
+            "{} examples. One model with all prompts has {} of the parameters of {count} models. Seconds one after \
+             the other are from the members' own records, which may be from another time or machine, and exclude the \
+             probabilities of class labels; every way computes each example {count} times.",
             whole(examples as f64),
             share(total as f64 / models as f64)
         ),

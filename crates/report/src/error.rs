@@ -1,20 +1,20 @@
-//! Why records do not make a report.
+//! Errors of reports.
 
 use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::number::count;
+use crate::number::count;
 
 use promptshift_numbers::recipe::Method;
 
-/// Why records do not make a report.
+/// Errors of reports.
 #[derive(Debug, Error)]
 pub enum ReportError {
-    /// Nothing to report on.
+    /// There are no records.
     #[error("no records to report on")]
     Nothing,
-    /// Two records of one method and seed.
+    /// Two records have the same method and seed.
     #[error(
         "{} and {} are both {} with seed {seed}: report on one of them",
         first.display(), second.display(), method.title()
@@ -22,14 +22,14 @@ pub enum ReportError {
     Twice {
         /// A record's folder.
         first: PathBuf,
-        /// Another's.
+        /// Another record's folder.
         second: PathBuf,
         /// Their method.
         method: Method,
         /// Their seed.
         seed: u64,
     },
-    /// Records that look alike but cannot be compared or averaged.
+    /// Records that seem comparable but differ.
     #[error(
         "{} and {} cannot be compared: {field} is {found} in the first and {other} in the second",
         first.display(), second.display()
@@ -37,19 +37,18 @@ pub enum ReportError {
     Mixed {
         /// A record's folder.
         first: PathBuf,
-        /// Another's.
+        /// Another record's folder.
         second: PathBuf,
-        /// What differs.
+        /// The field that differs.
         field: String,
-        /// In the first.
+        /// The value in the first record.
         found: String,
-        /// In the second.
+        /// The value in the second record.
         other: String,
     },
-    /// A record that says another score than its predictions.
+    /// A record's score is not that of its predictions.
     #[error(
-        "{}: {metric} on {domain} is {found}, but its predictions give {wanted}; \
-         `promptshift score` computes it again", folder.display()
+        "{}: {metric} on {domain} is {found}, but its predictions give {wanted}; `promptshift score` recomputes it", folder.display()
     )]
     Metric {
         /// The record's folder.
@@ -58,46 +57,46 @@ pub enum ReportError {
         domain: String,
         /// The metric.
         metric: String,
-        /// What the predictions give.
+        /// The value from the predictions.
         wanted: String,
-        /// What the record says.
+        /// The recorded value.
         found: String,
     },
-    /// A record that says a share of more than all, or of less than nothing.
+    /// A recorded share is outside [0, 1].
     #[error("{}: wanted {what} in [0, 1], found {found}", folder.display())]
     Share {
         /// The record's folder.
         folder: PathBuf,
-        /// What it is a share of.
+        /// The name of the share.
         what: String,
-        /// What the record says.
+        /// The recorded value.
         found: f64,
     },
-    /// Records from which the size of another study cannot be told.
+    /// Records from which no study can be planned.
     #[error(
-        "{transfer}: wanted two seeds or more of model tuning and of another method, since one seed shows no \
+        "{transfer}: wanted at least two seeds of model tuning and of another method, since one seed shows no \
          variance between seeds; found {found}"
     )]
     Pilot {
         /// The study.
         transfer: String,
-        /// Its methods with their seeds.
+        /// Its methods with their numbers of seeds.
         found: String,
     },
-    /// A pilot whose scores do not vary, from which no study can be planned.
+    /// A pilot whose scores do not vary.
     #[error(
-        "{transfer}: wanted a pilot whose scores vary from passage to passage or from seed to seed; found that {method}'s \
-         mean gap − model tuning's does not, with {} in the smallest domain", count(*passages, "passage")
+        "{transfer}: wanted a pilot whose scores vary between passages or seeds; found that {method}'s mean gap − \
+         model tuning's does not vary, with {} in the smallest domain", count(*passages, "passage")
     )]
     NoVariance {
         /// The study.
         transfer: String,
-        /// The method beside model tuning.
+        /// The method that is compared with model tuning.
         method: String,
-        /// Passages of the domain that has the fewest.
+        /// The number of passages of the smallest domain.
         passages: usize,
     },
-    /// Source and target ask for different things, so that no gap is defined.
+    /// Source and target are different tasks, so that no gap is defined.
     #[error("{}: {source_domain} and {target_domain} are different tasks", folder.display())]
     Tasks {
         /// The record's folder.

@@ -1,9 +1,8 @@
-//! Records as two tables for pandas, polars and R: `cells`, a row for each domain that a record was
-//! scored on, and `examples`, a row for each of its predictions. `docs/tables.md` is their schema.
+//! Exports records as two tables for pandas, polars and R: `cells` with a row for each domain that a record was
+//! scored on, and `examples` with a row for each prediction. `docs/tables.md` describes their columns.
 //!
-//! What is in a row is a pure function of a record (`cells`, `examples`); how a table is written
-//! knows of columns only. Records are written one after another, so that a table may be larger than
-//! memory.
+//! Rows are pure functions of a record (`cells`, `examples`); writers depend on columns only. Records are written one
+//! after another, so tables may be larger than memory.
 
 mod cells;
 mod column;
@@ -17,69 +16,68 @@ use std::path::{Path, PathBuf};
 use ::parquet::errors::ParquetError;
 use serde::Serialize;
 
-use super::error::ReportError;
-use super::study::check_record;
+use crate::error::ReportError;
+use crate::study::check_record;
 use column::Column;
 use promptshift_numbers::record::folder::StoredRecord;
-use promptshift_numbers::record::{Cell, Setting};
 
-/// The version of both tables: raised when a column is renamed, removed or means something else.
+/// The version of both tables, incremented when a column is renamed, removed or changes its meaning.
 pub const VERSION: u32 = 1;
 
-/// What the tables are written as.
+/// The file format of the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// Types, lists and missing values as they are.
+    /// Parquet, with types, lists and missing values.
     Parquet,
-    /// Text: lists are JSON, and a missing value is an empty field.
+    /// CSV: lists are JSON, and a missing value is an empty field.
     Csv,
 }
 
-/// Tables that can't be written.
+/// Errors of writing tables.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
     /// A record contradicts its predictions.
     #[error(transparent)]
     Record(Box<ReportError>),
-    /// The file system said no.
+    /// The file system failed.
     #[error("cannot write {}: {source}", path.display())]
     Io {
         /// The table.
         path: PathBuf,
-        /// What the system answered.
+        /// The system's error.
         source: io::Error,
     },
-    /// The parquet library said no, mostly because the disk is full.
+    /// The Parquet library failed, usually because the disk is full.
     #[error("cannot write {}: {source}", path.display())]
     Parquet {
         /// The table.
         path: PathBuf,
-        /// What it said.
+        /// The library's error.
         source: ParquetError,
     },
 }
 
-/// Both tables while they are written.
+/// Both tables while they are being written.
 #[derive(Debug)]
 pub struct Tables {
     cells: Table,
     examples: Table,
 }
 
-/// How many rows were written.
+/// The number of rows written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Written {
-    /// To `cells`.
+    /// Rows of `cells`.
     pub cells: usize,
-    /// To `examples`.
+    /// Rows of `examples`.
     pub examples: usize,
 }
 
 impl Tables {
-    /// Starts `cells` and `examples` in a folder, with the format's name as their ending.
+    /// Creates `cells` and `examples` in a folder, with the format's file extension.
     ///
     /// # Errors
-    /// A file can't be made.
+    /// A file can't be created.
     pub fn create(folder: &Path, format: Format) -> Result<Tables, ExportError> {
         Ok(Tables {
             cells: Table::create(folder, "cells", format, &cells::columns(&[]))?,
@@ -87,11 +85,11 @@ impl Tables {
         })
     }
 
-    /// Writes a record's rows: its evaluations, then those with a few examples of a target; of the
-    /// examples, then those of source validation.
+    /// Writes a record's rows: zero-shot evaluations, then few-shot evaluations; for `examples` also source
+    /// validation.
     ///
     /// # Errors
-    /// The record's metrics are not those of its predictions, or a file can't be written.
+    /// The record's metrics differ from those of its predictions, or a file can't be written.
     pub fn write(&mut self, stored: &StoredRecord) -> Result<(), ExportError> {
         check_record(stored).map_err(|error| ExportError::Record(Box::new(error)))?;
         self.cells.write(&cells::columns(&cells::rows(stored)))?;
@@ -101,7 +99,7 @@ impl Tables {
         Ok(())
     }
 
-    /// Finishes both files and waits until they are on the disk.
+    /// Finishes both files and syncs them to disk.
     ///
     /// # Errors
     /// A file can't be written.
@@ -113,7 +111,7 @@ impl Tables {
     }
 }
 
-/// One table while it is written.
+/// One table while it is being written.
 #[derive(Debug)]
 struct Table {
     writer: Writer,
@@ -127,7 +125,7 @@ enum Writer {
 }
 
 impl Table {
-    /// `columns` may be without rows: what they are called and hold is all that is looked at.
+    /// Only the names and types of `columns` matter; they may have no rows.
     fn create(
         folder: &Path,
         name: &str,
@@ -164,16 +162,11 @@ impl Table {
     }
 }
 
-/// What a record's study held fixed.
-fn setting(cell: &Cell) -> &Setting {
-    &cell.setting
-}
-
-/// The word that `record.json` has for one of a few possible values: `extractive_qa`.
+/// The word for an enum value in `record.json`: `extractive_qa`.
 fn word(value: impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => word,
-        other => unreachable!("wanted a value that is recorded as a word, found {other:?}"),
+        other => unreachable!("wanted a value that serialises as a word, found {other:?}"),
     }
 }
 

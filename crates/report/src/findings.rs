@@ -1,48 +1,48 @@
-//! The paper's conclusions beside what is measured here, as reports of ablations show them.
+//! The paper's conclusions next to our measurements, in reports of ablations.
 
-use super::document::{Block, Table};
-use super::number::{difference, percent};
+use crate::document::{Block, Table};
+use crate::number::{difference, percent};
 use promptshift_numbers::stats::bootstrap::Draws;
 use promptshift_numbers::stats::estimate::Estimate;
 
-/// A conclusion of the paper beside what was measured.
+/// A conclusion of the paper and our measurement.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
-    /// What the paper says, marked where it is from memory.
+    /// The paper's conclusion; [MEM] marks one quoted from memory.
     pub paper: &'static str,
-    /// What was measured for it.
+    /// Our measurement.
     pub measured: String,
-    /// Whether the two agree.
+    /// Whether both agree.
     pub verdict: Verdict,
 }
 
-/// Whether what was measured agrees with the paper.
+/// Whether the measurement agrees with the paper.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Verdict {
-    /// The interval lies on the paper's side of zero, or of the margin that its words were given.
+    /// The interval is on the paper's side of zero, or of the margin for "small".
     Agrees,
-    /// It lies on the other side.
+    /// It is on the other side.
     Disagrees,
     /// It includes zero, or the margin.
     Undecided {
-        /// The smallest difference that such a study finds with 80 % power, in [0, 1].
+        /// The smallest difference that such a study detects with 80 % power, in [0, 1].
         detectable: f64,
     },
-    /// What it takes has not been run.
+    /// The required settings have not been run.
     Missing,
 }
 
-/// What the interval behind a verdict is over.
+/// What the interval behind a verdict covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Population {
-    /// Other seeds and other passages.
+    /// Seeds and passages.
     SeedsAndPassages,
-    /// The trained models as they are, other passages.
+    /// Passages, with the trained models held fixed.
     Passages,
 }
 
 impl Finding {
-    /// A difference that the paper found above zero; `what` names it.
+    /// A difference, named `what`, that the paper found above zero.
     pub fn positive(
         paper: &'static str,
         what: &str,
@@ -94,7 +94,7 @@ impl Finding {
 }
 
 impl Verdict {
-    /// Of a difference that the paper found above zero.
+    /// The verdict on a difference that the paper found above zero.
     fn above_zero(estimate: Estimate, detectable: f64) -> Verdict {
         match estimate.interval {
             interval if interval.low > 0.0 => Verdict::Agrees,
@@ -103,7 +103,7 @@ impl Verdict {
         }
     }
 
-    /// Of a difference that the paper found below a margin.
+    /// The verdict on a difference that the paper found below a margin.
     fn below(margin: f64, estimate: Estimate, detectable: f64) -> Verdict {
         match estimate.interval {
             interval if interval.high < margin => Verdict::Agrees,
@@ -147,13 +147,13 @@ pub fn blocks(findings: &[Finding]) -> Vec<Block> {
     ]
 }
 
-/// What is said where the text is generated.
+/// The note on generated text.
 pub fn generated(suite: &str) -> Option<Block> {
     (suite == "mini").then(|| {
         Block::text(
-            "> **Generated text, and a model of 1.5 million parameters.** Grammars write the domains of \
-             suite `mini`; the paper's ablations are of T5 from small to XXL on SuperGLUE. Agreement here \
-             is agreement at a small scale; a disagreement may come from the size or from the text.",
+            "> **Generated text, and a model of 1.5 million parameters.** The domains of suite `mini` are generated \
+             by grammars; the paper's ablations use T5 from small to XXL on SuperGLUE. Agreement here is agreement \
+             at a small scale; disagreement may be due to the size or to the text.",
         )
     })
 }
@@ -164,7 +164,7 @@ mod tests {
     use promptshift_numbers::stats::estimate::Interval;
 
     #[test]
-    fn verdicts_go_by_the_interval() {
+    fn verdicts_depend_on_the_interval() {
         let estimate = |low, high| Estimate {
             value: 0.5 * (low + high),
             interval: Interval { low, high },

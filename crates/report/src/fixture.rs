@@ -1,43 +1,40 @@
-//! Synthetic records for tests: numbers from a formula, no model behind them.
+//! Synthetic records for tests, with numbers from a formula instead of a model.
 
-use std::collections::BTreeMap;
+mod run;
+
 use std::path::PathBuf;
 
-use promptshift_numbers::recipe::{
-    AdafactorRecipe, Budget, DeltaRecipe, Limits, Method, Objective, ParameterScaling, PromptInit,
-    PromptRecipe, Recipe, Reduction, Schedule, SecondMoment,
-};
-use promptshift_numbers::record::checkpoint::{Checkpoint, CheckpointPredictions, CheckpointScore};
+use promptshift_numbers::leakage::{AnswerPlaces, Leakage, Lengths, Shared};
+use promptshift_numbers::recipe::{Limits, Method};
 use promptshift_numbers::record::folder::StoredRecord;
-use promptshift_numbers::record::leakage::{AnswerPlaces, Leakage, Lengths, Shared};
-use promptshift_numbers::record::memory::{Moment, PeakParts};
 use promptshift_numbers::record::{
-    Cell, CurvePoint, Evaluation, Excerpt, Movement, Prediction, Provenance, RECORD_VERSION,
-    Record, Role, SavedDelta, Score, Setting, Stop, Texts, Training, Traits, ValidationAnswers,
+    Cell, Checkpoint, CheckpointPredictions, CheckpointScore, Evaluation, Excerpt, Prediction,
+    RECORD_VERSION, Record, Role, Score, Setting, Texts, Training, Traits, ValidationAnswers,
 };
 use promptshift_numbers::score;
 use promptshift_text::domain::{Split, Task};
 use promptshift_text::transfer::Transfer;
+use run::{bend, noise, provenance, recipe, training};
 
-/// Where model tuning is looked at.
+/// The checkpoints of model tuning.
 const STEPS: [usize; 5] = [12, 25, 50, 100, 200];
 
-/// Groups of questions.
+/// Question words.
 const WORDS: [&str; 3] = ["who", "what", "when"];
 
 /// One study's worth of records.
 #[derive(Debug, Clone)]
 pub struct Fixture {
-    /// Source first, with the chance of a right answer for untuned, prompt and model.
+    /// The domains, source first, with the probabilities of a right answer of untuned, prompt and model.
     pub domains: Vec<(&'static str, [f64; 3])>,
     /// Seeds of each tuned method.
     pub seeds: Vec<u64>,
-    /// What is asked.
+    /// The task.
     pub task: Task,
     /// Passages of each domain, with three examples each.
     pub passages: usize,
-    /// How targets go along with the source while model tuning learns: at a share s of its source score their scores
-    /// are those of the end times s to this power.
+    /// How target scores follow the source score during model tuning: at a fraction s of the final source score,
+    /// target scores are their final values times s to this power.
     pub together: f64,
 }
 
@@ -150,7 +147,7 @@ impl Fixture {
             answered: Vec::new(),
             texts: Texts::Kept,
         };
-        // As good as the test split of the source, answered by another run.
+        // With the accuracy of the source's test split, but other answers.
         let validation = match method {
             Method::Untuned => Vec::new(),
             _ => self.predictions(0, method, 1_000 + seed),
@@ -175,7 +172,7 @@ impl Fixture {
         }
     }
 
-    /// What model tuning answers at a checkpoint: a share of the right answers of the end.
+    /// The answers of model tuning at a checkpoint: a fraction of the final right answers.
     fn answered_at(&self, place: u32, domain: usize, seed: u64) -> Vec<Prediction> {
         let share = 0.25 + 0.14 * f64::from(place);
         let share = match domain {
@@ -272,7 +269,7 @@ impl Fixture {
         )
     }
 
-    /// Answers of which each is right with this chance.
+    /// Answers with this probability of being right.
     fn answers(&self, domain: usize, method: Method, seed: u64, chance: f64) -> Vec<Prediction> {
         let (name, _) = self.domains[domain];
         let qa = self.task == Task::ExtractiveQa;
@@ -280,7 +277,7 @@ impl Fixture {
             .map(|example| {
                 let passage = example / 3;
                 let key = [domain as u64, passage as u64];
-                // A passage is as hard for every method; the rest is the example's and the run's.
+                // A passage is equally hard for every method; the rest is specific to example and run.
                 let ease = 0.5 + 0.5 * noise(&key);
                 let own = 0.5 + 0.5 * noise(&[key[0], example as u64, method as u64, seed, 5]);
                 let right = 0.4 * ease + 0.6 * own < bend(chance);
@@ -365,156 +362,5 @@ impl Fixture {
                 })
                 .collect(),
         }
-    }
-}
-
-/// A number in [-1, 1) that depends on nothing but the key (the mixing steps of SplitMix64).
-fn noise(key: &[u64]) -> f64 {
-    let mixed = key.iter().fold(0x9E37_79B9_7F4A_7C15_u64, |state, part| {
-        let mut z = state
-            .wrapping_add(part.wrapping_mul(0xBF58_476D_1CE4_E5B9))
-            .wrapping_add(0x9E37_79B9_7F4A_7C15);
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    });
-    (mixed >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
-}
-
-/// The threshold under which `0.4 a + 0.6 b` of uniform a and b falls with about this chance.
-fn bend(chance: f64) -> f64 {
-    let centred = chance - 0.5;
-    0.5 + 0.78 * centred + 0.9 * centred.powi(3)
-}
-
-fn recipe(method: Method) -> Recipe {
-    let prompt = method == Method::Prompt;
-    Recipe {
-        prompt: prompt.then_some(PromptRecipe {
-            length: 20,
-            init: PromptInit::Vocab,
-        }),
-        delta: match prompt {
-            true => DeltaRecipe::Prompt,
-            false => DeltaRecipe::Model,
-        },
-        label_ids: Vec::new(),
-        head: None,
-        optimizer: AdafactorRecipe {
-            learning_rate: if prompt { 0.3 } else { 0.01 },
-            parameter_scaling: if prompt {
-                ParameterScaling::Absolute
-            } else {
-                ParameterScaling::Relative
-            },
-            second_moment: if prompt {
-                SecondMoment::Full
-            } else {
-                SecondMoment::Factored
-            },
-            weight_decay: 0.0,
-            start_step: 0,
-        }
-        .into(),
-        schedule: Schedule::Constant,
-        objective: Objective {
-            reduction: Reduction::Mean,
-            z_loss: 0.0,
-            dropout: 0.0,
-            clip_norm: Some(1.0),
-        },
-        budget: Budget {
-            steps: 400,
-            batch_size: 16,
-            evaluate_every: 50,
-            patience: None,
-        },
-    }
-}
-
-fn training(method: Method, seed: u64, height: f64) -> Training {
-    let prompt = method == Method::Prompt;
-    let curve = (0..=8)
-        .map(|point| {
-            let share = f64::from(point) / 8.0;
-            let rise = if point == 8 {
-                0.97
-            } else {
-                1.0 - (-4.0 * share).exp()
-            };
-            let wobble = 0.02 * noise(&[seed, method as u64, point as u64]);
-            CurvePoint {
-                step: 50 * point as usize,
-                train_loss: (point > 0).then_some(3.0 * (1.0 - share) + 0.5),
-                validation_score: (0.08 + (height - 0.08) * rise + wobble).clamp(0.0, 1.0),
-            }
-        })
-        .collect::<Vec<_>>();
-    let best = curve
-        .iter()
-        .max_by(|a, b| a.validation_score.total_cmp(&b.validation_score))
-        .expect("the curve has points");
-    Training {
-        trainable_parameters: if prompt { 2_560 } else { 1_459_200 },
-        total_parameters: if prompt { 1_461_760 } else { 1_459_200 },
-        examples: 2_400,
-        cut_inputs: 0,
-        steps: 400,
-        best_step: best.step,
-        stop: Stop::Budget,
-        curve: curve.clone(),
-        tokens: 412_000 + 500 * seed,
-        train_seconds: if prompt { 31.0 } else { 40.0 },
-        validation_seconds: 6.0,
-        peak_bytes: if prompt { 320_000_000 } else { 410_000_000 },
-        peak_parts: Some(PeakParts {
-            moment: Moment::Backward,
-            weights: if prompt { 5_847_040 } else { 5_836_800 },
-            gradients: if prompt { 10_240 } else { 5_836_800 },
-            optimizer_state: if prompt { 10_240 } else { 61_440 },
-            activations: if prompt { 300_000_000 } else { 380_000_000 },
-        }),
-        movement: Some(Movement {
-            start_norm: if prompt { 40.0 } else { 600.0 },
-            end_norm: if prompt { 90.0 } else { 610.0 },
-            change_norm: if prompt { 75.0 } else { 80.0 },
-        }),
-        checkpoints: Vec::new(),
-        saved: SavedDelta {
-            file: format!("{}.safetensors", method.name()),
-            bytes: if prompt { 10_480 } else { 5_852_320 },
-            sha256: "e".repeat(64),
-        },
-        stored_as: None,
-    }
-}
-
-fn provenance(domains: &[String]) -> Provenance {
-    let hash = |letter: char| letter.to_string().repeat(64);
-    Provenance {
-        version: "0.1.0".to_owned(),
-        revision: "0123456789ab".to_owned(),
-        command: format!(
-            "promptshift transfer '{}->{}'",
-            domains[0],
-            domains[1..].join(",")
-        ),
-        data_sha256: domains
-            .iter()
-            .map(|name| (format!("{name}/test"), hash('d')))
-            .collect(),
-        model_sha256: hash('a'),
-        tokenizer_sha256: hash('b'),
-        device: "cpu".to_owned(),
-        processor: "Synthetic CPU".to_owned(),
-        gpu: None,
-        node: None,
-        threads: 2,
-        side_by_side: 1,
-        software: BTreeMap::from([
-            ("burn".to_owned(), "0.22.1".to_owned()),
-            ("rustc".to_owned(), "1.95.0".to_owned()),
-        ]),
-        started_unix_seconds: 1_795_348_800,
     }
 }

@@ -1,12 +1,12 @@
-//! The report on what prompts learnt.
+//! The report on what prompts learned.
 
 mod transfer;
 
 pub use transfer::Scored;
 
-use super::chart::matrix;
-use super::document::{Block, Document, Table, UNDEFINED, or_dash, quoted};
-use super::number::{count, share};
+use crate::chart::matrix;
+use crate::document::{Block, Document, Table, UNDEFINED, line, or_dash, quoted};
+use crate::number::{count, joined, share};
 use promptshift_numbers::inspect::{
     Neighbour, Rows, clusters, cosine, drift, effective_rank, likeness, nearest, similarities,
     tightness,
@@ -16,17 +16,17 @@ use promptshift_numbers::stats::estimate::mean;
 /// One prompt.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Inspected {
-    /// What it is called: its file, or the domain and seed that it was tuned on.
+    /// Its name: its file, or the domain and seed that it was tuned with.
     pub name: String,
     /// Its vectors.
     pub vectors: Rows,
-    /// The vectors that its training started from, where they can be made again.
+    /// Its initial vectors, if they can be recomputed.
     pub start: Option<Rows>,
     /// The class labels of the domain that it was tuned on, each with the mean embedding of its tokens.
     pub labels: Vec<(String, Vec<f32>)>,
-    /// Where it comes from, in a line.
+    /// Its provenance, in one line.
     pub origin: String,
-    /// What it scores, where it lies in a record.
+    /// Its scores, if it is from a record.
     pub scored: Option<Scored>,
 }
 
@@ -35,23 +35,23 @@ pub struct Inspected {
 pub struct Vocabulary {
     /// The input embedding `[V, D]`.
     pub table: Rows,
-    /// What each row stands for.
+    /// The piece of text for each row.
     pub pieces: Vec<String>,
 }
 
-/// Positions whose cosine is at least this count as one cluster.
+/// Vectors with at least this cosine are in one cluster.
 const ALIKE: f64 = 0.5;
 
-/// The report; `neighbours` entries are shown for each vector.
+/// The report, with `neighbours` entries for each vector.
 pub fn document(prompts: &[Inspected], vocabulary: &Vocabulary, neighbours: usize) -> Document {
     let title = match prompts {
-        [one] => format!("What the prompt {} learnt", one.name),
-        many => format!("What {} learnt", count(many.len(), "prompt")),
+        [one] => format!("What the prompt {} learned", one.name),
+        many => format!("What {} learned", count(many.len(), "prompt")),
     };
     let mut blocks = vec![
         Block::Title(title.clone()),
         Block::text(
-            "**Which words are a prompt's vectors close to, how far did they move from their \
+            "**Which words are nearest to a prompt's vectors, how far did the vectors move from their \
              initialisation, and are they redundant?**",
         ),
     ];
@@ -102,19 +102,18 @@ pub fn document(prompts: &[Inspected], vocabulary: &Vocabulary, neighbours: usiz
 }
 
 const READING: [&str; 5] = [
-    "**Nearest entries**: the rows of the frozen input embedding with the highest cosine, as in the paper (§7). \
-     It reports that the five nearest entries of a vector form clusters of similar words, that class labels \
-     used for initialisation stay among the nearest neighbours, and that several vectors of a long prompt \
-     share neighbours. The columns show whether this holds here; nothing is tested.",
-    "**Tightness**: the mean cosine between pairs of a vector's nearest entries. Neighbours of any vector are \
-     close to each other, so the mean over the vocabulary's own entries with *their* neighbours is given for \
-     comparison.",
-    "**Effective rank** (Roy & Vetterli 2007): from 1, all vectors in one direction, to P, as many directions \
-     of equal strength as vectors. **Clusters**: vectors connected by cosines of at least 0.5.",
-    "**Drift**: distance from the initial vector over its norm. A vector may turn (the cosine falls) or only \
+    "**Nearest entries**: the rows of the frozen input embedding with the highest cosine, as in the paper (§7). The \
+     paper reports that the five nearest entries of a vector form clusters of similar words, that class labels used \
+     for initialisation stay among the nearest neighbours, and that several vectors of a long prompt share \
+     neighbours. The columns show whether this is the case here, without tests.",
+    "**Tightness**: the mean cosine between pairs of a vector's nearest entries. Neighbours of any vector are close \
+     to each other, so the same mean for entries of the vocabulary and *their* neighbours is given for comparison.",
+    "**Effective rank** (Roy & Vetterli 2007): from 1, all vectors in one direction, to P, as many equally strong \
+     directions as vectors. **Clusters**: vectors connected by cosines of at least 0.5.",
+    "**Drift**: distance from the initial vector divided by its norm. A vector may rotate (the cosine falls) or only \
      grow.",
-    "**Similarity** of two prompts: the mean over vectors of the highest cosine with a vector of the other \
-     prompt, in both directions. Two prompts with the same behaviour may be dissimilar.",
+    "**Similarity** of two prompts: the mean over vectors of the highest cosine with a vector of the other prompt, \
+     in both directions. Prompts with the same behaviour may be dissimilar.",
 ];
 
 fn neighbours_of(vectors: &Rows, vocabulary: &Vocabulary, count: usize) -> Vec<Vec<Neighbour>> {
@@ -124,7 +123,7 @@ fn neighbours_of(vectors: &Rows, vocabulary: &Vocabulary, count: usize) -> Vec<V
         .collect()
 }
 
-/// The mean over vectors; `None` where there are too few neighbours.
+/// The mean tightness over vectors; `None` with too few neighbours.
 fn mean_tightness(all: &[Vec<Neighbour>], vocabulary: &Vocabulary) -> Option<f64> {
     let each: Option<Vec<f64>> = (all.iter())
         .map(|neighbours| tightness(neighbours, &vocabulary.table))
@@ -178,7 +177,7 @@ fn overview(prompts: &[Inspected], vocabulary: &Vocabulary, count: usize) -> [Bl
             hundredth(turned),
         ]
     });
-    // Two hundred entries are enough for a mean.
+    // Two hundred entries suffice for a mean.
     let step = vocabulary.table.count().div_ceil(200);
     let some: Vec<f32> = (0..vocabulary.table.count())
         .step_by(step)
@@ -190,28 +189,26 @@ fn overview(prompts: &[Inspected], vocabulary: &Vocabulary, count: usize) -> [Bl
         "The prompts",
         Table::new(header).rows(rows),
         format!(
-            "Means over vectors. Tightness of the vocabulary's own entries with their {count} nearest \
-             neighbours: {}.",
+            "Means over vectors. Tightness of the vocabulary's entries with their {count} nearest neighbours: {}.",
             hundredth(own)
         ),
     )
 }
 
 fn between(prompts: &[Inspected], likenesses: &[Vec<f64>]) -> [Block; 3] {
-    let mut header = vec!["similarity / cosine of mean vectors".to_owned()];
-    header.extend(prompts.iter().map(|prompt| prompt.name.clone()));
+    let names = prompts.iter().map(|prompt| prompt.name.as_str());
+    let header = line("similarity / cosine of mean vectors", names);
     let rows = prompts.iter().zip(likenesses).map(|(one, like)| {
-        let mut cells = vec![one.name.clone()];
-        cells.extend(prompts.iter().zip(like).map(|(other, like)| {
+        let cells = prompts.iter().zip(like).map(|(other, like)| {
             let means = cosine(&one.vectors.mean(), &other.vectors.mean());
             format!("{} / {}", hundredth(Some(*like)), hundredth(Some(means)))
-        }));
-        cells
+        });
+        line(&one.name, cells)
     });
     Block::section(
         "Similarity between prompts",
         Table::new(header).rows(rows),
-        "Prompts with the same initialisation are similar for that reason alone.",
+        "Prompts with the same initialisation are similar for that reason.",
     )
 }
 
@@ -230,10 +227,9 @@ fn positions(prompt: &Inspected, vocabulary: &Vocabulary, count: usize) -> [Bloc
     let piece = |id: usize| quoted(vocabulary.pieces.get(id).map_or("", String::as_str));
     let rows = prompt.vectors.iter().enumerate().map(|(at, vector)| {
         let near = nearest(vector, &vocabulary.table, count);
-        let shown: Vec<String> = near
+        let shown = near
             .iter()
-            .map(|one| format!("{} {}", piece(one.id), hundredth(Some(one.cosine))))
-            .collect();
+            .map(|one| format!("{} {}", piece(one.id), hundredth(Some(one.cosine))));
         let started = prompt.start.as_ref().map(|start| {
             let entry = nearest(start.row(at), &vocabulary.table, 1)[0];
             let kept = near.iter().any(|one| one.id == entry.id);
@@ -252,7 +248,7 @@ fn positions(prompt: &Inspected, vocabulary: &Vocabulary, count: usize) -> [Bloc
         };
         vec![
             at.to_string(),
-            shown.join(", "),
+            joined(", ", shown),
             words,
             kept.to_owned(),
             hundredth(turned),
@@ -266,8 +262,8 @@ fn positions(prompt: &Inspected, vocabulary: &Vocabulary, count: usize) -> [Bloc
         .into_iter()
         .filter(|group| group.len() > 1)
         .map(|group| {
-            let members: Vec<String> = group.iter().map(usize::to_string).collect();
-            format!("{{{}}}", members.join(", "))
+            let members = group.iter().map(usize::to_string);
+            format!("{{{}}}", joined(", ", members))
         })
         .collect();
     Block::section(
@@ -291,7 +287,7 @@ fn labels(prompt: &Inspected, vocabulary: &Vocabulary) -> [Block; 3] {
     let rows = prompt.labels.iter().map(|(label, embedding)| {
         let best = |vectors: &Rows| {
             let cosines = vectors.iter().map(|vector| cosine(vector, embedding));
-            // The first of equals, which `max_by` would not give.
+            // The first among equals, unlike with `max_by`.
             (cosines.enumerate()).min_by(|one, other| other.1.total_cmp(&one.1))
         };
         let (at, near) = best(&prompt.vectors).expect("a prompt has vectors");
@@ -319,13 +315,13 @@ fn labels(prompt: &Inspected, vocabulary: &Vocabulary) -> [Block; 3] {
     Block::section(
         format!("Class labels in {}", prompt.name),
         Table::new(header).rows(rows),
-        "A label is the mean embedding of its tokens, as in the initialisation from class labels; it persists \
-         where few entries are closer to the vector than the label is.",
+        "A label is represented by the mean embedding of its tokens, as in the initialisation from class labels; it \
+         persists if few entries are closer to the vector than the label.",
     )
 }
 
 fn hundredth(value: Option<f64>) -> String {
-    // Adding zero makes a negative zero positive.
+    // Adding zero turns a negative zero into a positive one.
     or_dash(value, |value| {
         format!("{:.2}", (100.0 * value).round() / 100.0 + 0.0).replace('-', "−")
     })

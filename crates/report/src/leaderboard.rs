@@ -1,33 +1,32 @@
-//! All records found, a row for each method, model and source.
+//! The leaderboard: all records, with a row for each method, model and source.
 //!
-//! The rows of one source, suite and set of targets can be ranked; rows of different ones stand
-//! side by side only to be found. `leaderboard/schema-1.json` describes the JSON.
+//! Only rows with the same source, suite and targets can be ranked. `leaderboard/schema-1.json` describes the JSON.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::document::html::{Tables, page};
-use super::document::{Block, Document, Table, UNDEFINED, or_dash, plain};
-use super::error::ReportError;
-use super::hardware;
-use super::number::{gap, list, metric_title, spread, whole};
-use super::resamples::Resamples;
-use super::results::{MethodResult, Results};
-use super::study::{Study, studies_by_recipe};
+use crate::cost;
+use crate::document::html::{Tables, page};
+use crate::document::{Block, Document, Table, UNDEFINED, or_dash, plain};
+use crate::error::ReportError;
+use crate::number::{gap, list, metric_title, spread, whole};
+use crate::resamples::Resamples;
+use crate::results::{MethodResult, Results};
+use crate::study::{Study, studies_by_recipe};
 use promptshift_numbers::recipe::{Method, Recipe};
 use promptshift_numbers::record::difference;
 use promptshift_numbers::record::folder::{End, StoredRecord, Unfinished};
 use promptshift_numbers::stats::estimate::Estimate;
 use promptshift_text::domain::{AnswerForm, Task};
 
-/// The version of the JSON: raised when a key is renamed, removed or means something else.
+/// The version of the JSON, incremented when a key is renamed, removed or changes its meaning.
 pub const VERSION: u32 = 1;
 
 /// The JSON Schema of [`Leaderboard::json`].
 pub const SCHEMA: &str = include_str!("leaderboard/schema-1.json");
 
-/// The rows, those that can be ranked together and the best first.
+/// The rows, grouped by what can be ranked together, the best first.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Leaderboard {
     /// `promptshift-leaderboard`.
@@ -41,31 +40,31 @@ pub struct Leaderboard {
 /// One method with one model, tuned on one source. Scores are in [0, 1].
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Row {
-    /// The domain trained on.
+    /// The domain that was trained on.
     pub source: String,
     /// The suite of domains.
     pub suite: String,
-    /// What is asked.
+    /// The task.
     pub task: Task,
     /// How right answers were written when predictions were compared with them.
     pub answers: AnswerForm,
-    /// How examples were worded and answers read, where that is not the paper's way.
+    /// How examples were worded and answers read, if not as in the paper.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wording: Option<String>,
     /// The backbone.
     pub model: String,
-    /// What was tuned.
+    /// The method.
     pub method: Method,
-    /// What was tuned elsewhere is called this: `mine (tuned elsewhere)`.
+    /// The name of a method tuned elsewhere: `mine (tuned elsewhere)`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tuned_elsewhere: Option<String>,
-    /// What sets its recipe apart from others of the same method here: `prompt.length 5`. Absent where
-    /// there is one recipe.
+    /// How its recipe differs from others of the same method here: `prompt.length 5`. Absent if there is only one
+    /// recipe.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recipe: Option<String>,
     /// The seeds, ascending.
     pub seeds: Vec<u64>,
-    /// Seeds with which training failed: they are in no score.
+    /// Seeds with which training failed; scores do not include them.
     pub failed_seeds: Vec<u64>,
     /// The metric of all scores in this row.
     pub metric: &'static str,
@@ -75,27 +74,27 @@ pub struct Row {
     pub source_deviation: Option<f64>,
     /// The mean of the targets' scores.
     pub mean_target_score: Option<Estimate>,
-    /// The source score minus that.
+    /// The source score minus the mean of the targets' scores.
     pub mean_gap: Option<Estimate>,
     /// Each target's score.
     pub targets: Vec<Target>,
-    /// Numbers that the optimiser may move, or that what was tuned elsewhere has; 0 for the untuned backbone.
+    /// Trainable parameters, or the parameters of a method tuned elsewhere; 0 for the untuned backbone.
     pub trainable_parameters: usize,
-    /// The size of what tuning left behind; absent for the untuned backbone.
+    /// The size of the saved file; absent for the untuned backbone.
     pub saved_bytes: Option<u64>,
-    /// Mean seconds in training steps.
+    /// Mean seconds spent in training steps.
     pub train_seconds: Option<f64>,
     /// The highest number of bytes allocated during training, over seeds.
     pub train_peak_bytes: Option<u64>,
-    /// The processors that the records were made on.
+    /// The processors of the records.
     pub processors: Vec<String>,
-    /// The hardware that times and memory are of, in words: processor and device, or GPU and processor.
+    /// The hardware of times and memory, in words: processor and device, or GPU and processor.
     pub hardware: Vec<String>,
     /// The folders of the records, as they were found.
     pub records: Vec<String>,
 }
 
-/// A score on a domain that was not trained on.
+/// The score on a target.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Target {
     /// The domain.
@@ -115,7 +114,7 @@ pub fn leaderboard(
     let mut rows: Vec<Row> = Vec::new();
     let mut recipes: Vec<Option<Recipe>> = Vec::new();
     for study in studies_by_recipe(records, unfinished)? {
-        // Of all that a report says of a study, the scores alone.
+        // Only the scores of a report's analysis are needed.
         let results = Results::of(&Resamples::of_kept(&study));
         for result in &results.methods {
             let row = row(&study, &results, result);
@@ -149,7 +148,7 @@ pub fn leaderboard(
 }
 
 impl Row {
-    /// Whether both are of the same untuned backbone, whose record lies in every output folder.
+    /// Whether both are the same untuned backbone, which has a record in every output folder.
     fn is_untuned_as(&self, other: &Row) -> bool {
         let untuned = [self, other].map(|row| row.method == Method::Untuned);
         untuned == [true; 2]
@@ -159,7 +158,7 @@ impl Row {
     }
 }
 
-/// The fields in which a row's recipe differs from those of rows that are else alike.
+/// The fields in which a row's recipe differs from those of otherwise equal rows.
 fn set_apart(row: usize, rows: &[Row], recipes: &[Option<Recipe>]) -> Option<String> {
     let like = |other: &usize| {
         let key = |row: &Row| (row.method, row.model.clone(), row.wording.clone());
@@ -177,7 +176,7 @@ fn set_apart(row: usize, rows: &[Row], recipes: &[Option<Recipe>]) -> Option<Str
     (!words.is_empty()).then(|| words.join(", "))
 }
 
-/// What rows have in common that can be ranked.
+/// The key of rows that can be ranked together.
 fn rankable(row: &Row) -> (&str, &str, &str, Vec<&str>) {
     let targets = row.targets.iter().map(|target| target.domain.as_str());
     (
@@ -232,7 +231,7 @@ fn row(study: &Study, results: &Results, result: &MethodResult) -> Row {
         train_seconds: training.map(|cost| cost.train_seconds),
         train_peak_bytes: training.map(|cost| cost.peak_bytes),
         processors,
-        hardware: hardware::kinds(records.iter().copied()),
+        hardware: cost::hardware(records.iter().copied()),
         records: records
             .iter()
             .map(|stored| stored.folder.display().to_string())
@@ -240,7 +239,7 @@ fn row(study: &Study, results: &Results, result: &MethodResult) -> Row {
     }
 }
 
-/// The method with what sets the row apart.
+/// The method's name, with what distinguishes the row.
 fn titled(row: &Row) -> String {
     let apart: Vec<String> = [&row.wording, &row.recipe]
         .into_iter()
@@ -260,7 +259,7 @@ impl Leaderboard {
         serde_json::to_string_pretty(self).expect("a leaderboard is plain data") + "\n"
     }
 
-    /// The rows as a table of text; amounts carry their unit in the header, so that they sort.
+    /// The rows as a table of text. Units are in the header, so that columns can be sorted.
     fn table(&self) -> Table {
         let is_unlike = self
             .rows
@@ -289,7 +288,7 @@ impl Leaderboard {
         }
         let amount = |amount| or_dash(amount, |amount: f64| format!("{amount:.1}"));
         let rows = self.rows.iter().map(|row| {
-            let targets: Vec<String> = row.targets.iter().map(|one| plain(&one.domain)).collect();
+            let targets = row.targets.iter().map(|one| plain(&one.domain));
             let mut cells = vec![
                 titled(row),
                 plain(&row.model),
@@ -307,7 +306,7 @@ impl Leaderboard {
                 amount(row.train_peak_bytes.map(|bytes| bytes as f64 / 1e6)),
                 metric_title(row.metric).to_owned(),
                 plain(&row.suite),
-                list(&targets),
+                list(targets),
             ];
             if is_unlike {
                 cells.push(plain(&row.hardware.join("; ")));
@@ -322,10 +321,10 @@ impl Leaderboard {
     /// The leaderboard.
     pub fn document(&self) -> Document {
         let title = "Leaderboard".to_owned();
-        let words = "Scores in percent: source mean ± standard deviation over seeds; means over targets and \
-                     gaps with 95 % intervals over seeds and passages. Rows with the same source, suite, targets \
-                     and metric can be ranked; where an interval includes another row's score, the order may be \
-                     chance. Times and memory compare between rows that were computed on like hardware only.";
+        let words = "Scores in percent: source mean ± standard deviation over seeds; means over targets and gaps \
+                     with 95 % intervals over seeds and passages. Rows with the same source, suite, targets and \
+                     metric can be ranked; if an interval includes another row's score, the order may be due to \
+                     chance. Times and memory are comparable only between rows with the same kind of hardware.";
         Document {
             title: title.clone(),
             blocks: vec![Block::Title(title), self.table().into(), Block::text(words)],

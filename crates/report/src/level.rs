@@ -1,13 +1,14 @@
-//! At which level is something said? What p values are adjusted for, and what they allow.
+//! Significance levels: how p values are adjusted, and what a difference says.
 //!
-//! Prompt tuning against model tuning is the question that a study is made for, named before it is run: it is tested by
-//! itself. The other methods are tested together, and so are several targets, each family by Holm (1979).
+//! Prompt tuning against model tuning is the primary comparison, specified before a study is run, and is tested on
+//! its own. The comparisons of the other methods form a second family. Within each family, p values are adjusted for
+//! the numbers of methods and targets by Holm (1979).
 
 use serde::Serialize;
 
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::stats::estimate::Estimate;
-use promptshift_numbers::stats::holm::holm;
+use promptshift_numbers::stats::significance::holm;
 
 /// The level of all tests, after adjustment.
 pub const LEVEL: f64 = 0.05;
@@ -20,12 +21,13 @@ pub enum Direction {
     Less,
     /// Above zero.
     More,
-    /// Neither.
+    /// Not significant.
     Open,
 }
 
 impl Direction {
-    /// By a p value, adjusted for the comparisons that are made; without one nothing varies and nothing is said.
+    /// The direction of a difference, by its adjusted p value; without a p value nothing varies, and the difference
+    /// is not significant.
     pub fn of(difference: Estimate, p_value: Option<f64>) -> Direction {
         match p_value {
             Some(p) if p < LEVEL && difference.value < 0.0 => Direction::Less,
@@ -34,7 +36,7 @@ impl Direction {
         }
     }
 
-    /// Of losses, in words.
+    /// In words, for losses.
     pub fn of_losses(self) -> &'static str {
         match self {
             Direction::Less => "loses less",
@@ -44,7 +46,8 @@ impl Direction {
     }
 }
 
-/// Adjusts the p values of comparisons of these methods: those of prompt tuning among themselves, and those of all others.
+/// Adjusts the p values of comparisons of these methods: those of prompt tuning as one family, and all others as
+/// another.
 pub fn adjusted(comparisons: &[(Method, Option<f64>)]) -> Vec<Option<f64>> {
     let is_primary = |method: Method| method == Method::Prompt;
     let family = |primary: bool| {
@@ -64,7 +67,7 @@ pub fn adjusted(comparisons: &[(Method, Option<f64>)]) -> Vec<Option<f64>> {
     comparisons.iter().map(next).collect()
 }
 
-/// What is said of the level where these methods are compared on so many targets.
+/// A note on the adjustment for comparisons of these methods on so many targets.
 pub fn in_words(methods: &[Method], targets: usize) -> String {
     let others = methods
         .iter()
@@ -88,7 +91,7 @@ pub fn in_words(methods: &[Method], targets: usize) -> String {
     match several.is_empty() {
         true => String::new(),
         false => format!(
-            " p values are adjusted (Holm) for {}, and words go by them; intervals are not adjusted.",
+            " p values are adjusted (Holm) for {}; verdicts use adjusted p values, intervals are not adjusted.",
             several.join(" and for ")
         ),
     }
@@ -99,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn prompt_tuning_is_tested_by_itself_and_the_others_together() {
+    fn prompt_tuning_and_the_other_methods_are_separate_families() {
         let comparisons = [
             (Method::Prompt, Some(0.04)),
             (Method::Lora, Some(0.02)),
@@ -119,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn words_go_by_the_adjusted_p_value() {
+    fn directions_depend_on_the_adjusted_p_value() {
         let interval = promptshift_numbers::stats::estimate::Interval {
             low: -0.3,
             high: -0.1,

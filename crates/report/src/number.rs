@@ -1,4 +1,4 @@
-//! Numbers as a reader sees them. Here, and only here, ratios become percentages and points.
+//! Formatting of numbers. Ratios become percentages and points only here.
 
 use promptshift_numbers::stats::estimate::{Estimate, Interval};
 
@@ -36,7 +36,7 @@ pub fn difference(estimate: Estimate) -> String {
     format!("{} {}", points(estimate.value), interval(estimate.interval))
 }
 
-/// A mean with the deviation over seeds, where there is one: `41.2 ± 1.3`.
+/// A mean with its standard deviation over seeds, if there is one: `41.2 ± 1.3`.
 pub fn spread(mean: f64, deviation: Option<f64>) -> String {
     match deviation {
         Some(deviation) => format!("{} ± {}", percent(mean), percent(deviation)),
@@ -53,12 +53,12 @@ pub fn p_value(p: f64) -> String {
     }
 }
 
-/// Resamples or permutations behind every p value that is drawn.
+/// The number of resamples or permutations behind a random p value.
 const DRAWS: f64 = 10_000.0;
 
-/// A p value that comes of 10,000 random draws, so that it has an error of its own, √(p (1 − p) / draws): with two
-/// decimals where that reaches half a unit of the third, otherwise with three. Rounding never moves it across 0.05,
-/// or to zero: `0.03`, `< 0.05`, `< 0.01`, `0.002`.
+/// A p value from 10,000 random draws, whose own standard error is √(p (1 − p) / draws): with two decimals if the
+/// error reaches half a unit of the third, otherwise with three. Rounding never moves it across 0.05 or to zero:
+/// `0.03`, `< 0.05`, `< 0.01`, `0.002`.
 pub fn drawn_p_value(p: f64) -> String {
     if (p * (1.0 - p) / DRAWS).sqrt() < 0.000_5 {
         return p_value(p);
@@ -70,7 +70,7 @@ pub fn drawn_p_value(p: f64) -> String {
     }
 }
 
-/// A whole number with its thousands apart: `1,459,200`.
+/// A whole number with thousands separators: `1,459,200`.
 pub fn whole(value: f64) -> String {
     let digits = format!("{:.0}", value.abs());
     let mut text = String::new();
@@ -87,7 +87,7 @@ pub fn whole(value: f64) -> String {
     }
 }
 
-/// Bytes in the largest decimal unit that keeps a digit before the point: `5.9 MB`.
+/// Bytes in the largest decimal unit below the amount: `5.9 MB`.
 pub fn bytes(count: u64) -> String {
     let count = count as f64;
     match count {
@@ -98,7 +98,7 @@ pub fn bytes(count: u64) -> String {
     }
 }
 
-/// A share as a percentage with enough digits not to be zero: `100 %`, `0.35 %`, `0.0012 %`.
+/// A share as a percentage with enough digits to be non-zero: `100 %`, `0.35 %`, `0.0012 %`.
 pub fn share(ratio: f64) -> String {
     let percent = 100.0 * ratio;
     match percent {
@@ -126,7 +126,7 @@ pub fn day(unix_seconds: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}")
 }
 
-/// The name of a metric in a report.
+/// A metric's name in reports.
 pub fn metric_title(name: &str) -> &str {
     match name {
         "f1" => "F1",
@@ -136,15 +136,23 @@ pub fn metric_title(name: &str) -> &str {
     }
 }
 
+/// The items with a separator between them.
+pub fn joined(separator: &str, items: impl IntoIterator<Item: AsRef<str>>) -> String {
+    let mut text = String::new();
+    for (index, item) in items.into_iter().enumerate() {
+        text += if index > 0 { separator } else { "" };
+        text += item.as_ref();
+    }
+    text
+}
+
 /// `a`, `a and b`, `a, b and c`.
-pub fn list(items: &[impl AsRef<str>]) -> String {
-    match items {
-        [] => String::new(),
-        [one] => one.as_ref().to_owned(),
-        [most @ .., last] => {
-            let most: Vec<&str> = most.iter().map(AsRef::as_ref).collect();
-            format!("{} and {}", most.join(", "), last.as_ref())
-        }
+pub fn list(items: impl IntoIterator<Item: AsRef<str>>) -> String {
+    let mut items: Vec<_> = items.into_iter().collect();
+    match items.pop() {
+        None => String::new(),
+        Some(only) if items.is_empty() => only.as_ref().to_owned(),
+        Some(last) => format!("{} and {}", joined(", ", items), last.as_ref()),
     }
 }
 
@@ -201,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_drawn_p_value_has_no_more_decimals_than_it_is_good_for() {
+    fn a_drawn_p_value_has_no_more_decimals_than_its_error_allows() {
         for (p, wanted) in [
             (0.000_2, "< 0.001"),
             (0.002, "0.002"),

@@ -1,41 +1,39 @@
-//! Two sets of predictions, paired by example: does the second lose against the first?
+//! Compares two sets of predictions, paired by example: does the second score lower?
 
 pub mod sets;
 pub mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::number::joined;
 use promptshift_numbers::record::{Prediction, Score};
 use promptshift_numbers::score::Metric;
 use promptshift_numbers::stats::bootstrap::Bootstrap;
-use promptshift_numbers::stats::estimate::Estimate;
-use promptshift_numbers::stats::holm::holm;
-use promptshift_numbers::stats::mcnemar::{McNemar, mcnemar};
 use promptshift_numbers::stats::panel::{Panel, Sample};
-use promptshift_numbers::stats::permutation::SignFlip;
-
-use self::sets::{Run, Set};
+use promptshift_numbers::stats::significance::{McNemar, SignFlip, holm, mcnemar};
+use sets::{Run, Set};
+pub use verdict::Row;
 
 /// Why two sets cannot be compared.
 #[derive(Debug, thiserror::Error)]
 pub enum PairedError {
-    /// They are about different things.
+    /// They differ in something that must be equal.
     #[error(
         "{first} and {second} cannot be compared: {what} is {found} in the first and {other} in the second"
     )]
     Differ {
-        /// A run of the first set, or the set.
+        /// A run of the first set, or the set's name.
         first: String,
-        /// A run of the second set, or of the first.
+        /// A run of the second set, another run of the first, or the second set's name.
         second: String,
-        /// What differs.
+        /// The difference.
         what: String,
-        /// In the first.
+        /// The value in the first.
         found: String,
-        /// In the second.
+        /// The value in the second.
         other: String,
     },
-    /// An example stands twice in one run.
+    /// A run has an example twice.
     #[error("{run}: wanted each example once, found '{id}' of {domain} twice")]
     Twice {
         /// The run.
@@ -45,7 +43,7 @@ pub enum PairedError {
         /// The example.
         id: String,
     },
-    /// Two runs of one method and seed in one set.
+    /// A set has two runs with the same method and seed.
     #[error("{first} and {second} are both {method} with seed {seed}: compare one of them")]
     TwoRuns {
         /// A run.
@@ -57,68 +55,23 @@ pub enum PairedError {
         /// Their seed.
         seed: u64,
     },
-    /// The metric is not one of the predictions'.
-    #[error("no metric '{wanted}' on {domain}: known there: {known}")]
+    /// The predictions do not have this metric.
+    #[error("wanted a metric of {domain} ({known}), found '{wanted}'")]
     Metric {
-        /// What was asked for.
+        /// The requested metric.
         wanted: String,
-        /// Where.
+        /// The domain.
         domain: String,
-        /// The metrics that can be had.
+        /// The available metrics.
         known: String,
     },
-}
-
-/// One domain of one method.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Row {
-    /// The method, where the sets have several.
-    pub method: Option<String>,
-    /// The domain.
-    pub domain: String,
-    /// The metric's name.
-    pub metric: &'static str,
-    /// Examples paired.
-    pub examples: usize,
-    /// Passages that they are about.
-    pub passages: usize,
-    /// Runs of the first set and of the second.
-    pub runs: [usize; 2],
-    /// The first set's score.
-    pub first: f64,
-    /// The second set's score.
-    pub second: f64,
-    /// Second minus first, with its 95 % interval over seeds and passages.
-    pub difference: Estimate,
-    /// That there is no difference, adjusted for the number of rows (Holm). Where the difference is
-    /// the same on every passage, resampling shows no spread, and it is `runs_p_value`; absent for a
-    /// single passage, which says nothing of others.
-    pub p_value: Option<f64>,
-    /// The same of these runs, by sign flips, adjusted; absent for a single passage.
-    pub runs_p_value: Option<f64>,
-    /// Right answers that one of two runs has alone, with their p value adjusted; absent with
-    /// several runs.
-    pub discordant: Option<McNemar>,
-    /// The least difference that four of five such comparisons would tell from none.
-    pub detectable: f64,
-    /// Whether both sets score the same in every run and on every passage, so that nothing varies.
-    pub is_identical: bool,
-    /// Whether the first set and the second have one run of what varies with its seed, as the untuned model does not.
-    pub is_single: [bool; 2],
-}
-
-impl Row {
-    /// Whether the second set scores lower, at significance level `alpha`.
-    pub fn is_loss(&self, alpha: f64) -> bool {
-        self.difference.value < 0.0 && self.p_value.is_some_and(|p| p < alpha)
-    }
 }
 
 /// Compares the second set with the first.
 ///
 /// # Errors
-/// A set has two runs of one method and seed, or the sets are of different domains, data, cuts or templates, hold an example twice, or have no
-/// such metric.
+/// A set has two runs with the same method and seed or an example twice, the sets have different domains, data,
+/// limits or templates, or do not have the metric.
 pub fn compare(first: &Set, second: &Set, metric: Option<&str>) -> Result<Vec<Row>, PairedError> {
     let mut rows = Vec::new();
     for set in [first, second] {
@@ -134,7 +87,7 @@ pub fn compare(first: &Set, second: &Set, metric: Option<&str>) -> Result<Vec<Ro
     Ok(rows)
 }
 
-/// Each run stands in a set once.
+/// Checks that each method and seed occurs once in a set.
 fn once(set: &Set) -> Result<(), PairedError> {
     let mut found: BTreeMap<(&str, u64), &Run> = BTreeMap::new();
     for run in &set.runs {
@@ -150,10 +103,10 @@ fn once(set: &Set) -> Result<(), PairedError> {
     Ok(())
 }
 
-/// A method's name, where there are several, with both sets' runs of it.
+/// A method's name, if there are several, with its runs in both sets.
 type Pairing<'a> = (Option<String>, Vec<&'a Run>, Vec<&'a Run>);
 
-/// Sets of one method each are compared as they are; others method by method.
+/// If each set has one method, the sets are compared as they are, otherwise method by method.
 fn methods<'a>(first: &'a Set, second: &'a Set) -> Result<Vec<Pairing<'a>>, PairedError> {
     let names = |set: &'a Set| -> BTreeSet<&'a str> {
         set.runs.iter().map(|run| run.method.as_str()).collect()
@@ -164,7 +117,7 @@ fn methods<'a>(first: &'a Set, second: &'a Set) -> Result<Vec<Pairing<'a>>, Pair
         return Ok(vec![(None, all(first), all(second))]);
     }
     if one != other {
-        let list = |names: &BTreeSet<&str>| names.iter().copied().collect::<Vec<_>>().join(", ");
+        let list = |names: &BTreeSet<&str>| joined(", ", names);
         return Err(PairedError::Differ {
             first: first.name.clone(),
             second: second.name.clone(),
@@ -188,7 +141,7 @@ fn methods<'a>(first: &'a Set, second: &'a Set) -> Result<Vec<Pairing<'a>>, Pair
         .collect())
 }
 
-/// The domains, which must be the same in every run, after every check of what they were made from.
+/// The domains of the runs, after checking that all runs have the same domains and were made from the same data.
 fn domains(first: &[&Run], second: &[&Run]) -> Result<Vec<String>, PairedError> {
     let reference = first[0];
     for run in first[1..].iter().chain(second) {
@@ -205,7 +158,7 @@ fn alike(one: &Run, other: &Run) -> Result<(), PairedError> {
         found,
         other: second,
     };
-    let names = |run: &Run| run.answers.keys().cloned().collect::<Vec<_>>().join(", ");
+    let names = |run: &Run| joined(", ", run.answers.keys());
     if names(one) != names(other) {
         return Err(differ(
             "the list of domains".to_owned(),
@@ -268,7 +221,7 @@ fn alike(one: &Run, other: &Run) -> Result<(), PairedError> {
     Ok(())
 }
 
-/// What would be right, in words or as a class.
+/// The right answers, and the right class.
 fn right(prediction: &Prediction) -> String {
     let class = match prediction.score {
         Score::Span { .. } => String::new(),
@@ -307,7 +260,7 @@ fn row(
     let metric = choose(metric, domain, &reference[0].score)?;
     let samples = |runs: &[&Run]| -> Vec<Sample> {
         runs.iter()
-            .flat_map(|run| super::study::samples(metric, run.seed, &run.answers[domain]))
+            .flat_map(|run| crate::study::samples(metric, run.seed, &run.answers[domain]))
             .collect()
     };
     let panel = Panel::new(&[samples(first), samples(second)]);
@@ -351,7 +304,7 @@ fn is_identical(panel: &Panel) -> bool {
     scores(0) == scores(1)
 }
 
-/// The metric asked for, or the main one of such predictions.
+/// The requested metric, or the main metric of such predictions.
 fn choose(wanted: Option<&str>, domain: &str, score: &Score) -> Result<Metric, PairedError> {
     let known: [Metric; 2] = match score {
         Score::Span { .. } => [Metric::F1, Metric::ExactMatch],
@@ -369,7 +322,7 @@ fn choose(wanted: Option<&str>, domain: &str, score: &Score) -> Result<Metric, P
     })
 }
 
-/// Right answers of one of two runs alone, paired by example.
+/// Examples that only one of two runs answered correctly, paired by example.
 fn discordant(first: &[Prediction], second: &[Prediction]) -> Option<McNemar> {
     let theirs: BTreeMap<&str, &Score> = second
         .iter()
@@ -385,7 +338,7 @@ fn discordant(first: &[Prediction], second: &[Prediction]) -> Option<McNemar> {
     Some(mcnemar(pairs?))
 }
 
-/// Holm over all rows.
+/// Adjusts p values over all rows (Holm).
 fn adjust(rows: &mut [Row]) {
     let each: [fn(&mut Row) -> Option<&mut f64>; 3] = [
         |row| row.p_value.as_mut(),

@@ -1,35 +1,34 @@
-//! How many seeds and scored rows another study needs to find a wanted difference of gaps, from a pilot's records.
+//! The size of a study: how many seeds and scored rows it needs to detect a given difference in gaps, from a pilot's
+//! records.
 
-use super::document::{Block, Document, Table};
-use super::error::ReportError;
-use super::number::{capital, count, list, percent};
-use super::resamples::Resamples;
-use super::study::{Study, studies};
+use crate::document::{Block, Document, Table, line};
+use crate::error::ReportError;
+use crate::number::{capital, count, list, percent};
+use crate::resamples::Resamples;
+use crate::study::{Study, studies};
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::stats::power::{MOST_SEEDS, Pilot, Size};
 
-/// Seeds of the table's rows, beside the pilot's own.
+/// Seeds in the table's rows, in addition to the pilot's.
 const SEEDS: [usize; 5] = [2, 3, 5, 10, 20];
 
-/// How many times the pilot's rows the table's columns are.
+/// Multiples of the pilot's rows in the table's columns.
 const TIMES: [u32; 4] = [1, 2, 4, 8];
 
-/// A table for each other method of each study, and what finds `effect`, a difference of mean gaps in (0, 1].
+/// A table for each method other than model tuning in each study, with the sizes that detect `effect`, a difference
+/// of mean gaps in (0, 1].
 ///
 /// # Errors
-/// There are no records, some contradict each other, or a study has no two methods with two seeds, or its scores do not
-/// vary.
+/// There are no records, some contradict each other, a study has no method with two seeds besides model tuning, or
+/// its scores do not vary.
 pub fn document(records: &[StoredRecord], effect: f64) -> Result<Document, ReportError> {
     let studies = studies(records, &[])?;
     let mut blocks = Vec::new();
     for study in &studies {
         blocks.extend(of_study(study, effect)?);
     }
-    blocks.extend([
-        Block::heading("What is assumed"),
-        Block::List(assumptions()),
-    ]);
+    blocks.extend([Block::heading("Assumptions"), Block::List(assumptions())]);
     Ok(Document {
         title: "The size of a study".to_owned(),
         blocks,
@@ -65,16 +64,14 @@ fn of_study(study: &Study, effect: f64) -> Result<Vec<Block>, ReportError> {
             },
         });
     }
-    let domains: Vec<String> = (study.evaluations().iter().zip(&resamples.panels))
-        .map(|(evaluation, panel)| {
-            let (rows, passages) = (evaluation.examples, panel.clusters());
-            let (rows, passages) = (count(rows, "row"), count(passages, "passage"));
-            format!("{} {rows} on {passages}", evaluation.domain)
-        })
-        .collect();
+    let domains = (study.evaluations().iter().zip(&resamples.panels)).map(|(evaluation, panel)| {
+        let (rows, passages) = (evaluation.examples, panel.clusters());
+        let (rows, passages) = (count(rows, "row"), count(passages, "passage"));
+        format!("{} {rows} on {passages}", evaluation.domain)
+    });
     let mut blocks = vec![
         Block::Title(format!("The size of a study: {transfer}")),
-        Block::Text(format!("Rows × 1, the pilot's: {}.", list(&domains))),
+        Block::Text(format!("Rows × 1 are the pilot's: {}.", list(domains))),
     ];
     for (method, pilot) in pilots {
         blocks.extend([
@@ -90,7 +87,8 @@ fn of_study(study: &Study, effect: f64) -> Result<Vec<Block>, ReportError> {
     Ok(blocks)
 }
 
-/// What the records show of the difference of a method's mean gap and model tuning's; `None` without two seeds of each.
+/// The pilot for the difference between a method's mean gap and model tuning's; `None` with fewer than two seeds of
+/// either.
 fn pilot(
     resamples: &Resamples,
     method: Method,
@@ -108,14 +106,16 @@ fn pilot(
     }))
 }
 
-/// The least difference found, by seeds and rows.
+/// The smallest detected difference, by seeds and rows.
 fn table(pilot: Pilot, effect: f64) -> Table {
     let mut seeds = SEEDS.to_vec();
     seeds.push(pilot.seeds);
     seeds.sort_unstable();
     seeds.dedup();
-    let header = std::iter::once("found with 80 % power, in points".to_owned())
-        .chain(TIMES.map(|times| format!("rows × {times}")));
+    let header = line(
+        "detected with 80 % power, in points",
+        TIMES.map(|times| format!("rows × {times}")),
+    );
     let rows = seeds.into_iter().map(|seeds| {
         let own = if seeds == pilot.seeds {
             " (the pilot's)"
@@ -128,14 +128,12 @@ fn table(pilot: Pilot, effect: f64) -> Table {
             let mark = if found <= effect { "✓ " } else { "" };
             format!("{mark}{}", percent(found))
         });
-        std::iter::once(format!("{}{own}", count(seeds, "seed")))
-            .chain(found)
-            .collect()
+        line(format!("{}{own}", count(seeds, "seed")), found)
     });
     Table::new(header).rows(rows)
 }
 
-/// The seeds that find the effect, by rows, and how well the pilot knows it.
+/// The numbers of seeds that detect the effect, by rows, and the uncertainty of the pilot.
 fn needed(pilot: Pilot, effect: f64) -> String {
     let needed = TIMES.map(|times| {
         let rows = match times {
@@ -149,8 +147,8 @@ fn needed(pilot: Pilot, effect: f64) -> String {
     });
     let known = pilot.seed_error();
     format!(
-        "✓: {} points are found in four of five such studies. That takes {}, for each of the two methods. With {} the \
-         pilot knows the standard error that seeds add only to between {:.1} and {:.1} times what it shows (95 %).",
+        "✓: {} points are detected in four of five such studies. That takes {}, for each of the two methods. With {} \
+         the standard error from seeds may be {:.1} to {:.1} times the pilot's estimate (95 %).",
         percent(effect),
         list(&needed),
         count(pilot.seeds, "seed"),
@@ -161,12 +159,13 @@ fn needed(pilot: Pilot, effect: f64) -> String {
 
 fn assumptions() -> Vec<String> {
     [
-        "**Found** means that the report's 95 % interval of the difference of mean gaps, over seeds and passages, excludes \
-         zero; it includes how badly few seeds know their own variance (Student's t).",
-        "**More of the same**: the same recipe, training rows and targets; further seeds vary as the pilot's do, and further \
-         rows are of further passages, with as many questions on each. More questions on the same passages help less.",
-        "**The pilot's variances** are taken as they are. They are uncertain themselves, from few seeds very much so: plan for \
-         more than the least, or look again once more seeds are there (Browne 1995).",
+        "**Detected** means that the report's 95 % interval of the difference of mean gaps, over seeds and passages, \
+         excludes zero. The interval accounts for the uncertain variance of few seeds (Student's t).",
+        "**More of the same**: the recipe, training rows and targets stay the same; further seeds vary as the \
+         pilot's do, and further rows are from further passages with as many questions each. More questions on the \
+         same passages help less.",
+        "**The pilot's variances** are taken as exact. They are uncertain, especially with few seeds: plan for more \
+         than the minimum, or repeat the calculation with more seeds (Browne 1995).",
     ]
     .map(str::to_owned)
     .to_vec()
@@ -183,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_found_is_ticked_and_what_is_not_is_not() {
+    fn detected_differences_are_ticked() {
         let fixture = Fixture {
             seeds: (0..5).collect(),
             ..Fixture::one_target()
@@ -207,7 +206,7 @@ mod tests {
         let cell = percent(found);
         assert!(row(found + 0.001).contains(&format!("| ✓ {cell} |")));
         assert!(row(found - 0.001).contains(&format!("| {cell} |")));
-        // The number of seeds in words is the least that finds it.
+        // The number of seeds in words is the smallest that detects it.
         let needed = pilot.seeds_needed(found, 1.0).expect("five are enough");
         assert!(needed <= 5);
         let words = format!("That takes {needed} seeds with the pilot's rows");
@@ -215,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_number_of_seeds_finds_is_said() {
+    fn an_effect_that_no_number_of_seeds_detects_is_reported() {
         let words = text(&Fixture::one_target(), 0.001);
         assert!(
             words.contains("more than 100 seeds with the pilot's rows"),
@@ -225,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn scores_that_do_not_vary_are_no_pilot() {
+    fn scores_that_do_not_vary_are_an_error() {
         let of_one_passage = Fixture {
             passages: 1,
             ..Fixture::one_target()
@@ -233,8 +232,8 @@ mod tests {
         let error = document(&of_one_passage.records(), 0.05).expect_err("one passage");
         assert_eq!(
             error.to_string(),
-            "squad → textbookqa: wanted a pilot whose scores vary from passage to passage or from seed to seed; found \
-             that prompt tuning's mean gap − model tuning's does not, with 1 passage in the smallest domain"
+            "squad → textbookqa: wanted a pilot whose scores vary between passages or seeds; found that prompt \
+             tuning's mean gap − model tuning's does not vary, with 1 passage in the smallest domain"
         );
         let all_wrong = Fixture {
             domains: vec![("squad", [-1.0; 3]), ("textbookqa", [-1.0; 3])],
@@ -242,11 +241,11 @@ mod tests {
         };
         let error = document(&all_wrong.records(), 0.05).expect_err("all wrong");
         let words = error.to_string();
-        assert!(words.contains("does not, with 80 passages"), "{words}");
+        assert!(words.contains("does not vary, with 80 passages"), "{words}");
     }
 
     #[test]
-    fn seeds_that_overlap_are_paired_as_in_the_report() {
+    fn overlapping_seeds_are_paired_as_in_the_report() {
         let mut records = Fixture {
             seeds: (0..7).collect(),
             ..Fixture::one_target()
@@ -269,7 +268,7 @@ mod tests {
                 .map(|(source, target)| source - target)
                 .collect::<Vec<f64>>()
         });
-        // Each run's part of its method's mean; seeds 2, 3 and 4 are in both.
+        // Each run's contribution to its method's mean; both methods have seeds 2, 3 and 4.
         let parts = gaps.map(|gaps| {
             let mean = gaps.iter().sum::<f64>() / 5.0;
             gaps.iter()
@@ -293,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn one_seed_is_no_pilot() {
+    fn one_seed_is_an_error() {
         let fixture = Fixture {
             seeds: vec![0],
             ..Fixture::one_target()
@@ -301,8 +300,8 @@ mod tests {
         let error = document(&fixture.records(), 0.05).expect_err("one seed");
         assert_eq!(
             error.to_string(),
-            "squad → textbookqa: wanted two seeds or more of model tuning and of another method, since one seed shows no \
-             variance between seeds; found prompt tuning with 1 seed and model tuning with 1 seed"
+            "squad → textbookqa: wanted at least two seeds of model tuning and of another method, since one seed \
+             shows no variance between seeds; found prompt tuning with 1 seed and model tuning with 1 seed"
         );
     }
 }

@@ -1,17 +1,62 @@
-//! The report on a study: its sections in order.
+//! The report on records: one part for each study, its sections in order.
 
-use super::comparison::Comparison;
-use super::document::{Block, Document};
-use super::sections::{
+use crate::comparison::{Comparison, compare};
+use crate::document::{Block, Document};
+use crate::error::ReportError;
+use crate::sections::{
     calibration, cautions, cost, curves, differences, examples, groups, k_shot, leakage, matched,
-    paths, provenance, published, ranking, reading, retention, robustness, runs, scales, scores,
-    search, verdict, wording,
+    paths, provenance, published, ranking, reading, robustness, runs, scales, scores, search,
+    verdict, wording,
 };
-use super::study::Study;
+use crate::study::{Study, studies};
 use promptshift_numbers::recipe::Method;
+use promptshift_numbers::record::folder::{StoredRecord, Unfinished};
 
-/// A study's part of a report; `suffix` keeps the names of several studies' figures apart.
-pub fn blocks(study: &Study, comparison: &Comparison, suffix: &str) -> Vec<Block> {
+/// The analysis of records, which takes most of a report's time, and the report.
+pub struct Analysis {
+    /// The analysis of each study.
+    pub comparisons: Vec<Comparison>,
+    /// The report on all studies.
+    pub document: Document,
+}
+
+/// Analyses records and writes the report. Unfinished cells, which were started and have no record, are listed in it.
+///
+/// # Errors
+/// There are no records, or some contradict each other.
+pub fn analyse(
+    records: &[StoredRecord],
+    unfinished: &[Unfinished],
+) -> Result<Analysis, ReportError> {
+    let studies = studies(records, unfinished)?;
+    let comparisons = studies.iter().map(compare).collect::<Result<Vec<_>, _>>()?;
+    let worded = comparisons.iter();
+    let worded = worded.map(|one| (&one.results, one.statistics.calibration.as_slice()));
+    let mut blocks = wording::side_by_side(&worded.collect::<Vec<_>>());
+    for (number, (study, comparison)) in studies.iter().zip(&comparisons).enumerate() {
+        let suffix = match studies.len() {
+            1 => String::new(),
+            _ => format!("-{}", number + 1),
+        };
+        blocks.extend(part(study, comparison, &suffix));
+    }
+    let title = match comparisons.as_slice() {
+        [one] => one.results.transfer(),
+        many => format!("{} transfers", many.len()),
+    };
+    Ok(Analysis {
+        comparisons,
+        document: Document { title, blocks },
+    })
+}
+
+/// Comparisons as pretty JSON: scores in [0, 1], units in the keys.
+pub fn json(comparisons: &[Comparison]) -> String {
+    serde_json::to_string_pretty(comparisons).expect("a comparison is plain data")
+}
+
+/// The part of a report on one study; `suffix` distinguishes the names of its figures from those of other studies.
+fn part(study: &Study, comparison: &Comparison, suffix: &str) -> Vec<Block> {
     let Comparison {
         results,
         statistics,
@@ -45,8 +90,7 @@ pub fn blocks(study: &Study, comparison: &Comparison, suffix: &str) -> Vec<Block
     blocks.extend(published::blocks(results));
     let k_shots = comparison.k_shots.iter();
     blocks.extend(k_shots.flat_map(|found| k_shot::blocks(results, found, suffix)));
-    blocks.extend(retention::blocks(results, &statistics.retention));
-    blocks.extend(robustness::blocks(results, lines));
+    blocks.extend(robustness::blocks(results, &statistics.retention, lines));
     blocks.extend(groups::blocks(results, &statistics.groups));
     blocks.extend(calibration::blocks(
         results,
@@ -67,7 +111,7 @@ pub fn blocks(study: &Study, comparison: &Comparison, suffix: &str) -> Vec<Block
     blocks
 }
 
-/// The verdict alone, for a screen.
+/// The verdict only, for the terminal.
 pub fn summary(comparison: &Comparison) -> Document {
     let (results, verdicts) = (&comparison.results, &comparison.verdict);
     let title = format!("{} ({})", results.transfer(), results.model);

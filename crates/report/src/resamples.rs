@@ -1,30 +1,30 @@
-//! The scores of a study, resampled: what every statistic with an interval is computed from, so that
-//! all of them see the same resamples.
+//! The resampled scores of a study. Every statistic with an interval is computed from them, so that all use the same
+//! resamples.
 
 use std::collections::BTreeSet;
 
-use super::baselines::{Baseline, constant_run, constants};
-use super::study::{Study, samples};
+use crate::baselines::{Baseline, constant_run, constants};
+use crate::study::{Study, samples};
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::Cell;
-use promptshift_numbers::record::checkpoint::Checkpoint;
+use promptshift_numbers::record::Checkpoint;
 use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::score::Metric;
 use promptshift_numbers::stats::bootstrap::{Bootstrap, Draws, lend};
 use promptshift_numbers::stats::panel::{Panel, Sample};
 
-/// The main metric of every method on every domain, and of model tuning at its checkpoints.
+/// The main metric of every method on every domain, and of model tuning at its checkpoints, resampled.
 pub struct Resamples<'a> {
     /// The records.
     pub study: &'a Study<'a>,
-    /// What is scored.
+    /// The main metric.
     pub metric: Metric,
-    /// The samples of every method on each domain, source first; methods in the order of [`Method::ALL`], then model
-    /// tuning at each of [`steps`](Self::steps), then the constant answers.
+    /// The samples of each domain, source first: methods in the order of [`Method::ALL`], then model tuning at each
+    /// of [`steps`](Self::steps), then the constant answers.
     pub panels: Vec<Panel>,
     /// The steps at which every run of model tuning has predictions, ascending.
     pub steps: Vec<usize>,
-    /// `[domain][place in the panel]`.
+    /// `[domain][index in the panel]`.
     draws: Vec<Vec<Option<Draws>>>,
     /// The classes of each domain's constant answers.
     constants: Vec<Vec<usize>>,
@@ -33,9 +33,9 @@ pub struct Resamples<'a> {
 /// What is scored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scored {
-    /// A method, at the step that each of its runs kept.
+    /// A method at the kept step of each run.
     Kept(Method),
-    /// Model tuning, stopped at a step.
+    /// Model tuning stopped at a step.
     Stopped(usize),
 }
 
@@ -51,7 +51,7 @@ impl<'a> Resamples<'a> {
         Resamples::at(study, common_steps(study))
     }
 
-    /// Resamples a study's scores at the steps that were kept alone: the same draws, for a part of the time.
+    /// Resamples a study's scores at the kept steps only: the same draws in less time.
     pub fn of_kept(study: &'a Study<'a>) -> Self {
         Resamples::at(study, Vec::new())
     }
@@ -66,8 +66,8 @@ impl<'a> Resamples<'a> {
             .map(|(domain, constants)| panel(study, metric, &steps, domain, constants))
             .collect();
         let mut draws = Bootstrap::default().scores(&panels);
-        // What is trained here with one seed varies as the other methods' runs do; the untuned model and constant
-        // answers never do.
+        // A method trained here with one seed borrows the spread of the other methods' runs; the untuned model and
+        // constant answers do not vary with seeds.
         let fixed = [Method::Untuned, Method::Elsewhere].map(|method| method as usize);
         let constant = Method::ALL.len() + steps.len();
         let is_trained = |place: usize| place < constant && !fixed.contains(&place);
@@ -100,7 +100,7 @@ impl<'a> Resamples<'a> {
         Method::ALL.into_iter().filter(has_records)
     }
 
-    /// The places of the targets among the domains.
+    /// The indices of the targets among the domains.
     pub fn targets(&self) -> std::ops::Range<usize> {
         1..self.panels.len()
     }
@@ -110,7 +110,7 @@ impl<'a> Resamples<'a> {
         self.draws[domain][self.place(of.into())?].as_ref()
     }
 
-    /// The constant answers on a domain; none where there are no classes.
+    /// The constant answers on a domain; none without classes.
     pub fn constants(&self, domain: usize) -> impl Iterator<Item = (Baseline, &Draws)> {
         let first = Method::ALL.len() + self.steps.len();
         let draws = self.draws[domain][first..].iter().flatten();
@@ -138,13 +138,13 @@ impl<'a> Resamples<'a> {
         Draws::mean(&all)
     }
 
-    /// Source score minus that.
+    /// Source score minus the mean of the targets' scores.
     pub fn mean_gap(&self, of: impl Into<Scored>) -> Option<Draws> {
         let of = of.into();
         Some(self.score(0, of)?.minus(&self.mean_target(of)?))
     }
 
-    /// The seeds of model tuning's runs that lack predictions at a checkpoint that another run has, or at all.
+    /// The seeds of model tuning whose runs have no predictions at a checkpoint that another run has, or at any.
     pub fn without_checkpoints(&self) -> Vec<u64> {
         let runs = self.study.of(Method::Model);
         let all: BTreeSet<usize> = runs.iter().flat_map(|stored| steps_of(stored)).collect();
@@ -164,7 +164,7 @@ impl<'a> Resamples<'a> {
     }
 }
 
-/// A run's checkpoints with their predictions on each domain, those that have them and a validation score.
+/// The checkpoints of a run that have predictions and a validation score, with their predictions on each domain.
 pub fn checkpoints(
     stored: &StoredRecord,
 ) -> impl Iterator<
@@ -191,8 +191,8 @@ fn common_steps(study: &Study) -> Vec<usize> {
     common.into_iter().flatten().collect()
 }
 
-/// What identifies a run among those of its method, and pairs it with runs of other methods. What was
-/// tuned elsewhere shares no seed with what was tuned here.
+/// The number by which a run is paired with runs of other methods. Runs tuned elsewhere are not paired with any
+/// others.
 fn run(cell: &Cell) -> u64 {
     match cell.method {
         Method::Elsewhere => u64::MAX - u64::from(u32::MAX) + cell.seed,

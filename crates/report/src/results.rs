@@ -1,5 +1,4 @@
-//! What a study's records say of each method and domain: the facts that every section of a report
-//! reads.
+//! The results of a study, by method and domain, which all sections of a report use.
 
 mod of_records;
 
@@ -9,10 +8,10 @@ use std::cmp::Reverse;
 
 use serde::Serialize;
 
-use super::baselines::{Above, Baseline, Standing, floor_standing};
-use super::cost::Cost;
-use super::document::MISSING;
-use super::number::count;
+use crate::baselines::{Above, Baseline, Standing, floor_standing};
+use crate::cost::Cost;
+use crate::document::MISSING;
+use crate::number::count;
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::Role;
 use promptshift_numbers::record::folder::End;
@@ -24,22 +23,22 @@ use promptshift_text::domain::{AnswerForm, Split, Task};
 /// The results of one study. Scores are in [0, 1].
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Results {
-    /// The domain trained on, or all of a mixture: `squad+newsqa`.
+    /// The domain that was trained on, or all domains of a mixture: `squad+newsqa`.
     pub source: String,
     /// How the domains of a mixture are mixed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mixing: Option<Mixing>,
-    /// The domains that a start was tuned on before ([`Recipe::before`](promptshift_numbers::recipe::Recipe::before)), but for
-    /// the source.
+    /// The domains other than the source that initial values were tuned on
+    /// ([`Recipe::before`](promptshift_numbers::recipe::Recipe::before)).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub before: Vec<String>,
-    /// The domains only evaluated.
+    /// The domains that were only evaluated.
     pub targets: Vec<String>,
     /// The backbone.
     pub model: String,
     /// The suite.
     pub suite: String,
-    /// What is asked.
+    /// The task.
     pub task: Task,
     /// How right answers were written when predictions were compared with them.
     pub answers: AnswerForm,
@@ -50,16 +49,16 @@ pub struct Results {
     pub metric: &'static str,
     /// The other metric's name in records.
     pub second_metric: &'static str,
-    /// The resamples behind each interval.
+    /// The number of resamples for each interval.
     pub resamples: usize,
     /// Source first, then targets.
     pub domains: Vec<Domain>,
     /// The methods that have records, in the order of [`Method::ALL`].
     pub methods: Vec<MethodResult>,
-    /// The seeds of model tuning's runs that lack predictions at a checkpoint that another run has, or at all.
+    /// The seeds of model tuning whose runs have no predictions at a checkpoint that another run has, or at any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub without_checkpoints: Vec<u64>,
-    /// Tuned cells that were begun and have no record.
+    /// Tuned cells that were started and have no record.
     pub unfinished: Vec<UnfinishedRun>,
 }
 
@@ -70,30 +69,30 @@ pub struct Domain {
     pub name: String,
     /// Source or target.
     pub role: Role,
-    /// The split scored.
+    /// The scored split.
     pub split: Split,
     /// Examples scored.
     pub examples: usize,
-    /// Passages that they are about.
+    /// The number of their passages.
     pub passages: usize,
     /// Inputs longer than the limit.
     pub cut_inputs: usize,
-    /// The score that needs no understanding, as it was recorded: that of a random fact of the passage, or of
-    /// the label that is most common in source training.
+    /// The recorded floor: the score of a random fact of the passage, or of the label that is most common in source
+    /// training.
     #[serde(rename = "floor")]
     pub recorded_floor: Option<f64>,
-    /// The score of the constant answer that is best on these rows; absent where there are no classes.
+    /// The score of the best constant answer on these rows; absent without classes.
     pub best_constant: Option<f64>,
 }
 
 impl Domain {
-    /// The score that needs no understanding: of the best constant answer, or of a random fact of the passage.
+    /// The floor: the score of the best constant answer, or of a random fact of the passage.
     pub fn floor(&self) -> Option<f64> {
         self.best_constant.or(self.recorded_floor)
     }
 }
 
-/// A run that is in no number here.
+/// A run that was started and has no record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct UnfinishedRun {
     /// The method.
@@ -109,7 +108,7 @@ pub struct UnfinishedRun {
 pub struct MethodResult {
     /// The method.
     pub method: Method,
-    /// What tables and sentences call it: `prompt tuning`, `mine (tuned elsewhere)`.
+    /// Its name in tables and sentences: `prompt tuning`, `mine (tuned elsewhere)`.
     pub title: String,
     /// Its seeds, ascending.
     pub seeds: Vec<u64>,
@@ -119,9 +118,9 @@ pub struct MethodResult {
     pub mean_target: Option<Estimate>,
     /// The mean of the targets' gaps.
     pub mean_gap: Option<Estimate>,
-    /// Its source score minus the untuned backbone's, where that has a record.
+    /// Its source score minus the untuned backbone's, if that has a record.
     pub above_untuned: Option<Estimate>,
-    /// What it cost.
+    /// Its cost.
     pub cost: Option<Cost>,
 }
 
@@ -136,7 +135,8 @@ pub struct DomainScore {
     pub by_seed: Vec<f64>,
     /// Source score minus this; absent for the source.
     pub gap: Option<Estimate>,
-    /// The score minus that of each baseline: the untuned backbone (but for itself), constant answers, a random fact.
+    /// The score minus that of each baseline: the untuned backbone (except for itself), constant answers, a random
+    /// fact.
     pub above: Vec<Above>,
     /// Mean over seeds of the other metric.
     pub second: f64,
@@ -144,13 +144,13 @@ pub struct DomainScore {
     pub second_deviation: Option<f64>,
 }
 
-/// The methods whose gaps the paper compares.
+/// The methods that the paper compares.
 const COMPARED: [Method; 2] = [Method::Prompt, Method::Model];
 
 /// See [`Results::is_of_many`].
 const MANY: usize = 6;
 
-/// As many methods as a panel has room for with their numbers, where there are too many for all of them.
+/// The number of methods that figures show if there are too many for all of them.
 const FEATURED: usize = 4;
 
 impl Results {
@@ -159,14 +159,14 @@ impl Results {
         self.methods.iter().find(|result| result.method == method)
     }
 
-    /// What tables and sentences call a method.
+    /// A method's name in tables and sentences.
     pub fn title(&self, method: Method) -> &str {
         let result = self.method(method);
         result.map_or(method.title(), |result| &result.title)
     }
 
-    /// The methods to report on: the paper's two, with records or without, and every other tuned one
-    /// that has records or was begun, in the order of [`Method::ALL`].
+    /// The methods to report on, in the order of [`Method::ALL`]: the paper's two, with or without records, and every
+    /// other tuned method that has records or was started.
     pub fn reported(&self) -> Vec<Method> {
         let is_reported = |method: &Method| match method {
             Method::Untuned => false,
@@ -176,14 +176,14 @@ impl Results {
         Method::ALL.into_iter().filter(is_reported).collect()
     }
 
-    /// The runs of a method that were begun and have no record.
+    /// The runs of a method that were started and have no record.
     pub fn without_record(&self, method: Method) -> impl Iterator<Item = &UnfinishedRun> {
         self.unfinished
             .iter()
             .filter(move |run| run.method == method)
     }
 
-    /// The tuned methods whose score on a domain is not shown to be above its floor.
+    /// The tuned methods whose score on a domain is not shown to be above the floor.
     pub fn at_floor(&self, domain: usize) -> Vec<Method> {
         let is_above = |standing| matches!(standing, None | Some(Standing::Above));
         self.tuned()
@@ -192,20 +192,20 @@ impl Results {
             .collect()
     }
 
-    /// The methods that were tuned and the untuned backbone, the most trainable parameters first.
+    /// All methods and the untuned backbone, by the number of trainable parameters, the most first.
     pub fn by_parameters(&self) -> Vec<&MethodResult> {
         let mut results: Vec<&MethodResult> = self.methods.iter().collect();
         results.sort_by_key(|result| Reverse(result.trainable()));
         results
     }
 
-    /// Whether there are more methods than figures have lines for and sentences clauses.
+    /// Whether there are too many methods to show each in every figure.
     pub fn is_of_many(&self) -> bool {
         self.tuned().count() > MANY
     }
 
-    /// The same with no more methods than there is room for: the untuned backbone, prompt and model tuning, and of the
-    /// others that learned the source those with the highest mean over targets.
+    /// The results of the methods that figures show: the untuned backbone, prompt and model tuning, and of the others
+    /// that learned the source those with the highest mean over targets.
     pub fn featured(&self) -> Results {
         if !self.is_of_many() {
             return self.clone();
@@ -226,7 +226,22 @@ impl Results {
         results
     }
 
-    /// Whether a method has one run, to which other methods of the study have lent their spread
+    /// The reported methods and the untuned backbone: the columns of tables.
+    pub fn reported_and_untuned(&self) -> Vec<Method> {
+        let mut methods = self.reported();
+        methods.push(Method::Untuned);
+        methods
+    }
+
+    /// The name of a domain, with a mark at the source.
+    pub fn domain_title(&self, domain: usize) -> String {
+        match domain {
+            0 => format!("{} (source)", self.source),
+            _ => self.domains[domain].name.clone(),
+        }
+    }
+
+    /// Whether a method has one run and borrows the spread of other methods of the study
     /// ([`lend`](promptshift_numbers::stats::bootstrap::lend)).
     pub fn has_lent_spread(&self, method: Method) -> bool {
         let here = || self.tuned().filter(|one| one.method != Method::Elsewhere);
@@ -246,7 +261,7 @@ impl Results {
         format!("{} → {}", self.source, self.targets.join(", "))
     }
 
-    /// The target, or how many are averaged: `textbookqa`, `mean of 6 targets`.
+    /// The target, or the number of averaged targets: `textbookqa`, `mean of 6 targets`.
     pub fn target(&self) -> String {
         match self.targets.as_slice() {
             [one] => one.clone(),
@@ -254,7 +269,7 @@ impl Results {
         }
     }
 
-    /// What a score on the targets is of, within a sentence: `textbookqa`, `the mean of 6 targets`.
+    /// [`Results::target`] within a sentence: `textbookqa`, `the mean of 6 targets`.
     pub fn target_in_words(&self) -> String {
         match self.targets.len() {
             1 => self.target(),
@@ -262,20 +277,20 @@ impl Results {
         }
     }
 
-    /// What stands in the place of a method's numbers: whether any of its runs failed, or was begun at
-    /// least. Never a zero.
+    /// What tables show in place of a method's numbers: whether any of its runs failed, or was at least started.
+    /// Never a zero.
     pub fn absent(&self, method: Method) -> &'static str {
         let runs: Vec<&UnfinishedRun> = self.without_record(method).collect();
         let failed = runs.iter().find(|run| run.end != End::Missing);
         end(failed.or(runs.first()).copied())
     }
 
-    /// What stands in the place of one run's numbers.
+    /// What tables show in place of one run's numbers.
     pub fn absent_run(&self, method: Method, seed: u64) -> &'static str {
         end(self.without_record(method).find(|run| run.seed == seed))
     }
 
-    /// A cell of a method's row: what `show` makes of its result, or why there is none.
+    /// A table cell: the method's result as `show` formats it, or why there is none.
     pub fn cell(&self, method: Method, show: impl FnOnce(&MethodResult) -> String) -> String {
         let result = self.method(method);
         result.map_or_else(|| self.absent(method).to_owned(), show)
@@ -291,12 +306,12 @@ fn end(run: Option<&UnfinishedRun>) -> &'static str {
 }
 
 impl MethodResult {
-    /// Whether it is one of the two methods whose gaps are compared, prompt and model tuning.
+    /// Whether it is one of the paper's two methods, prompt and model tuning.
     pub fn is_compared(&self) -> bool {
         COMPARED.contains(&self.method)
     }
 
-    /// How many runs it has, in words: of a method that is trained here, one for each seed.
+    /// Its number of runs, in words: `3 seeds`, or `3 runs` if it was tuned elsewhere.
     pub fn runs(&self) -> String {
         match self.method {
             Method::Elsewhere => count(self.seeds.len(), "run"),
@@ -304,8 +319,7 @@ impl MethodResult {
         }
     }
 
-    /// How many parameters it trains: none of what is not trained. Of what was tuned elsewhere, those that it has of
-    /// its own.
+    /// The number of trainable parameters, 0 if nothing is trained; for a method tuned elsewhere, its own parameters.
     pub fn trainable(&self) -> usize {
         let sizes = self.cost.as_ref().and_then(|cost| cost.sizes.as_ref());
         sizes.map_or(0, |sizes| sizes.trainable_parameters)
@@ -321,19 +335,19 @@ impl MethodResult {
         &self.scores[1..]
     }
 
-    /// Whether the source's task was learned: the source score against the untuned backbone and the floor.
+    /// Whether the source was learned: the source score compared with the untuned backbone and the floor.
     pub fn learned(&self) -> Standing {
         Standing::of(&self.source().above)
     }
 }
 
 impl DomainScore {
-    /// The score against the answers that need no understanding; `None` where none is known.
+    /// The score compared with the floor; `None` without a floor.
     pub fn above_floor(&self) -> Option<Standing> {
         floor_standing(&self.above)
     }
 
-    /// The differences to the answers that need no understanding.
+    /// The differences to the floor's answers.
     pub fn floors(&self) -> impl Iterator<Item = &Above> {
         let is_floor = |one: &&Above| one.baseline != Baseline::Untuned;
         self.above.iter().filter(is_floor)

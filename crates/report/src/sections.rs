@@ -1,5 +1,5 @@
-//! The sections of a report on a study, one a question: each has its numbers, its words, its figure
-//! and what that says to readers who cannot see it.
+//! The sections of a report on a study, one for each question. Each file has the section's numbers, words, figure and
+//! the figure's alternative text.
 
 pub mod calibration;
 pub mod cautions;
@@ -17,7 +17,6 @@ pub mod provenance;
 pub mod published;
 pub mod ranking;
 pub mod reading;
-pub mod retention;
 pub mod robustness;
 pub mod runs;
 pub mod scales;

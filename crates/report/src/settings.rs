@@ -1,28 +1,28 @@
-//! A figure of scores against what was varied: one panel above the other, a line or a row of points
-//! for each series, with their intervals.
+//! A figure of scores against a varied setting: panels below each other, with a line or a row of points for each
+//! series and their intervals.
 
-use super::chart::{Axis, Chart, Colour, Key, Mark, Panel, Shape, Stroke};
-use super::document::Figure;
-use super::number::percent;
+use crate::chart::{Axis, Chart, Colour, Key, Mark, Panel, Shape, Stroke};
+use crate::document::Figure;
+use crate::number::{joined, percent};
 use promptshift_numbers::stats::estimate::Estimate;
 
-/// What was varied.
+/// The varied setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Varied {
     /// Its name: `prompt vectors`.
     pub name: String,
-    /// Its values in words, from left to right.
+    /// The labels of its values, from left to right.
     pub places: Vec<String>,
-    /// Whether they have an order.
+    /// Whether the values are ordered.
     pub order: Order,
 }
 
-/// Whether values have an order.
+/// Whether values are ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// Amounts: points are joined.
+    /// Ordered amounts, whose points are joined.
     Amounts,
-    /// Kinds: they are not.
+    /// Unordered kinds, whose points are not joined.
     Kinds,
 }
 
@@ -31,20 +31,20 @@ pub enum Order {
 pub struct Series {
     /// Its name in the legend.
     pub name: String,
-    /// Its score at each place, in [0, 1]; `None` where there is none.
+    /// Its score at each value, in [0, 1]; `None` if there is none.
     pub points: Vec<Option<Estimate>>,
-    /// The single runs' scores at each place, in [0, 1]; empty where they are not shown.
+    /// The scores of single runs at each value, in [0, 1]; empty if they are not shown.
     pub runs: Vec<Vec<f64>>,
 }
 
-/// The scores on one domain, or on several.
+/// The scores on one domain or averaged over several: a panel.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scores {
-    /// What is scored: `squad (source), F1`.
+    /// The domain and metric: `squad (source), F1`.
     pub name: String,
     /// The series, the same in every panel.
     pub series: Vec<Series>,
-    /// The score that needs no understanding.
+    /// The floor.
     pub floor: Option<f64>,
 }
 
@@ -88,16 +88,13 @@ fn panel(varied: &Varied, scores: &Scores) -> Panel {
     }
     for (number, one) in scores.series.iter().enumerate() {
         let colour = Colour::Series(number);
-        // Series stand a little beside each other, so that their intervals can be told apart.
+        // Series are offset slightly, so that their intervals do not overlap.
         let aside = 0.09 * (number as f64 - 0.5 * (scores.series.len() as f64 - 1.0));
         let mut path = Vec::new();
         for (at, point) in one.points.iter().enumerate() {
             let Some(point) = point else { continue };
             let x = at as f64 + aside;
-            let point = Estimate {
-                interval: point.interval.clamp(0.0, 1.0),
-                ..*point
-            };
+            let point = point.clamp();
             path.push((x, point.value));
             marks.extend(Mark::estimate(x, point, Shape::Circle, colour));
             let runs = one.runs.get(at).into_iter().flatten();
@@ -116,18 +113,14 @@ fn panel(varied: &Varied, scores: &Scores) -> Panel {
 
 fn alt(heading: &str, varied: &Varied, all: &[Scores]) -> String {
     let series = |one: &Series| {
-        let points: Vec<String> = (one.points.iter().zip(&varied.places))
-            .filter_map(|(point, place)| {
-                Some(format!("{} at {place}", percent(point.as_ref()?.value)))
-            })
-            .collect();
-        format!("{} {}", one.name, points.join(", "))
+        let points = (one.points.iter().zip(&varied.places)).filter_map(|(point, place)| {
+            Some(format!("{} at {place}", percent(point.as_ref()?.value)))
+        });
+        format!("{} {}", one.name, joined(", ", points))
     };
-    let panels: Vec<String> = (all.iter())
-        .map(|scores| {
-            let series: Vec<String> = scores.series.iter().map(series).collect();
-            format!("{}: {}", scores.name, series.join("; "))
-        })
-        .collect();
-    format!("{heading}. {}.", panels.join(". "))
+    let panels = (all.iter()).map(|scores| {
+        let series = scores.series.iter().map(series);
+        format!("{}: {}", scores.name, joined("; ", series))
+    });
+    format!("{heading}. {}.", joined(". ", panels))
 }

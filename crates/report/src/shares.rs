@@ -1,15 +1,15 @@
-//! The share of a model's parameters that each method trains, a row a method and a point a model:
-//! figure 4 of Lester et al. 2021, turned so that twenty methods have room for their names.
+//! The share of a model's parameters that each method trains, with a row for each method and a point for each model:
+//! figure 4 of Lester et al. 2021, transposed to make room for the names of twenty methods.
 
-use super::chart::{Axis, Chart, Colour, Key, Mark, Panel, Shape, Stroke};
-use super::document::Figure;
-use super::number::list;
+use crate::chart::{Axis, Chart, Colour, Key, Mark, Panel, Shape, Stroke};
+use crate::document::Figure;
+use crate::number::list;
 
-/// What is drawn.
+/// The data of the figure.
 pub struct Shares {
     /// The models, each a point in every row.
     pub models: Vec<String>,
-    /// Methods by their titles, with the share for each model, above 0; none where the method is not for it.
+    /// Methods by title, with the share for each model, above 0; `None` if the model does not support the method.
     pub methods: Vec<(&'static str, Vec<Option<f64>>)>,
 }
 
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn decades_hold_all_shares_and_are_named_in_percent() {
+    fn decades_contain_all_shares_and_are_labelled_in_percent() {
         let shares = Shares {
             models: vec!["small".to_owned(), "xxl".to_owned()],
             methods: vec![

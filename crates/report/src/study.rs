@@ -1,9 +1,10 @@
-//! Studies: records of the same transfer, model, suite, rows and limits, which differ in method and seed.
+//! Studies: comparable records, which have the same transfer, model, suite, rows and limits and differ in method and
+//! seed.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::error::ReportError;
+use crate::error::ReportError;
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::difference;
 use promptshift_numbers::record::folder::{StoredRecord, Unfinished};
@@ -11,7 +12,7 @@ use promptshift_numbers::record::{Cell, Evaluation, Prediction, Score, Training}
 use promptshift_numbers::score::{self, Metric};
 use promptshift_numbers::stats::panel::Sample;
 
-/// Records that may be compared; never empty.
+/// Comparable records; never empty.
 #[derive(Debug, Clone)]
 pub struct Study<'a> {
     records: Vec<&'a StoredRecord>,
@@ -19,12 +20,12 @@ pub struct Study<'a> {
 }
 
 impl<'a> Study<'a> {
-    /// The cell of the first record: source, targets, model, suite, rows and limits are those of all.
+    /// The cell of the first record; source, targets, model, suite, rows and limits are the same in all records.
     pub fn cell(&self) -> &'a Cell {
         &self.records[0].record.cell
     }
 
-    /// The evaluations of the first record: domains, tasks, splits and sizes are those of all.
+    /// The evaluations of the first record; domains, tasks, splits and sizes are the same in all records.
     pub fn evaluations(&self) -> &'a [Evaluation] {
         &self.records[0].record.evaluations
     }
@@ -43,7 +44,7 @@ impl<'a> Study<'a> {
             .collect()
     }
 
-    /// The trainings of one method's runs, with their seeds; none of methods that take no steps.
+    /// The trainings of one method's runs with their seeds; none for methods that take no steps.
     pub fn trainings(&self, method: Method) -> Vec<(u64, &'a Training)> {
         (self.of(method).into_iter())
             .filter_map(|stored| {
@@ -53,12 +54,12 @@ impl<'a> Study<'a> {
             .collect()
     }
 
-    /// Cells that were begun and have no record, by method and seed.
+    /// Cells that were started and have no record, by method and seed.
     pub fn unfinished(&self) -> &[&'a Unfinished] {
         &self.unfinished
     }
 
-    /// The seeds of all methods that are tuned here, with records or without.
+    /// The seeds of all methods tuned here, with or without records.
     pub fn seeds(&self) -> BTreeSet<u64> {
         (self.records.iter())
             .map(|stored| &stored.record.cell)
@@ -70,7 +71,7 @@ impl<'a> Study<'a> {
 }
 
 impl<'a> Study<'a> {
-    /// Adds an unfinished cell; one that is given twice counts once.
+    /// Adds an unfinished cell, unless it is there already.
     fn add(&mut self, begun: &'a Unfinished) {
         let key = |cell: &Cell| (cell.method, cell.seed);
         let recorded = self.records.iter().map(|stored| &stored.record.cell);
@@ -82,9 +83,9 @@ impl<'a> Study<'a> {
     }
 }
 
-/// Sorts records into studies, in the order of their first record, and checks that each can be
-/// compared. A folder that is given twice counts once. An unfinished cell belongs to the study whose
-/// records are like it, unless one of them is its own.
+/// Groups records into studies, in the order of their first record, and checks that the records of each are
+/// comparable. A folder that is given twice counts once. An unfinished cell belongs to the study that it is
+/// comparable with, unless the study has its record.
 pub fn studies<'a>(
     records: &'a [StoredRecord],
     unfinished: &'a [Unfinished],
@@ -94,14 +95,13 @@ pub fn studies<'a>(
     })
 }
 
-/// As [`studies`], but a method may be there with several recipes, as in ablations: each has a study
-/// of its own.
+/// As [`studies`], but a method may have several recipes, as in ablations: each recipe gets its own study.
 pub fn studies_by_recipe<'a>(
     records: &'a [StoredRecord],
     unfinished: &'a [Unfinished],
 ) -> Result<Vec<Study<'a>>, ReportError> {
     sorted(records, unfinished, &|study, cell| {
-        // First what tells most of them apart.
+        // The cheaper check first.
         if !alike(study.cell(), cell) {
             return false;
         }
@@ -109,15 +109,15 @@ pub fn studies_by_recipe<'a>(
             .map(|stored| &stored.record.cell)
             .filter(|one| one.method == cell.method);
         match (cell.method, &cell.recipe) {
-            // It has none; that of another output folder stays with the runs of that folder.
+            // It has no recipe; the untuned record of another output folder stays with the runs of that folder.
             (Method::Untuned, _) => same.next().is_none(),
-            // It has none either, but a name, and runs that are counted in each output folder.
+            // It has no recipe but a name, and its runs are numbered in each output folder.
             (Method::Elsewhere, _) => {
                 same.all(|one| one.title() == cell.title() && one.seed != cell.seed)
             }
-            // Of a cell that was only begun, no recipe is known.
+            // The recipe of an unfinished cell is unknown.
             (_, None) => true,
-            // Those that are there have one recipe.
+            // The records of the study so far have the same recipe.
             (_, recipe) => {
                 (same.next()).is_none_or(|one| difference::first(&one.recipe, recipe).is_none())
             }
@@ -125,7 +125,7 @@ pub fn studies_by_recipe<'a>(
     })
 }
 
-/// Sorts records and what is unfinished into the first study that they belong to, by `belongs`.
+/// Adds each record and unfinished cell to the first study that it belongs to, by `belongs`.
 fn sorted<'a>(
     records: &'a [StoredRecord],
     unfinished: &'a [Unfinished],
@@ -253,7 +253,7 @@ fn check<'a>(study: &Study<'a>) -> Result<(), ReportError> {
     Ok(())
 }
 
-/// An error where two records' plain data differ.
+/// Fails if the values of two records differ.
 fn same<T: serde::Serialize>(
     what: &str,
     first: &StoredRecord,
@@ -277,10 +277,11 @@ fn same<T: serde::Serialize>(
     }
 }
 
-/// How far a record's metric may be from that of its predictions: the rounding of a decimal.
+/// The greatest difference between a recorded metric and that of the predictions, from rounding decimals.
 const ROUNDING: f64 = 1e-9;
 
-/// Checks a record's metrics against its predictions, that all its domains are one task, and that shares are shares.
+/// Checks that a record's metrics are those of its predictions, that all its domains have one task, and that all
+/// shares are in [0, 1].
 pub fn check_record(stored: &StoredRecord) -> Result<(), ReportError> {
     check_shares(stored)?;
     let evaluations = &stored.record.evaluations;
@@ -314,7 +315,8 @@ pub fn check_record(stored: &StoredRecord) -> Result<(), ReportError> {
     check_checkpoints(stored)
 }
 
-/// Checks the scores of checkpoints against their predictions, which are of the rows of the evaluations.
+/// Checks that the scores of checkpoints are those of their predictions, and that these are for the rows of the
+/// evaluations.
 fn check_checkpoints(stored: &StoredRecord) -> Result<(), ReportError> {
     let training = stored.record.training.iter();
     let checkpoints = training.flat_map(|training| &training.checkpoints);
@@ -349,7 +351,7 @@ fn check_checkpoints(stored: &StoredRecord) -> Result<(), ReportError> {
     Ok(())
 }
 
-/// Checks what figures have axes of and tables percentages.
+/// Checks the shares that tables and figures show.
 fn check_shares(stored: &StoredRecord) -> Result<(), ReportError> {
     let record = &stored.record;
     let shots = record.k_shots.iter().map(|shot| &shot.evaluation);

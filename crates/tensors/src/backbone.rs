@@ -1,24 +1,23 @@
 //! Backbones: the bundled miniature, a folder in Hugging Face's layout (possibly in the Hub's cache), or a GGUF file.
 
 mod tokenizer_file;
-mod wording;
 
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
+use tokenizer_file::{Beginning, TokenizerFile};
 
 use crate::checkpoint::{CheckpointError, WeightFiles, Weights, config_keys};
 use crate::gguf::{self, Gguf, GgufError};
 use crate::network::{Config, Network};
 use crate::tokenizer::{PUBLISHED_PADDING, Tokenizer, TokenizerError};
 use promptshift_numbers::recipe::Defaults;
+use promptshift_text::domain::card::Card;
 use promptshift_text::domain::catalogue::did_you_mean;
+use promptshift_text::domain::wording::{Opening, Wording};
 use promptshift_text::hash::sha256;
 use promptshift_text::hub::{self, SettingsError, Source};
-
-use tokenizer_file::{Beginning, TokenizerFile};
-pub use wording::WordsError;
 
 /// The bundled miniature's name.
 pub const NANO: &str = "nano";
@@ -266,7 +265,10 @@ impl BackboneChoice {
         device: &Device,
     ) -> Result<Backbone, BackboneError> {
         let model = match Network::load(&config, weights, device)? {
-            Network::Bert(bert) => bert.with_tokens(tokenizer.end(), tokenizer.mask()).into(),
+            Network::Bert(bert) => match tokenizer.marks() {
+                Some(marks) => bert.with_marks(marks).into(),
+                None => bert.into(),
+            },
             other => other,
         };
         let (name, mut notes) = (self.name(), Vec::new());
@@ -305,7 +307,11 @@ pub fn folder_tokenizer(
     folder: &Path,
     config: &Config,
 ) -> Result<(Tokenizer, String), BackboneError> {
-    let file = TokenizerFile::find(folder, config)?;
+    let file =
+        TokenizerFile::find(folder, config).map_err(|wanted| BackboneError::NoTokenizer {
+            path: folder.display().to_string(),
+            wanted,
+        })?;
     let shown = folder.join(file.name());
     let bytes = read(&shown)?;
     let tokenizer = file.parse(&bytes, &shown.display().to_string(), config)?;
@@ -324,4 +330,83 @@ mod nano {
     pub const CONFIG: &[u8] = include_bytes!("../../../models/nano/config.json");
     pub const WEIGHTS: &[u8] = include_bytes!("../../../models/nano/model.safetensors");
     pub const TOKENIZER: &[u8] = include_bytes!("../../../models/nano/tokenizer.json");
+}
+
+/// Why a backbone does not support a wording.
+#[derive(Debug, thiserror::Error)]
+pub enum WordsError {
+    /// The checkpoint has no masked-word head.
+    #[error(
+        "--score-by likelihood: '{model}' has no masked-word head, or one that does not share the embedding: wanted a \
+         checkpoint with the head of its pre-training (BertForMaskedLM, RobertaForMaskedLM, DistilBertForMaskedLM, …), or \
+         --score-by generation"
+    )]
+    NoHead {
+        /// Its name.
+        model: String,
+    },
+    /// A mask stands for a single token.
+    #[error(
+        "--score-by likelihood: '{word}' is {tokens} tokens of '{model}', but a mask stands for \
+         one: wanted --verbalizer with a word of one token for each class"
+    )]
+    Long {
+        /// The first word of a class.
+        word: String,
+        /// Its tokens.
+        tokens: usize,
+        /// The model's name.
+        model: String,
+    },
+    /// The tokenizer has no sentinels to begin answers with.
+    #[error("'{0}' has no sentinels (<extra_id_0> in its tokenizer): wanted a T5")]
+    NoSentinel(String),
+}
+
+impl Backbone {
+    /// Prepares the backbone for a wording. A BERT whose answers are chosen by likelihood gets the first word of each
+    /// of the source's classes, and a gap between its two texts; any other backbone gets the sentinel that its answers
+    /// begin with, if there is one.
+    ///
+    /// # Errors
+    /// It does not support the wording.
+    pub fn with_wording(self, wording: &Wording, source: &Card) -> Result<Self, WordsError> {
+        let tokenizer = match wording.opening {
+            Opening::Text => Some(self.tokenizer),
+            Opening::Sentinel => self.tokenizer.opened(),
+        };
+        let tokenizer = tokenizer.ok_or_else(|| WordsError::NoSentinel(self.name.clone()))?;
+        let Network::Bert(bert) = self.model else {
+            return Ok(Backbone { tokenizer, ..self });
+        };
+        if !wording.score_by.ranks() {
+            return Ok(Backbone {
+                model: bert.into(),
+                tokenizer,
+                ..self
+            });
+        }
+        let model = self.name.clone();
+        if !bert.has_masked_words() {
+            return Err(WordsError::NoHead { model });
+        }
+        let ids = (wording.words(source).iter())
+            .map(|words| match tokenizer.encode_within(words[0])[..] {
+                [id] => Ok(id),
+                ref ids => Err(WordsError::Long {
+                    word: words[0].to_string(),
+                    tokens: ids.len(),
+                    model: model.clone(),
+                }),
+            })
+            .collect::<Result<Vec<u32>, WordsError>>();
+        let no_head = || WordsError::NoHead {
+            model: model.clone(),
+        };
+        Ok(Backbone {
+            model: bert.with_words(ids?).ok_or_else(no_head)?.into(),
+            tokenizer: tokenizer.with_gap().ok_or_else(no_head)?,
+            ..self
+        })
+    }
 }

@@ -1,10 +1,11 @@
-//! Devices: their names, and checks that they are present.
+//! Devices: their names, and checks that they are present; the thread pool of the processor.
 //!
 //! By default Burn takes the first backend that was compiled in, whether or not its hardware is present, and fails at
 //! the first tensor. So devices are checked here before anything is loaded.
 
 pub use burn::tensor::Device;
 
+use crate::memory;
 use promptshift_text::domain::catalogue::did_you_mean;
 
 /// The environment variable that names a device if `--device` doesn't.
@@ -162,6 +163,18 @@ fn not_built(name: &str, feature: &'static str) -> DeviceError {
         feature,
         built: built().join(", "),
     }
+}
+
+/// Makes this thread a worker of the pool for tensor operations. Otherwise it would sleep and be woken again at every
+/// parallel operation. Call it once, before anything is computed.
+pub fn compute_on_this_thread() {
+    // If this fails, rayon's own pool is used: same results, but slower.
+    let _ = rayon::ThreadPoolBuilder::new()
+        .use_current_thread()
+        .build_global();
+    memory::leave_out(|| {
+        rayon::broadcast(|_| promptshift_kernels::reserve_buffers());
+    });
 }
 
 #[cfg(test)]

@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 
 /// For how long Slurm's answer is waited for: a controller that is busy lets `squeue` wait for minutes.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// For how long an answer is taken to hold: who waits for a claim asks several times a second.
-const FRESH: Duration = Duration::from_secs(10);
+/// For how long an answer is taken to hold: who waits for a claim looks several times a second, and a controller is asked
+/// twice a minute at most.
+const FRESH: Duration = Duration::from_secs(30);
 
 /// A run of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +55,11 @@ impl Job {
         })
     }
 
+    /// How often it was requeued before.
+    pub fn restarts(&self) -> u64 {
+        self.restarts
+    }
+
     /// Whether the run is known to have ended: the job is not there any more, waits to be run again, or is running
     /// again as this process. Where Slurm can't be asked, or does not answer in time, nothing is known.
     pub fn has_ended(&self) -> bool {
@@ -82,6 +88,22 @@ impl Job {
             ended
         })
     }
+}
+
+/// The memory that the job of this process asked for, in words: `4000 MB a node`. `None` outside of a job, and where the
+/// cluster does not limit memory.
+pub fn memory_asked() -> Option<String> {
+    asked(&|name| env::var(name).ok())
+}
+
+fn asked(variable: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    let each = [
+        ("SLURM_MEM_PER_NODE", "node"),
+        ("SLURM_MEM_PER_CPU", "CPU"),
+        ("SLURM_MEM_PER_GPU", "GPU"),
+    ];
+    let said = |(name, each)| variable(name).map(|megabytes| format!("{megabytes} MB a {each}"));
+    each.into_iter().find_map(said)
 }
 
 /// What `squeue` said.
@@ -173,6 +195,14 @@ mod tests {
             ("SLURM_ARRAY_TASK_ID", "3"),
         ]);
         assert_eq!(task.expect("a job").to_string(), "7_3");
+    }
+
+    #[test]
+    fn the_memory_is_what_the_job_asked_for() {
+        let of = |set: &'static str| asked(&|name| (name == set).then(|| "4000".to_owned()));
+        assert_eq!(of("SLURM_MEM_PER_NODE").as_deref(), Some("4000 MB a node"));
+        assert_eq!(of("SLURM_MEM_PER_CPU").as_deref(), Some("4000 MB a CPU"));
+        assert_eq!(of("SLURM_JOB_ID"), None);
     }
 
     #[test]

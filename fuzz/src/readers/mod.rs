@@ -65,12 +65,13 @@ pub struct Kind {
 pub const BETWEEN: u8 = 0;
 
 /// Every kind.
-pub const KINDS: [Kind; 20] = [
+pub const KINDS: [Kind; 21] = [
     kind("parquet_rows", text::parquet_rows),
     kind("mrqa_lines", text::mrqa_lines),
     kind("card", text::card),
     kind("template", text::template),
     kind("verbalizer", text::verbalizer),
+    kind("sweep", text::sweep),
     kind("safetensors", models::safetensors),
     kind("config", models::config),
     kind("pytorch_model", models::pytorch_model),

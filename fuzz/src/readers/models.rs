@@ -12,21 +12,25 @@ use super::place::{Place, committed};
 use super::tuned::answered;
 
 /// The folders of committed models, with the name of their weights.
-const MODELS: [(&str, &str); 6] = [
+const MODELS: [(&str, &str); 8] = [
     ("t5_v1_1_tiny", "model.safetensors"),
     ("t5_v1_0_tiny", "pytorch_model.bin"),
     ("bert_tiny", "model.safetensors"),
     ("bert_words_tiny", "model.safetensors"),
+    ("distilbert_tiny", "pytorch_model.bin"),
+    ("modernbert_tiny", "model.safetensors"),
     ("llama_tiny", "model.safetensors"),
     ("gpt2_tiny", "model.safetensors"),
 ];
 
 /// The configurations of those models.
-pub const CONFIGS: [&str; 6] = [
+pub const CONFIGS: [&str; 8] = [
     "tests/golden/t5_v1_1_tiny/config.json",
     "tests/golden/t5_v1_0_tiny/config.json",
     "tests/golden/bert_tiny/config.json",
     "tests/golden/bert_words_tiny/config.json",
+    "tests/golden/distilbert_tiny/config.json",
+    "tests/golden/modernbert_tiny/config.json",
     "tests/golden/llama_tiny/config.json",
     "tests/golden/gpt2_tiny/config.json",
 ];
@@ -143,8 +147,8 @@ pub fn tokenizer_json(bytes: &[u8]) -> Outcome {
     let read = [
         (Tokenizer::parse(bytes, "tokenizer.json", &t5), 64),
         (
-            Tokenizer::parse_wordpiece(bytes, "tokenizer.json", &bert),
-            bert.vocab_size,
+            Tokenizer::parse_of_pairs(bytes, "tokenizer.json", &bert),
+            bert.vocabulary,
         ),
         // The tiny Llama's vocabulary is the GPT-2's.
         (Tokenizer::parse_of_lines(bytes, "tokenizer.json", 272), 272),
@@ -173,7 +177,7 @@ pub fn vocab_txt(bytes: &[u8]) -> Outcome {
     Outcome::any([Case::Lower, Case::Kept].map(|case| {
         let read = Tokenizer::parse_vocabulary(bytes, "vocab.txt", case, &config);
         if let Ok(tokenizer) = &read {
-            used(tokenizer, config.vocab_size);
+            used(tokenizer, config.vocabulary);
         }
         Outcome::of(read)
     }))

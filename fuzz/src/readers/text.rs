@@ -74,6 +74,14 @@ pub fn mrqa_lines(bytes: &[u8]) -> Outcome {
     Outcome::any(read.into_iter().chain([Outcome::of(checked)]))
 }
 
+/// A sweep, as `run FILE` and `slurm run FILE` read it.
+pub fn sweep(bytes: &[u8]) -> Outcome {
+    let place = Place::new();
+    Outcome::of(promptshift::cli::check_sweep(
+        &place.file("sweep.toml", bytes),
+    ))
+}
+
 /// A card of one's own, as `--domains FILE` reads it.
 pub fn card(bytes: &[u8]) -> Outcome {
     let place = Place::new();

@@ -6,9 +6,8 @@ use std::str::FromStr;
 use anyhow::bail;
 use clap::Args;
 
-use super::{Shared, Usual};
-use crate::cli::Failure;
-use crate::cli::help;
+use super::shared::{Shared, Usual};
+use crate::cli::{Failure, help};
 use crate::study::{Part, ReportKind};
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::ablation::{Kind, Variant};

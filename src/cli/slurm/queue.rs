@@ -1,7 +1,7 @@
 //! What Slurm's programs say: the queue, the configuration, the number of a new job.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::Path;
 use std::process::Command;
@@ -94,12 +94,13 @@ pub fn max_array_size() -> anyhow::Result<usize> {
     }
 }
 
-/// Submits a script that is to start when all these jobs have ended; gives the number of the new job.
+/// Submits a script, with these flags, that is to start when all these jobs have ended; gives the number of the new job.
 ///
 /// # Errors
 /// sbatch says no.
-pub fn sbatch(script: &Path, after: &[String]) -> anyhow::Result<String> {
+pub fn sbatch(script: &Path, flags: &[String], after: &[String]) -> anyhow::Result<String> {
     let mut words = vec![OsStr::new("--parsable").to_owned()];
+    words.extend(flags.iter().map(OsString::from));
     if !after.is_empty() {
         words.push(format!("--dependency=afterany:{}", after.join(":")).into());
     }

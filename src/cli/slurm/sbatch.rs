@@ -77,6 +77,8 @@ const OWN_SHORT: [(char, &str); 4] = [
 pub struct Flags {
     /// What stands behind `#SBATCH`.
     pub lines: Vec<String>,
+    /// The same as a command line has it, which variables as SBATCH_PARTITION do not override.
+    pub words: Vec<String>,
     /// `USR1@300`.
     pub signal: Option<String>,
 }
@@ -103,6 +105,11 @@ impl Flags {
             flags.lines.push(match value {
                 Some(value) if name.starts_with("--") => format!("{name}={}", quoted(value)?),
                 Some(value) => format!("{name} {}", quoted(value)?),
+                None => name.to_owned(),
+            });
+            flags.words.push(match value {
+                Some(value) if name.starts_with("--") => format!("{name}={value}"),
+                Some(value) => format!("{name}{value}"),
                 None => name.to_owned(),
             });
         }
@@ -255,6 +262,12 @@ mod tests {
         ] {
             assert!(flags(&[word]).is_ok(), "{word}");
         }
+    }
+
+    #[test]
+    fn a_command_line_has_what_a_script_has() {
+        let given = flags(&["-c", "4", "--comment", "a b", "--exclusive"]).expect("flags");
+        assert_eq!(given.words, ["-c4", "--comment=a b", "--exclusive"]);
     }
 
     #[test]

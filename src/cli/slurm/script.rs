@@ -14,8 +14,10 @@ const SIGNAL: &str = "USR1@120";
 
 /// What all scripts of a submission say.
 pub struct Common<'a> {
-    /// The folder of the submission, whole.
+    /// The study's folder in the submission, whole.
     pub folder: &'a Path,
+    /// What squeue shows of a study of a sweep, beside what is computed.
+    pub study: Option<&'a str>,
     /// Where paths of the study begin.
     pub here: &'a Path,
     /// The program, whole.
@@ -73,8 +75,14 @@ pub fn script(name: &str, start: &Start, common: &Common) -> anyhow::Result<Stri
             folder.display()
         );
     }
+    let study = common
+        .study
+        .map_or(String::new(), |study| format!("-{study}"));
     let mut lines = vec![
-        format!("--job-name=promptshift-{name}"),
+        format!(
+            "--job-name={}",
+            in_line(&format!("promptshift-{name}{study}"))?
+        ),
         format!("--chdir={}", path(common.here)?),
         format!("--output={}", path(&folder.join("logs").join(log))?),
         "--open-mode=append".to_owned(),
@@ -89,20 +97,16 @@ pub fn script(name: &str, start: &Start, common: &Common) -> anyhow::Result<Stri
         .collect();
     let mut words = vec!["run".into(), folder.join("study.json").into()];
     words.extend_from_slice(common.run);
-    let (what, does, give_up) = match start {
+    let (what, does, of) = match start {
         Start::Tasks { .. } => (
             format!("Task N computes the cells in line N + 1 of {name}.cells, into the store."),
             "--cell \"$cells\"".to_owned(),
-            format!(
-                "\"$promptshift\" slurm give-up {} --store {} --cell \"$cells\" --reason \"$reason\"",
-                shell(&folder.join("study.json")),
-                shell(common.store)
-            ),
+            " --cell \"$cells\"",
         ),
         Start::Report(flags) => (
             "Writes the report of what is in the store, and computes nothing.".to_owned(),
             format!("--report-only {}", in_words(flags)),
-            "echo \"$reason\" >&2".to_owned(),
+            "",
         ),
     };
     Ok(format!(
@@ -130,16 +134,14 @@ if [ \"$status\" -eq 0 ]; then exit 0; fi
 if [ \"$status\" -eq 75 ] && [ -z \"$ended\" ] && [ \"$restarts\" -lt {REQUEUES} ]; then
     if scontrol requeue \"$task\"; then exit \"$status\"; fi
 fi
-reason=\"job $task on ${{SLURMD_NODENAME:-an unknown node}}, restarted $restarts times, ended with $status\"
-case $status in
-75) reason+=\" (interrupted: time limit, preemption or scancel; what was trained is kept)\" ;;
-137) reason+=\" (killed: out of memory?)\" ;;
-esac
-{give_up}
+# Nothing is tried again: the store and the report say why.
+\"$promptshift\" slurm give-up {study} --store {store}{of} --status \"$status\"
 exit \"$status\"
 ",
         command = common.command.replace('\n', " "),
         program = shell(common.program),
+        study = shell(&folder.join("study.json")),
+        store = shell(common.store),
         cells = cells.map_or(String::new(), |cells| cells + "\n"),
         words = in_words(&words),
     ))

@@ -1,6 +1,6 @@
-//! `promptshift slurm status DIR`: how far a study is, by the queue and the store. No model is loaded.
+//! `promptshift slurm status DIR`: how far a study is, or each of a sweep, by the queue and the store. No model is loaded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::queue::Queue;
-use super::submission::{REPORT, Submission, Submitted};
+use super::submission::{REPORT, Submission, Task};
 use crate::cli::{Failure, help, print};
 use crate::pieces::{Kind, Piece};
 use promptshift_numbers::store::{PieceEnd, Store};
@@ -17,7 +17,7 @@ use promptshift_numbers::store::{PieceEnd, Store};
 /// Flags of `slurm status`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The folder of the report, which the submission printed.
+    /// The folder of the report, or of a sweep, which the submission printed.
     #[arg(value_name = "DIR")]
     out: PathBuf,
     /// Print every cell as JSON.
@@ -60,6 +60,8 @@ impl State {
 /// What is printed of a cell.
 #[derive(Serialize)]
 struct Line<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    study: Option<&'a str>,
     name: &'a str,
     #[serde(flatten)]
     state: State,
@@ -67,6 +69,16 @@ struct Line<'a> {
     task: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     log: Option<String>,
+    /// Whether what it waits for came to nothing, too.
+    #[serde(skip)]
+    is_consequence: bool,
+}
+
+/// What was submitted of a study, at any time.
+#[derive(Default)]
+struct Submitted {
+    pieces: BTreeMap<String, Piece>,
+    report: Option<Task>,
 }
 
 /// Runs it.
@@ -74,62 +86,84 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let submissions = Submission::all(&arguments.out)?;
     let Some(last) = submissions.last() else {
         return Err(anyhow!(
-            "{}: wanted the folder of a study that was submitted, found no folder slurm/1 in it",
+            "{}: wanted the folder of a study or sweep that was submitted, found no folder slurm/1 in it",
             arguments.out.display()
         )
         .into());
     };
     let (queue, store) = (Queue::now()?, Store::at(&last.about()?.store));
-    let mut pieces: BTreeMap<String, Piece> = BTreeMap::new();
-    let mut submitted: BTreeMap<String, Submitted> = BTreeMap::new();
+    let mut studies: BTreeMap<Option<&str>, Submitted> = BTreeMap::new();
+    // By their keys, since studies of a sweep share some.
+    let mut tasks: BTreeMap<String, Task> = BTreeMap::new();
     for submission in &submissions {
-        let of_study = submission.study()?.pieces();
-        pieces.extend(
-            of_study
-                .into_iter()
-                .map(|piece| (piece.name.clone(), piece)),
-        );
-        let cells = submission.submitted()?;
-        submitted.extend(cells.into_iter().map(|one| (one.cell.clone(), one)));
+        let study = studies.entry(submission.name.as_deref()).or_default();
+        let pieces = submission.study()?.pieces().into_iter();
+        study
+            .pieces
+            .extend(pieces.map(|piece| (piece.name.clone(), piece)));
+        for task in submission.submitted()? {
+            match study.pieces.get(&task.cell) {
+                Some(piece) => _ = tasks.insert(piece.key.clone(), task),
+                None => study.report = Some(task),
+            }
+        }
     }
     let mut lines = Vec::new();
-    for (name, piece) in &pieces {
-        let task = submitted.get(name);
-        let state = match (queued(&queue, task), store.ended_piece(&piece.key)?) {
-            // A task goes on to its next cell when one is done.
-            (_, Some(ended)) if matches!(ended.end, PieceEnd::Done { .. }) => State::Done,
+    for (name, study) in &studies {
+        let mut pieces: Vec<&Piece> = study.pieces.values().collect();
+        // So that each stands behind those that it waits for.
+        pieces.sort_by_key(|piece| piece.kind);
+        let mut failed: BTreeSet<&str> = BTreeSet::new();
+        for piece in pieces {
+            let task = tasks.get(&piece.key);
+            let state = match (queued(&queue, task), store.ended_piece(&piece.key)?) {
+                // A task goes on to its next cell when one is done.
+                (_, Some(ended)) if matches!(ended.end, PieceEnd::Done { .. }) => State::Done,
+                (Some(state), _) => state,
+                (None, Some(ended)) => match ended.end {
+                    PieceEnd::Failed { reason } => State::Failed { reason },
+                    PieceEnd::Done { .. } => State::Done,
+                },
+                (None, None) if task.is_some() => State::Ended,
+                (None, None) => State::NotSubmitted,
+            };
+            if let State::Failed { .. } | State::Ended = state {
+                failed.insert(&piece.name);
+            }
+            let mut inputs = piece.waits_for.iter();
+            lines.push(Line {
+                is_consequence: inputs.any(|name| failed.contains(name.as_str())),
+                ..line(*name, &piece.name, state, task)
+            });
+        }
+        let task = study.report.as_ref();
+        let report = arguments
+            .out
+            .join(name.unwrap_or_default())
+            .join("report.md");
+        let report = match (queued(&queue, task), report.exists()) {
             (Some(state), _) => state,
-            (None, Some(ended)) => match ended.end {
-                PieceEnd::Failed { reason } => State::Failed { reason },
-                PieceEnd::Done { .. } => State::Done,
-            },
-            (None, None) if task.is_some() => State::Ended,
-            (None, None) => State::NotSubmitted,
+            (None, true) => State::Done,
+            (None, false) if task.is_some() => State::Ended,
+            (None, false) => State::NotSubmitted,
         };
-        lines.push(line(name, state, task));
+        lines.push(line(*name, REPORT, report, task));
     }
-    let task = submitted.get(REPORT);
-    let report = match (
-        queued(&queue, task),
-        arguments.out.join("report.md").exists(),
-    ) {
-        (Some(state), _) => state,
-        (None, true) => State::Done,
-        (None, false) if task.is_some() => State::Ended,
-        (None, false) => State::NotSubmitted,
-    };
-    lines.push(line(REPORT, report, task));
     match arguments.json {
         true => print::line(serde_json::to_string_pretty(
             &serde_json::json!({ "cells": lines }),
         )?)?,
-        false => print::text(in_words(&lines))?,
+        false => {
+            let of_study = lines.chunk_by(|one, next| one.study == next.study);
+            let texts: Vec<String> = of_study.map(in_words).collect();
+            print::text(texts.join("\n"))?;
+        }
     }
     Ok(())
 }
 
-fn queued(queue: &Queue, task: Option<&Submitted>) -> Option<State> {
-    let queued = queue.task(&task?.task)?;
+fn queued(queue: &Queue, task: Option<&Task>) -> Option<State> {
+    let queued = queue.task(&task?.id)?;
     Some(match queued.state.as_str() {
         "PENDING" | "REQUEUED" | "REQUEUE_HOLD" | "SPECIAL_EXIT" | "SUSPENDED" => State::Waiting {
             reason: queued.reason.clone(),
@@ -138,18 +172,22 @@ fn queued(queue: &Queue, task: Option<&Submitted>) -> Option<State> {
     })
 }
 
-fn line<'a>(name: &'a str, state: State, task: Option<&Submitted>) -> Line<'a> {
+fn line<'a>(study: Option<&'a str>, name: &'a str, state: State, task: Option<&Task>) -> Line<'a> {
     Line {
+        study,
         name,
         state,
-        task: task.map(|submitted| submitted.task.to_string()),
-        log: task.map(|submitted| submitted.log.display().to_string()),
+        task: task.map(|task| task.id.to_string()),
+        log: task.map(|task| task.log.display().to_string()),
+        is_consequence: false,
     }
 }
 
-/// How many cells of each kind are how far; then those that came to nothing, each with its reason and its log.
+/// How many cells of each kind of a study are how far; then those that came to nothing, each with its reason and its log,
+/// and how many that only lack what these were to compute.
 fn in_words(lines: &[Line]) -> String {
-    let mut text = String::new();
+    let study = lines.first().and_then(|line| line.study);
+    let mut text = study.map_or(String::new(), |study| format!("{study}\n"));
     let count = |text: &mut String, what: &str, of: Vec<&Line>| {
         let mut counts: Vec<(&str, usize)> = Vec::new();
         for line in &of {
@@ -177,8 +215,13 @@ fn in_words(lines: &[Line]) -> String {
         REPORT,
         lines.iter().filter(|line| line.name == REPORT).collect(),
     );
+    let mut consequences = 0;
     for line in lines {
         let reason = match &line.state {
+            State::Failed { .. } | State::Ended if line.is_consequence => {
+                consequences += 1;
+                continue;
+            }
             State::Failed { reason } => format!(": {reason}"),
             State::Ended => String::new(),
             _ => continue,
@@ -187,6 +230,13 @@ fn in_words(lines: &[Line]) -> String {
         if let Some(log) = &line.log {
             writeln!(text, "  {log}").expect("strings take text");
         }
+    }
+    if consequences > 0 {
+        writeln!(
+            text,
+            "\n{consequences} more failed for lack of what these were to compute"
+        )
+        .expect("strings take text");
     }
     text
 }

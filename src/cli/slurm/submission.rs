@@ -9,8 +9,10 @@
 //!               report.sh         the last job: the report
 //!               logs/             what the tasks print
 //! ```
+//!
+//! Of a sweep, all this is in `<out>/slurm/1/NAME`, for each of its studies that something was submitted of.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -24,6 +26,9 @@ use promptshift_text::atomic_file;
 
 /// The name of the report's script.
 pub const REPORT: &str = "report";
+
+/// The name of the frozen study.
+pub const STUDY: &str = "study.json";
 
 /// A job array that is to be submitted.
 #[derive(Debug, PartialEq, Eq)]
@@ -82,34 +87,69 @@ pub struct About {
     pub store: PathBuf,
 }
 
-/// The folder of a submission.
+/// A study in the folder of a submission.
 #[derive(Debug)]
 pub struct Submission {
-    /// The folder.
+    /// Its name in a sweep; `None` of a study alone.
+    pub name: Option<String>,
+    /// Its own folder.
     pub folder: PathBuf,
 }
 
+/// The folders of the submissions below that of a report, the oldest first.
+fn numbered(out: &Path) -> impl Iterator<Item = PathBuf> {
+    let folder = |number: usize| out.join("slurm").join(number.to_string());
+    (1..).map(folder).take_while(|folder| folder.is_dir())
+}
+
+/// Makes the folder of a new submission.
+///
+/// # Errors
+/// It can't be made.
+pub fn begin(out: &Path) -> anyhow::Result<PathBuf> {
+    let number = numbered(out).count() + 1;
+    let folder = out.join("slurm").join(number.to_string());
+    fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    Ok(folder)
+}
+
 impl Submission {
-    /// A new one in the folder of a report.
+    /// A new one of this study in the folder of a submission.
     ///
     /// # Errors
     /// A folder can't be made.
-    pub fn begin(out: &Path) -> anyhow::Result<Submission> {
-        let all = out.join("slurm");
-        let last = Submission::all(out)?.len();
-        let folder = all.join((last + 1).to_string());
-        fs::create_dir_all(folder.join("logs")).with_context(|| folder.display().to_string())?;
-        Ok(Submission { folder })
+    pub fn new(all: &Path, name: Option<&str>) -> anyhow::Result<Submission> {
+        let folder = name.map_or(all.to_owned(), |name| all.join(name));
+        let logs = folder.join("logs");
+        fs::create_dir_all(&logs).with_context(|| logs.display().to_string())?;
+        let name = name.map(str::to_owned);
+        Ok(Submission { name, folder })
     }
 
     /// Those in the folder of a report, the oldest first.
     ///
     /// # Errors
-    /// The folder can't be read.
+    /// A folder can't be read.
     pub fn all(out: &Path) -> anyhow::Result<Vec<Submission>> {
-        let folder = |number: usize| out.join("slurm").join(number.to_string());
-        let there = (1..).map(folder).take_while(|folder| folder.is_dir());
-        Ok(there.map(|folder| Submission { folder }).collect())
+        let mut all = Vec::new();
+        for folder in numbered(out) {
+            if folder.join(STUDY).exists() {
+                all.push(Submission { name: None, folder });
+                continue;
+            }
+            let mut studies = Vec::new();
+            for entry in fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
+                let entry = entry.with_context(|| folder.display().to_string())?;
+                let name = Some(entry.file_name().to_string_lossy().into_owned());
+                let folder = entry.path();
+                if folder.join(STUDY).exists() {
+                    studies.push(Submission { name, folder });
+                }
+            }
+            studies.sort_by(|one, other| one.name.cmp(&other.name));
+            all.extend(studies);
+        }
+        Ok(all)
     }
 
     /// Its study.
@@ -117,7 +157,16 @@ impl Submission {
     /// # Errors
     /// It can't be read.
     pub fn study(&self) -> anyhow::Result<Study> {
-        Ok(Study::read(&self.folder.join("study.json"))?)
+        Ok(Study::read(&self.folder.join(STUDY))?)
+    }
+
+    /// The keys of its cells, by their names.
+    ///
+    /// # Errors
+    /// Its study can't be read.
+    pub fn keys(&self) -> anyhow::Result<BTreeMap<String, String>> {
+        let pieces = self.study()?.pieces().into_iter();
+        Ok(pieces.map(|piece| (piece.name, piece.key)).collect())
     }
 
     /// Its command and store.
@@ -160,36 +209,26 @@ impl Submission {
     ///
     /// # Errors
     /// A file can't be read.
-    pub fn submitted(&self) -> anyhow::Result<Vec<Submitted>> {
+    pub fn submitted(&self) -> anyhow::Result<Vec<Task>> {
+        let read =
+            |path: &Path| fs::read_to_string(path).with_context(|| path.display().to_string());
         let mut found = Vec::new();
         let entries =
             fs::read_dir(&self.folder).with_context(|| self.folder.display().to_string())?;
         for entry in entries {
-            let path = entry
-                .with_context(|| self.folder.display().to_string())?
-                .path();
+            let entry = entry.with_context(|| self.folder.display().to_string())?;
+            let path = entry.path();
             if path.extension().is_none_or(|end| end != "job") {
                 continue;
             }
-            let read =
-                |path: &Path| fs::read_to_string(path).with_context(|| path.display().to_string());
             let job = read(&path)?.trim().to_owned();
-            let name = path
-                .file_stem()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
+            let name = path.file_stem().unwrap_or_default().to_string_lossy();
             let mut add = |cell: &str, index: Option<usize>| {
-                let task = TaskId {
-                    job: job.clone(),
-                    index,
-                };
-                let log = self.folder.join("logs").join(format!("{name}-{task}.log"));
-                found.push(Submitted {
-                    cell: cell.to_owned(),
-                    task,
-                    log,
-                });
+                let job = job.clone();
+                let id = TaskId { job, index };
+                let log = self.folder.join("logs").join(format!("{name}-{id}.log"));
+                let cell = cell.to_owned();
+                found.push(Task { cell, id, log });
             };
             if name == REPORT {
                 add(REPORT, None);
@@ -203,14 +242,14 @@ impl Submission {
     }
 }
 
-/// A cell that was submitted.
+/// What computes a cell.
 #[derive(Debug, Clone)]
-pub struct Submitted {
-    /// Its name, or [`REPORT`].
+pub struct Task {
+    /// The cell's name, or [`REPORT`].
     pub cell: String,
-    /// What computes it.
-    pub task: TaskId,
-    /// What that prints.
+    /// Its place in the queue.
+    pub id: TaskId,
+    /// The file that it prints into.
     pub log: PathBuf,
 }
 
@@ -219,12 +258,12 @@ mod tests {
     use super::*;
     use promptshift_numbers::recipe::{Limits, Method};
     use promptshift_numbers::record::{Cell, Setting};
-    use promptshift_text::domain::Task;
+    use promptshift_text::domain::Task as Question;
     use promptshift_text::transfer::Transfer;
 
     fn pieces(kind: Kind, count: usize, waits_for: &str) -> Vec<Piece> {
         let transfer = Transfer::parse(&["squad->race".to_owned()]).expect("a transfer");
-        let limits = Limits::default_for(Task::ExtractiveQa);
+        let limits = Limits::default_for(Question::ExtractiveQa);
         let cell = Cell {
             setting: Setting::new(&transfer, "nano", "mini", limits),
             method: Method::Untuned,

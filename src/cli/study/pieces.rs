@@ -3,15 +3,14 @@
 use anyhow::anyhow;
 use serde::Serialize;
 
-use super::{Outcome, Session, record};
+use super::Session;
+use super::compute::Recorder;
 use crate::cli::cell_progress::CellProgress;
-use crate::cli::workers::Ended;
 use crate::cli::workers::message::{Job, Task};
 use crate::cli::{Failure, interrupt, print};
-use crate::experiment::{Event, Keep, Runner, State};
+use crate::experiment::{Keep, Runner, State};
 use crate::pieces::{Kind, Piece, Slice};
 use crate::plan::Plan;
-use promptshift_numbers::record::folder::RunFolder;
 use promptshift_numbers::store::{PieceEnd, Store};
 use promptshift_text::domain::catalogue::did_you_mean;
 
@@ -45,7 +44,7 @@ pub fn compute_piece(
 
 impl Session<'_> {
     /// Prints every cell as JSON.
-    pub(super) fn list_cells(&mut self) -> Result<(), Failure> {
+    pub(super) fn list_cells(&self) -> Result<(), Failure> {
         let pieces = self.prepared.study.pieces();
         let states = self.states(&pieces)?;
         let cells = pieces.iter().zip(states).map(|(piece, state)| Listed {
@@ -58,7 +57,7 @@ impl Session<'_> {
     }
 
     /// How far each piece is.
-    pub fn states(&mut self, pieces: &[Piece]) -> Result<Vec<State>, Failure> {
+    pub fn states(&self, pieces: &[Piece]) -> Result<Vec<State>, Failure> {
         let store = Store::at(self.flags.store.path());
         store.exists()?;
         let mut states = vec![State::Missing; pieces.len()];
@@ -113,8 +112,8 @@ impl Session<'_> {
         let states = self.states(&wanted)?;
         self.say_done(&store, &wanted, &states)?;
         let count = wanted.len();
-        let mut states = states.into_iter();
-        wanted.retain(|_| states.next() != Some(State::Done));
+        let mut states = states.iter();
+        wanted.retain(|_| !states.next().is_some_and(State::is_done));
         let mut failed = Vec::new();
         for kind in Kind::ALL {
             let of_kind = wanted.iter().filter(|piece| piece.kind == kind);
@@ -145,15 +144,13 @@ impl Session<'_> {
 
     /// Says in the store that pieces are done which it has from whatever command.
     pub fn say_done(
-        &mut self,
+        &self,
         store: &Store,
         pieces: &[Piece],
         states: &[State],
     ) -> Result<(), Failure> {
         for (piece, state) in pieces.iter().zip(states) {
-            let said = store.ended_piece(&piece.key)?.map(|ended| ended.end);
-            let is_said = matches!(said, Some(PieceEnd::Done { .. }));
-            if *state == State::Done && !is_said {
+            if let State::Done { is_said: false } = state {
                 self.with_runner(piece.part, store, |runner, prepared| {
                     let plan = &prepared.study.parts[piece.part].plan;
                     Ok(runner.keep_end(plan, piece, None)?)
@@ -164,7 +161,7 @@ impl Session<'_> {
     }
 
     fn run_jobs(
-        &mut self,
+        &self,
         store: &Store,
         all: &[Piece],
         jobs: Vec<Job>,
@@ -174,9 +171,9 @@ impl Session<'_> {
             Task::Piece(at) => &all[at],
             Task::Search(_) | Task::Cell(_) => unreachable!("pieces alone are given out"),
         };
-        let mut keep = |session: &mut Self, job: &Job, reason: Option<String>| {
+        let mut keep = |job: &Job, reason: Option<String>| {
             let piece = piece(job);
-            session.with_runner(piece.part, store, |runner, prepared| {
+            self.with_runner(piece.part, store, |runner, prepared| {
                 let plan = &prepared.study.parts[piece.part].plan;
                 Ok(runner.keep_end(plan, piece, reason.as_deref())?)
             })?;
@@ -196,13 +193,7 @@ impl Session<'_> {
         };
         if self.side_by_side > 1 && jobs.len() > 1 {
             let workers = self.workers(store);
-            return workers.run(jobs, &mut |job, ended| {
-                let reason = match ended {
-                    Ended::Done => None,
-                    Ended::Failed(reason) => Some(reason),
-                };
-                keep(self, &job, reason)
-            });
+            return workers.run(jobs, &mut |job, ended| keep(&job, ended.reason()));
         }
         for job in jobs {
             let piece = piece(&job);
@@ -213,55 +204,30 @@ impl Session<'_> {
                 let mut progress = CellProgress::of_job(verbosity, &job, place);
                 compute_piece(runner, &part.plan, piece, &mut progress)
             })?;
-            keep(self, &job, reason)?;
+            keep(&job, reason)?;
         }
         Ok(())
     }
 
-    /// Writes the records of what the store has, and why it lacks the others.
+    /// Writes the records of what the store has of a part, and why it lacks the others.
     pub(super) fn record_stored(
-        &mut self,
+        &self,
         store: &Store,
-        folders: &[RunFolder],
-    ) -> Result<Outcome, Failure> {
-        let mut outcome = Outcome::default();
-        let pieces = self.prepared.study.pieces();
-        let verbosity = self.verbosity();
-        for (part, folder) in folders.iter().enumerate() {
-            self.with_runner(part, store, |runner, prepared| {
-                let plan = &prepared.study.parts[part].plan;
-                let of_part = |piece: &&Piece| piece.part == part && piece.kind == Kind::Evaluation;
-                let evaluations = pieces.iter().filter(of_part);
-                let mut progress = CellProgress::new(verbosity, evaluations.clone().count());
-                for piece in evaluations {
-                    let (searched, reason) = match runner.evaluated(plan, piece)? {
-                        Some(searched) => (searched, None),
-                        None => (
-                            (piece.cell.clone(), None),
-                            Some(why_missing(store, &pieces, piece)?),
-                        ),
-                    };
-                    if reason.is_none()
-                        && let Some(found) = runner.found(&searched.0, folder)?
-                    {
-                        progress.tell(Event::Found(&found));
-                        outcome.records.push(found);
-                        continue;
-                    }
-                    progress.start(&searched.0);
-                    record(
-                        runner,
-                        searched,
-                        folder,
-                        reason,
-                        &mut progress,
-                        &mut outcome,
-                    )?;
-                }
-                Ok(())
+        part: usize,
+        recorder: &mut Recorder,
+    ) -> Result<(), Failure> {
+        let plan = &self.study().parts[part].plan;
+        let pieces = self.study().pieces();
+        let of_part = |piece: &&Piece| piece.part == part && piece.kind == Kind::Evaluation;
+        for piece in pieces.iter().filter(of_part) {
+            let runner = recorder.runner;
+            let searched = runner.searched_cell(plan, piece)?;
+            recorder.put(searched, |_, _| match runner.has_result(plan, piece)? {
+                true => Ok(None),
+                false => Ok(Some(why_missing(store, &pieces, piece)?)),
             })?;
         }
-        Ok(outcome)
+        Ok(())
     }
 }
 

@@ -1,4 +1,4 @@
-//! Turns the flags into a plan.
+//! Turns the flags into a study, and runs it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,23 +6,28 @@ use std::path::Path;
 use anyhow::bail;
 
 use super::Arguments;
-use super::methods::methods;
-use crate::cli::values::{Answers, Elsewhere, Init, Seeds};
-use crate::cli::{learning_rate, redirection, wording};
+use crate::cli::command::{command, typed_transfer};
+use crate::cli::output::Form;
+use crate::cli::progress::Verbosity;
+use crate::cli::study::Request;
+use crate::cli::values::{Answers, Elsewhere, Init, Seeds, method};
+use crate::cli::{Failure, learning_rate, wording};
 use crate::plan::Plan;
+use crate::study::Study;
 use promptshift_numbers::recipe::{
-    DeltaRecipe, Limits, Method, PreambleRecipe, PromptInit, Recipe, SubspaceRecipe, SubspaceStart,
-    TuneOn,
+    Defaults, DeltaRecipe, Limits, Method, PreambleRecipe, PromptInit, Recipe, SubspaceRecipe,
+    SubspaceStart, TuneOn,
 };
 use promptshift_numbers::record::Setting;
 use promptshift_tensors::backbone::BackboneChoice;
-use promptshift_tensors::network::Config;
+use promptshift_tensors::network::{Config, Kind};
 use promptshift_tensors::tuning::saved::SubspaceFile;
-use promptshift_tensors::tuning::{PromptError, head_form};
+use promptshift_tensors::tuning::{self, PromptError, head_form};
 use promptshift_text::domain::AnswerForm;
 use promptshift_text::domain::card::Card;
 use promptshift_text::domain::catalogue::Catalogue;
 use promptshift_text::domain::wording::Wording;
+use promptshift_text::transfer::ALL;
 
 /// Defaults where no flag sets a number.
 struct Amounts {
@@ -64,15 +69,90 @@ impl Amounts {
     }
 }
 
+/// What was typed.
+pub struct Typed {
+    /// What is run.
+    pub study: Study,
+    /// The file that standard output goes to, where the shell took the arrow apart.
+    redirected: Option<String>,
+}
+
+/// The study of what was typed, and what has to be said of it.
+///
+/// # Errors
+/// It can't be understood, or something of it is not there.
+pub fn typed(arguments: &Arguments, verbosity: Verbosity) -> Result<Typed, Failure> {
+    let catalogue = arguments.data.catalogue()?;
+    let choice = arguments.model.choice()?;
+    let config = choice.config()?;
+    let (plan, redirected) =
+        plan(arguments, &catalogue, choice, &config).map_err(Failure::Usage)?;
+    if let Some(file) = &redirected {
+        verbosity.say(&format!(
+            "The shell interpreted `>`: running '{}' and writing the report to the file \
+             '{file}'. In quotes, the report goes to the screen: promptshift transfer '{}'",
+            plan.setting.transfer(),
+            plan.setting.transfer()
+        ));
+    }
+    if arguments.quick {
+        verbosity.say(
+            "--quick: a rough look, with methods that are not trained to the end; omit it for a real comparison",
+        );
+    }
+    let defaults = plan.backbone.defaults(&config);
+    let all = arguments.methods.iter().any(|name| name == ALL);
+    if all {
+        for method in Method::offered() {
+            if !plan.methods.contains(&method) {
+                verbosity.say(&format!(
+                    "{} is not part of all: {}",
+                    method.title(),
+                    left_out(method, defaults, config.kind())
+                ));
+            }
+        }
+    }
+    Ok(Typed {
+        study: Study::of(plan),
+        redirected,
+    })
+}
+
+/// Runs the command.
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    let (request, study) = read(&arguments)?;
+    request.run(study)
+}
+
+/// The study of what was typed, and how it is run.
+///
+/// # Errors
+/// As [`typed`].
+pub fn read(arguments: &Arguments) -> Result<(Request<'_>, Study), Failure> {
+    let Typed { study, redirected } = typed(arguments, arguments.run.verbosity())?;
+    let halved = (redirected.as_deref()).map(|file| (arguments.transfer[0].as_str(), file));
+    let request = Request {
+        flags: &arguments.run,
+        form: match (arguments.json, &redirected) {
+            (true, _) => Form::Json,
+            (false, Some(_)) => Form::Markdown,
+            (false, None) => Form::of_terminal(),
+        },
+        command: command(halved),
+    };
+    Ok((request, study))
+}
+
 /// All flags, resolved and checked; also the file that standard output goes to, if the shell took the arrow apart.
-pub fn plan(
+fn plan(
     arguments: &Arguments,
     catalogue: &Catalogue,
     backbone: BackboneChoice,
     config: &Config,
 ) -> anyhow::Result<(Plan, Option<String>)> {
     let suite = arguments.data.suite(catalogue)?;
-    let (transfer, redirected) = redirection::transfer(&arguments.transfer)?;
+    let (transfer, redirected) = typed_transfer(&arguments.transfer)?;
     let resolved = catalogue.resolve(&transfer, &suite)?;
     let known = Wording::default();
     let transfer = resolved.transfer();
@@ -264,4 +344,43 @@ fn subspace(path: &Path) -> anyhow::Result<DeltaRecipe> {
             tuned_on: file.metadata.tuned_on(),
         }),
     }))
+}
+
+/// The methods of these names; `all` means every method that supports the model and the source's labels.
+fn methods(
+    names: &[String],
+    defaults: Defaults,
+    kind: Kind,
+    labels: &[String],
+) -> anyhow::Result<Vec<Method>> {
+    let fits = |method: &Method| match method {
+        Method::Untuned => true,
+        method => {
+            let recipe = Recipe::default_for(defaults, *method);
+            let has_labels = !labels.is_empty() || !tuning::wants_labels(&recipe);
+            has_labels && tuning::supports(&recipe, kind).is_ok()
+        }
+    };
+    let mut methods = Vec::new();
+    for name in names {
+        let named = match name.as_str() {
+            ALL => Method::offered().filter(fits).collect(),
+            name => vec![method(name)?],
+        };
+        for method in named {
+            if !methods.contains(&method) {
+                methods.push(method);
+            }
+        }
+    }
+    Ok(methods)
+}
+
+/// Why `all` leaves a method out.
+fn left_out(method: Method, defaults: Defaults, kind: Kind) -> String {
+    match tuning::supports(&Recipe::default_for(defaults, method), kind) {
+        Err(unfit) => unfit.to_string(),
+        Ok(()) if method == Method::Intrinsic => "it needs --subspace FILE".to_owned(),
+        Ok(()) => "it tunes words for class labels, and the source has none".to_owned(),
+    }
 }

@@ -11,7 +11,7 @@ use crate::cli::cell_progress::CellProgress;
 use crate::cli::progress::Verbosity;
 use crate::cli::{Failure, interrupt, study};
 use crate::experiment::Runner;
-use crate::study::Prepared;
+use crate::study::{Models, Prepared};
 use promptshift_numbers::store::Store;
 use promptshift_tensors::device;
 
@@ -28,7 +28,7 @@ pub fn work() -> Result<(), Failure> {
         )));
     };
     let assignment: Assignment = read(first)?;
-    let mut worker = match Worker::of(assignment) {
+    let worker = match Worker::of(assignment) {
         Ok(worker) => worker,
         Err(failure) => {
             tell_error(&failure);
@@ -56,9 +56,9 @@ struct Worker {
 
 impl Worker {
     fn of(assignment: Assignment) -> Result<Self, Failure> {
-        let device = device::find(&assignment.device)?;
+        let models = Models::on(device::find(&assignment.device)?);
         // What is to be said of models, the process that it works for has said.
-        let prepared = Prepared::of(assignment.study.clone(), device, &mut |_| {})?;
+        let prepared = Prepared::of(assignment.study.clone(), &models, &mut |_| {})?;
         let store = Store::open(&assignment.store, Some(assignment.works_for.clone()))?;
         Ok(Worker {
             assignment,
@@ -68,7 +68,7 @@ impl Worker {
     }
 
     /// Does a job; says why its training or model failed, if it did.
-    fn run(&mut self, job: &Job) -> Result<Option<String>, Failure> {
+    fn run(&self, job: &Job) -> Result<Option<String>, Failure> {
         let assignment = &self.assignment;
         let backbone = self.prepared.backbone(job.part)?;
         let origin = study::origin(

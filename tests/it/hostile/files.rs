@@ -1,4 +1,4 @@
-//! Files written for the purpose.
+//! Builders of files for the tests of hostile input.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -122,7 +122,7 @@ pub fn table(path: &Path, columns: Columns) -> Vec<u8> {
     fs::read(path).expect("the file just written")
 }
 
-/// `bytes` with every `from` made `to`, of the same length.
+/// `bytes` with every `from` replaced by `to`, of the same length.
 pub fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     assert_eq!(from.len(), to.len());
     let mut bytes = bytes.to_vec();
@@ -183,7 +183,7 @@ pub fn with_tensors(folder: &Path, change: impl Fn(&mut Value, &mut Vec<u8>)) {
     fs::write(path, [&length[..], header.as_bytes(), &data].concat()).expect("written");
 }
 
-/// A model whose weights are a pickle that would make a file `ran`, packed as `pack` says.
+/// A model whose weights are a pickle that would create a file `ran`, packed by `pack`.
 pub fn pickle(model: &Path, pack: impl Fn(&[u8]) -> Vec<u8>) {
     fs::remove_file(model.join("model.safetensors")).expect("copied");
     let bytes = pack(b"\x80\x02cposix\nsystem\nX\x09\x00\x00\x00touch ran\x85R.");
@@ -230,7 +230,7 @@ pub fn npy(header: &str, data: &[u8]) -> Vec<u8> {
     [b"\x93NUMPY\x01\x00", &size[..], header.as_bytes(), data].concat()
 }
 
-/// A card of one's own, `my.toml`, with a part replaced.
+/// A user's card, `my.toml`, with a part replaced.
 pub fn card(folder: &Path, from: &str, to: &str) {
     let card = r#"name = "mills"
 title = "Mills"

@@ -1,9 +1,66 @@
-//! The sizes of one call, and what is visible in it.
+//! How the tensors of one call are divided, and what is visible in it.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Dropped, Heads, Visible};
+use crate::dropout::Mask;
+
+/// Which keys a query may look at.
+#[derive(Clone, Copy, Debug)]
+pub enum Visible<'a> {
+    /// Keys `0..lengths[b]` of example `b`.
+    Lengths(&'a [usize]),
+    /// Keys up to the query's own position (self-attention of the decoder; Tq = Tk).
+    Causal,
+    /// Keys `0..counts[b * Tq + i]` for query `i` of example `b`.
+    Counts(&'a [usize]),
+    /// A window (self-attention without a bias).
+    Near(Window<'a>),
+}
+
+/// Local attention: query `i` looks at the keys before all tokens, and at those of tokens `i - radius` to `i + radius`.
+#[derive(Clone, Copy, Debug)]
+pub struct Window<'a> {
+    /// The keys of each example, those before the tokens included.
+    pub lengths: &'a [usize],
+    /// Keys before those of the tokens, which every query sees; Tk = Tq + prefix.
+    pub prefix: usize,
+    /// How many tokens to either side a query sees.
+    pub radius: usize,
+}
+
+impl Window<'_> {
+    /// The keys of tokens that a query of an example sees.
+    pub(super) fn of(&self, example: usize, query: usize) -> Range<usize> {
+        let at = self.prefix + query;
+        let end = (at + self.radius + 1).min(self.lengths[example]);
+        let start = at.saturating_sub(self.radius).max(self.prefix);
+        start.min(end)..end
+    }
+}
+
+/// How the tensors of a call are divided, and what each query sees.
+#[derive(Clone, Copy, Debug)]
+pub struct Heads<'a> {
+    /// Examples, `B`.
+    pub batch: usize,
+    /// Heads of queries, `H`.
+    pub heads: usize,
+    /// Which keys a query may look at.
+    pub visible: Visible<'a>,
+    /// Which weights are dropped.
+    pub dropped: Option<Dropped>,
+}
+
+/// Weights of attention that are dropped, and by what mask. Its rows are counted by example, then head,
+/// then query where there is one for each.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Dropped {
+    /// Every weight by itself, as in BERT.
+    Each(Mask),
+    /// The same keys for every query, as in T5.
+    Keys(Mask),
+}
 
 /// [`Visible`], owned.
 #[derive(Clone, Debug)]
@@ -11,6 +68,11 @@ enum Keys {
     Lengths(Arc<[usize]>),
     Causal,
     Counts(Arc<[usize]>),
+    Near {
+        lengths: Arc<[usize]>,
+        prefix: usize,
+        radius: usize,
+    },
 }
 
 /// The sizes of one call.
@@ -80,6 +142,23 @@ impl Call {
                 assert!(inside, "attention: counts of at most Tk");
                 Keys::Counts(counts.into())
             }
+            Visible::Near(Window {
+                lengths,
+                prefix,
+                radius,
+            }) => {
+                assert!(
+                    lengths.len() == batch && queries + prefix == keys,
+                    "attention: one length for every example, and a key for every query behind the prefix"
+                );
+                let inside = (lengths.iter()).all(|&length| (prefix..=keys).contains(&length));
+                assert!(inside, "attention: lengths of the prefix and at most Tk");
+                Keys::Near {
+                    lengths: lengths.into(),
+                    prefix,
+                    radius,
+                }
+            }
         };
         Self {
             batch,
@@ -99,12 +178,47 @@ impl Call {
         self.heads / self.shared
     }
 
-    /// How many keys, from the first on, this query of this example looks at.
+    /// Up to which key this query of this example looks, from the first on but for those that are
+    /// [`hidden`](Self::hidden).
     pub(super) fn visible(&self, example: usize, query: usize) -> usize {
         match &self.visible {
             Keys::Lengths(lengths) => lengths[example],
             Keys::Causal => query + 1,
             Keys::Counts(counts) => counts[example * self.queries + query],
+            Keys::Near { prefix, .. } => {
+                let near = self.near(example, query);
+                if near.is_empty() { *prefix } else { near.end }
+            }
+        }
+    }
+
+    /// The keys among these that it does not look at.
+    pub(super) fn hidden(&self, example: usize, query: usize) -> Range<usize> {
+        match &self.visible {
+            Keys::Lengths(_) | Keys::Causal | Keys::Counts(_) => 0..0,
+            Keys::Near { prefix, .. } => {
+                let near = self.near(example, query);
+                *prefix..if near.is_empty() { *prefix } else { near.start }
+            }
+        }
+    }
+
+    /// The window of this query of this example; empty without windows.
+    fn near(&self, example: usize, query: usize) -> Range<usize> {
+        match &self.visible {
+            Keys::Lengths(_) | Keys::Causal | Keys::Counts(_) => 0..0,
+            Keys::Near {
+                lengths,
+                prefix,
+                radius,
+            } => {
+                let window = Window {
+                    lengths,
+                    prefix: *prefix,
+                    radius: *radius,
+                };
+                window.of(example, query)
+            }
         }
     }
 
@@ -116,13 +230,22 @@ impl Call {
             .map(move |first| first..queries.min(first + BLOCK))
     }
 
-    /// How many keys any query of this block of this example looks at.
-    pub(super) fn visible_to_block(&self, example: usize, block: &Range<usize>) -> usize {
+    /// The keys from the first to the last one that any query of this block of this example looks at.
+    pub(super) fn visible_to_block(&self, example: usize, block: &Range<usize>) -> Range<usize> {
         match &self.visible {
-            Keys::Lengths(_) | Keys::Causal => self.visible(example, block.end - 1),
+            Keys::Lengths(_) | Keys::Causal => 0..self.visible(example, block.end - 1),
             Keys::Counts(counts) => {
                 let counts = &counts[example * self.queries..][block.clone()];
-                counts.iter().copied().max().unwrap_or(0)
+                0..counts.iter().copied().max().unwrap_or(0)
+            }
+            Keys::Near { prefix, .. } => {
+                let seen = block.clone().map(|query| self.visible(example, query));
+                let end = seen.max().unwrap_or(0);
+                let first = match prefix {
+                    0 => self.near(example, block.start).start,
+                    _ => 0,
+                };
+                first.min(end)..end
             }
         }
     }

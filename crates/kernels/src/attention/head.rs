@@ -2,8 +2,7 @@
 
 use std::ops::Range;
 
-use super::Dropped;
-use super::call::Call;
+use super::call::{Call, Dropped};
 use crate::flex;
 use crate::matrix::{Matrix, MatrixMut};
 use crate::vector::{dot, exp_shifted, largest, multiply_by, vectorised};
@@ -45,21 +44,22 @@ impl Head<'_> {
         let mut mask = WeightMask::new(self);
         for block in self.call.blocks() {
             let keys = self.call.visible_to_block(self.example, &block);
-            if keys == 0 {
+            let (first, width) = (keys.start, keys.len());
+            if width == 0 {
                 continue;
             }
-            let scores = &mut scratch[..block.len() * keys];
-            self.score(scores, &block, keys);
-            for (row, query) in scores.chunks_exact_mut(keys).zip(block.clone()) {
-                let (seen, hidden) = row.split_at_mut(self.call.visible(self.example, query));
+            let scores = &mut scratch[..block.len() * width];
+            self.score(scores, &block, &keys);
+            for (row, query) in scores.chunks_exact_mut(width).zip(block.clone()) {
+                let (seen, hidden) = row.split_at_mut(self.seen(query, first));
                 log_z[query] = softmax_row(seen, self.bias_row(query));
-                mask.drop_from(seen, query);
+                mask.drop_from(seen, query, first);
                 hidden.fill(0.0);
             }
-            let weights = Matrix::new(scores, block.len(), keys, keys);
+            let weights = Matrix::new(scores, block.len(), width, width);
             output
                 .rows(block.start, block.len())
-                .set_product(weights, self.value.rows(0, keys));
+                .set_product(weights, self.value.rows(first, width));
         }
     }
 
@@ -70,7 +70,7 @@ impl Head<'_> {
         let weights = &mut scratch[..seen];
         score_one(weights, self.query.row(0), self.key);
         let log_z = softmax_row(weights, self.bias_row(0));
-        WeightMask::new(self).drop_from(weights, 0);
+        WeightMask::new(self).drop_from(weights, 0, 0);
         mix_one(output, weights, self.value);
         log_z
     }
@@ -84,25 +84,26 @@ impl Head<'_> {
     ) {
         let mut mask = WeightMask::new(self);
         for block in self.call.blocks() {
-            let (first, count) = (block.start, block.len());
+            let (query, count) = (block.start, block.len());
             let keys = self.call.visible_to_block(self.example, &block);
-            if keys == 0 {
+            let (first, width) = (keys.start, keys.len());
+            if width == 0 {
                 continue;
             }
-            let dy = dy.rows(first, count);
-            let weights = &mut scratch.scores[..count * keys];
-            self.score(weights, &block, keys);
-            let dscores = &mut scratch.dscores[..count * keys];
-            let mut dweights = MatrixMut::new(dscores, count, keys);
-            dweights.set_product(dy, self.value.rows(0, keys).transposed());
+            let dy = dy.rows(query, count);
+            let weights = &mut scratch.scores[..count * width];
+            self.score(weights, &block, &keys);
+            let dscores = &mut scratch.dscores[..count * width];
+            let mut dweights = MatrixMut::new(dscores, count, width);
+            dweights.set_product(dy, self.value.rows(first, width).transposed());
             let rows = weights
-                .chunks_exact_mut(keys)
-                .zip(dscores.chunks_exact_mut(keys));
+                .chunks_exact_mut(width)
+                .zip(dscores.chunks_exact_mut(width));
             for ((weights, dscores), query) in rows.zip(block.clone()) {
-                let seen = self.call.visible(self.example, query);
+                let seen = self.seen(query, first);
                 let (weights, hidden) = weights.split_at_mut(seen);
                 let (dscores, dhidden) = dscores.split_at_mut(seen);
-                mask.drop_from(dscores, query);
+                mask.drop_from(dscores, query, first);
                 softmax_row_backward(weights, dscores, self.bias_row(query), log_z[query]);
                 mask.drop_again_from(weights);
                 hidden.fill(0.0);
@@ -114,28 +115,39 @@ impl Head<'_> {
                 }
             }
 
-            let weights = Matrix::new(weights, count, keys, keys);
-            let dscores = Matrix::new(dscores, count, keys, keys);
+            let weights = Matrix::new(weights, count, width, width);
+            let dscores = Matrix::new(dscores, count, width, width);
             if let Some(dvalue) = &mut gradients.dvalue {
-                dvalue.rows(0, keys).add_product(weights.transposed(), dy);
+                (dvalue.rows(first, width)).add_product(weights.transposed(), dy);
             }
             if let Some(dquery) = &mut gradients.dquery {
                 dquery
-                    .rows(first, count)
-                    .set_product(dscores, self.key.rows(0, keys));
+                    .rows(query, count)
+                    .set_product(dscores, self.key.rows(first, width));
             }
             if let Some(dkey) = &mut gradients.dkey {
-                let query = self.query.rows(first, count);
-                dkey.rows(0, keys).add_product(dscores.transposed(), query);
+                let query = self.query.rows(query, count);
+                (dkey.rows(first, width)).add_product(dscores.transposed(), query);
             }
         }
     }
 
-    /// The scores of a block of queries and the first `keys` keys, without the bias.
-    fn score(&self, scores: &mut [f32], block: &Range<usize>, keys: usize) {
+    /// The scores of a block of queries and these keys, without the bias; -∞ for hidden keys among those that a query
+    /// sees, so that their weights and gradients are 0.
+    fn score(&self, scores: &mut [f32], block: &Range<usize>, keys: &Range<usize>) {
         let query = self.query.rows(block.start, block.len());
-        let key = self.key.rows(0, keys).transposed();
-        MatrixMut::new(scores, block.len(), keys).set_product(query, key);
+        let key = self.key.rows(keys.start, keys.len()).transposed();
+        MatrixMut::new(scores, block.len(), keys.len()).set_product(query, key);
+        for (row, query) in scores.chunks_exact_mut(keys.len()).zip(block.clone()) {
+            let hidden = self.call.hidden(self.example, query);
+            let [from, to] = [hidden.start, hidden.end].map(|key| key.saturating_sub(keys.start));
+            row[from..to].fill(f32::NEG_INFINITY);
+        }
+    }
+
+    /// How many of the keys from `first` on there are up to the last one that a query sees.
+    fn seen(&self, query: usize, first: usize) -> usize {
+        (self.call.visible(self.example, query)).saturating_sub(first)
     }
 
     fn bias_row(&self, query: usize) -> Option<BiasRow<'_>> {
@@ -154,6 +166,8 @@ struct WeightMask<'a> {
     row: Vec<f32>,
     /// Whether that is the one row of the head.
     is_held: bool,
+    /// The first key of the weights that it was last applied to.
+    first: usize,
 }
 
 impl<'a> WeightMask<'a> {
@@ -164,17 +178,19 @@ impl<'a> WeightMask<'a> {
             head,
             row: vec![0.0; dropped.map_or(0, |_| head.call.keys)],
             is_held: false,
+            first: 0,
         }
     }
 
-    /// Multiplies the weights of a query, or their gradients, by the mask.
-    fn drop_from(&mut self, weights: &mut [f32], query: usize) {
+    /// Multiplies the weights of a query for the keys from `first` on, or their gradients, by the mask.
+    fn drop_from(&mut self, weights: &mut [f32], query: usize, first: usize) {
+        self.first = first;
         match self.dropped {
             None => return,
             // Not of keys that the query does not see: it is the only one of this row.
             Some(Dropped::Each(mask)) => {
                 let row = self.head.index * self.head.call.queries + query;
-                mask.fill(row, &mut self.row[..weights.len()]);
+                mask.fill(row, &mut self.row[..first + weights.len()]);
             }
             Some(Dropped::Keys(mask)) if !self.is_held => {
                 mask.fill(self.head.index, &mut self.row);
@@ -182,13 +198,13 @@ impl<'a> WeightMask<'a> {
             }
             Some(Dropped::Keys(_)) => {}
         }
-        multiply_by(weights, &self.row);
+        multiply_by(weights, &self.row[first..]);
     }
 
     /// The same by the row of the mask that was taken last.
     fn drop_again_from(&self, weights: &mut [f32]) {
         if self.dropped.is_some() {
-            multiply_by(weights, &self.row);
+            multiply_by(weights, &self.row[self.first..]);
         }
     }
 }

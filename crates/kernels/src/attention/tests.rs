@@ -1,7 +1,7 @@
 use burn::tensor::Tensor;
 use proptest::prelude::*;
 
-use super::{AttentionInputs, DistanceBias, Dropped, Heads, Visible, attention, reference};
+use super::{AttentionInputs, DistanceBias, Dropped, Heads, Visible, Window, attention, reference};
 use crate::dropout::Mask;
 use crate::testing::{Input, Role, check, check_differences, layouts, noise, roles};
 
@@ -129,6 +129,67 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+    #[test]
+    fn windows_agree_with_the_reference(
+        (batch, heads, width) in (1..5_usize, 1..4_usize, 1..10_usize),
+        (queries, prefix, radius) in (1..300_usize, 0..4_usize, 0..40_usize),
+        dropped in dropped(),
+        roles in [roles(), roles(), roles()],
+        layout in layouts(),
+        seed in 1..1000_u64,
+    ) {
+        let keys = queries + prefix;
+        let sizes = Sizes { batch, heads, shared: 1, queries, keys, width, free: 0 };
+        let [query, key, value, _] = sizes.inputs(seed);
+        let mut inputs = [query, key, value];
+        for (input, role) in inputs.iter_mut().zip(roles) {
+            input.role = role;
+            input.layout = layout;
+        }
+        let lengths: Vec<usize> = sizes.lengths(seed).into_iter().map(|length| length.max(prefix)).collect();
+        let window = Window { lengths: &lengths, prefix, radius };
+        check_sizes(sizes, Visible::Near(window), dropped, &inputs);
+    }
+}
+
+#[test]
+fn a_window_is_what_it_says() {
+    let sizes = Sizes {
+        batch: 1,
+        heads: 1,
+        shared: 1,
+        queries: 5,
+        keys: 6,
+        width: 1,
+        free: 0,
+    };
+    let device = burn::tensor::Device::flex();
+    let zeros = Tensor::<2>::zeros([5, 1], &device);
+    let rows = |values: [f32; 6]| Tensor::<1>::from_floats(values, &device).reshape([6, 1]);
+    let inputs = [zeros, rows([0.0; 6]), rows([60.0, 1.0, 2.0, 3.0, 4.0, 5.0])];
+    // The last token is padding; the first key is before all tokens.
+    let window = Window {
+        lengths: &[5],
+        prefix: 1,
+        radius: 1,
+    };
+    let output = with(attention, sizes, Visible::Near(window), None)(&inputs);
+    let output: Vec<f32> = output.into_data().try_to_vec().expect("f32");
+    let mean = |values: &[f32]| values.iter().sum::<f32>() / values.len() as f32;
+    let wanted = [
+        mean(&[60.0, 1.0, 2.0]),
+        mean(&[60.0, 1.0, 2.0, 3.0]),
+        mean(&[60.0, 2.0, 3.0, 4.0]),
+        mean(&[60.0, 3.0, 4.0]),
+        mean(&[60.0, 4.0]),
+    ];
+    for (found, wanted) in output.iter().zip(wanted) {
+        assert!((found - wanted).abs() < 1e-5, "{output:?}");
+    }
+}
+
 #[test]
 fn agrees_with_the_reference_at_the_size_of_a_miniature() {
     let sizes = Sizes {
@@ -199,6 +260,16 @@ fn gradients_are_differences() {
     check_differences(
         &with(attention, sizes, lengths, None),
         &sizes.inputs(5)[..3],
+    );
+    let window = Window {
+        lengths: &[4, 3],
+        prefix: 1,
+        radius: 1,
+    };
+    let local = Sizes { keys: 4, ..sizes };
+    check_differences(
+        &with(attention, local, Visible::Near(window), None),
+        &local.inputs(7)[..3],
     );
     let prefixed = Sizes { free: 2, ..sizes };
     check_differences(

@@ -1,11 +1,11 @@
-//! How often do 95 % intervals hold the truth? Studies are drawn from worlds whose truth is known and go
-//! through the statistics that reports are made of; docs/methodology.md shows the table.
+//! How often do 95 % intervals cover the truth? Studies are simulated from worlds with a known truth and analysed
+//! with the statistics of reports; docs/methodology.md shows the table.
 //!
 //! ```sh
 //! cargo run -p promptshift-numbers --example coverage -- --studies 2000
 //! ```
 //!
-//! The truth is a right answer's expectation over runs and passages; it is integrated, not simulated.
+//! The truth is the expected score over runs and passages; it is integrated numerically, not simulated.
 
 mod worlds;
 
@@ -19,18 +19,20 @@ use rayon::prelude::*;
 
 use worlds::{Deviates, MethodWorld, World, truth, worlds};
 
-const HELP: &str = "\
-How often do 95 % intervals hold the truth? Prints a Markdown table.
+const HELP: &str = "How often do 95 % intervals cover the truth? Prints a Markdown table.
 
-    coverage [--studies N] [--seed S] [--resamples R] [--world WORD]
+    coverage [--studies \
+                    N] [--seed S] [--resamples R] [--world WORD]
 
-    --studies N    studies drawn from each world (1000)
+    --studies N    studies drawn from each world \
+                    (1000)
     --seed S       seed of the studies (0)
-    --resamples R  resamples of each study's passages (1000; reports take 10000)
+    --resamples R  resamples of each study's \
+                    passages (1000; reports take 10000)
     --world WORD   only worlds with this word in their name
 ";
 
-/// What the command line asks for.
+/// The parsed command line.
 struct Arguments {
     studies: u64,
     seed: u64,
@@ -38,7 +40,7 @@ struct Arguments {
     word: String,
 }
 
-/// What a table has a column for.
+/// The quantities in the table's columns.
 struct Quantities<T> {
     score: T,
     gap: T,
@@ -59,7 +61,7 @@ impl World {
         }
     }
 
-    /// The estimates of one study: as in reports, targets are averaged.
+    /// The estimates of one study; targets are averaged, as in reports.
     fn estimates(&self, bootstrap: Bootstrap, deviates: &mut Deviates) -> Quantities<Estimate> {
         let mut scores = bootstrap.scores(&self.study(deviates));
         lend(&mut scores, |_| true, |_| true);

@@ -1,13 +1,13 @@
-//! Worlds that studies are drawn from.
+//! The worlds from which studies are simulated.
 //!
-//! A question is answered rightly with a chance whose logit is the sum of what domain and method make of it, the
-//! run, the passage, and how that run takes that passage.
+//! The logit of the probability of a right answer is the sum of effects of domain and method, of the run, of the
+//! passage, and of the interaction of run and passage.
 
 use promptshift_numbers::stats::panel::{Panel, Sample};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 
-/// How one method's runs answer.
+/// The runs of one method.
 #[derive(Debug, Clone, Copy)]
 pub struct MethodWorld {
     /// Seeds of its runs: from, to (exclusive).
@@ -18,44 +18,44 @@ pub struct MethodWorld {
     pub target: f64,
     /// The standard deviation of the logit between runs.
     pub between: f64,
-    /// The share of runs that collapse to a chance of [`COLLAPSED`] everywhere.
+    /// The share of runs that collapse to a probability of [`COLLAPSED`] on every domain.
     pub collapse: f64,
 }
 
-/// Where studies come from.
+/// A world from which studies are drawn.
 #[derive(Debug, Clone)]
 pub struct World {
     pub name: &'static str,
-    /// Differences are those of the first two.
+    /// The methods; differences are between the first two.
     pub methods: Vec<MethodWorld>,
     pub targets: usize,
     pub passages: usize,
-    /// Questions of a passage, by its place.
+    /// The number of questions of a passage, by its index.
     pub questions: fn(usize) -> usize,
 }
 
-/// The chance of a right answer of a collapsed run.
+/// The probability of a right answer in a collapsed run.
 const COLLAPSED: f64 = 0.1;
 
 /// The standard deviation of the logit between passages, the same for all runs.
 const PASSAGES: f64 = 1.0;
 
-/// The standard deviation of the logit between passages of each run by itself.
+/// The standard deviation of the logit between passages, independent for each run.
 const OWN: f64 = 0.7;
 
-/// The share of a run's deviation that it has on every domain; the rest is the domain's own.
+/// The share of a run's deviation that is common to all domains; the rest is specific to a domain.
 const EVERYWHERE: f64 = 0.5;
 
-/// The share of a run's deviation that runs of other methods with the same seed have too.
+/// The share of a run's deviation that it has in common with runs of other methods with the same seed.
 const OF_THE_SEED: f64 = 0.3;
 
-/// Of a score near 70: 5 points between runs.
+/// 5 points between runs at a score near 70.
 const LARGE: f64 = 0.30;
 
-/// Of a score near 70: 2 points.
+/// 2 points between runs at a score near 70.
 const MIDDLE: f64 = 0.12;
 
-/// Of a score near 70: half a point.
+/// Half a point between runs at a score near 70.
 const SMALL: f64 = 0.03;
 
 fn method(seeds: (u64, u64), source: f64, target: f64, between: f64) -> MethodWorld {
@@ -86,7 +86,7 @@ fn few(passage: usize) -> usize {
     1 + passage % 4
 }
 
-/// A twentieth of the passages has forty questions, as many together as all others.
+/// A twentieth of the passages have forty questions, together as many as all other passages.
 fn unequal(passage: usize) -> usize {
     if passage.is_multiple_of(20) {
         40
@@ -202,7 +202,7 @@ pub fn worlds() -> Vec<World> {
     ]
 }
 
-/// Deviates of one study.
+/// The random deviates of one study.
 pub struct Deviates(pub ChaCha8Rng);
 
 impl Deviates {
@@ -210,7 +210,7 @@ impl Deviates {
         (f64::from(self.0.next_u32()) + 0.5) / 4_294_967_296.0
     }
 
-    /// Mean 0, variance 1 (Box & Muller 1958).
+    /// A normal deviate with mean 0 and variance 1 (Box & Muller 1958).
     fn normal(&mut self) -> f64 {
         let radius = (-2.0 * self.uniform().ln()).sqrt();
         radius * (std::f64::consts::TAU * self.uniform()).cos()
@@ -221,7 +221,7 @@ fn sigmoid(logit: f64) -> f64 {
     1.0 / (1.0 + (-logit).exp())
 }
 
-/// The expectation of a right answer over runs and passages, by the trapezoidal rule.
+/// The expected score over runs and passages, by the trapezoidal rule.
 pub fn truth(method: MethodWorld, logit: f64) -> f64 {
     let deviation = (method.between.powi(2) + PASSAGES.powi(2) + OWN.powi(2)).sqrt();
     let density = |z: f64| (-0.5 * z * z).exp();
@@ -246,7 +246,7 @@ impl World {
             .map(|method| method.seeds.1)
             .max()
             .unwrap_or(0);
-        // What runs with the same seed have in common: everywhere, then on each domain.
+        // The deviation common to runs with the same seed: over all domains, then on each domain.
         let shared: Vec<Vec<f64>> = (0..seeds)
             .map(|_| (0..=self.domains()).map(|_| deviates.normal()).collect())
             .collect();

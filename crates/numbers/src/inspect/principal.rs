@@ -1,26 +1,26 @@
-//! The directions in which points differ most: principal component analysis (Jolliffe 2002).
+//! Principal component analysis (Jolliffe 2002): the directions in which points differ most.
 
-use super::spectrum::eigen;
+use super::rows::eigen;
 
-/// Points by their mean and the directions in which they differ most.
+/// The mean of points and the directions in which they differ most.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Principal {
     /// The points' mean.
     pub mean: Vec<f32>,
-    /// At right angles to each other, the most telling first, each as long as the points' standard
+    /// Orthogonal directions, the one with the largest variance first; the length of each is the points' standard
     /// deviation (n - 1) along it.
     pub directions: Vec<Vec<f32>>,
     /// The share of the points' variance along each, in [0, 1].
     pub explained: Vec<f64>,
 }
 
-/// What is less than this share of the variance is rounding.
+/// A smaller share of the variance than this is a rounding error.
 const ROUNDING: f64 = 1e-9;
 
-/// At most `most` directions of some points, all as long as the first: no more than they span.
+/// At most `most` principal directions of points of equal dimension; fewer if the points span fewer.
 ///
 /// # Panics
-/// There is no point.
+/// There are no points.
 pub fn principal(points: &[&[f32]], most: usize) -> Principal {
     let (count, width) = (points.len(), points[0].len());
     let mean: Vec<f64> = (0..width)
@@ -37,7 +37,7 @@ pub fn principal(points: &[&[f32]], most: usize) -> Principal {
         })
         .collect();
     let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-    // As many rows as points, where the covariance would have as many as a point has numbers.
+    // The Gram matrix has a row for each point; the covariance would have one for each dimension.
     let gram: Vec<Vec<f64>> = (centred.iter())
         .map(|one| centred.iter().map(|other| dot(one, other)).collect())
         .collect();

@@ -1,27 +1,27 @@
-//! Default recipes, made of a method's [entry](super::Method) and of how networks of its kind are trained: on
-//! published checkpoints as the papers have it, as far as one optimiser and one budget for all methods allow; on
-//! the miniature, with what was seen to learn.
+//! Default recipes, from a method's [entry](super::Method) and the way networks of its kind are trained. On published
+//! checkpoints they follow the papers, as far as one optimiser and one budget for all methods allow; on the miniature
+//! they have values with which training was found to work.
 
 use super::{
     AdafactorRecipe, AdamWRecipe, Budget, DeltaRecipe, Method, Objective, OptimizerRecipe,
     ParameterScaling, PromptInit, PromptRecipe, Recipe, Reduction, Schedule, SecondMoment,
 };
 
-/// What default recipes differ by.
+/// The kinds of networks that default recipes distinguish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Defaults {
     /// The bundled miniature.
     Nano,
     /// Any other T5.
     T5,
-    /// BERT and its like.
+    /// BERT and similar encoders.
     Encoder,
     /// A decoder-only model.
     DecoderOnly,
 }
 
 impl Defaults {
-    /// A size on the miniature, which has few blocks and narrow states, and on all published checkpoints.
+    /// A size for the miniature, which has few blocks and narrow states, or for published checkpoints.
     pub(super) fn sized(self, nano: usize, published: usize) -> usize {
         match self {
             Defaults::Nano => nano,
@@ -29,8 +29,8 @@ impl Defaults {
         }
     }
 
-    /// `P` of prompts and prefixes: Lester et al.'s 100 on published T5s. On decoder-only models it is that of PEFT's
-    /// causal examples, since google-research/prompt-tuning has none.
+    /// `P` of prompts and prefixes: 100 on published T5s, as in Lester et al. On decoder-only models it follows
+    /// PEFT's examples for causal models, since google-research/prompt-tuning has none.
     pub(super) fn prompt_length(self) -> usize {
         match self {
             Defaults::T5 => 100,
@@ -39,9 +39,9 @@ impl Defaults {
     }
 }
 
-/// What a method's default recipes are made of.
+/// The parts of a method's default recipes.
 pub(super) struct MethodDefault {
-    /// How it is trained.
+    /// The base recipe.
     pub base: Base,
     /// What it tunes.
     pub delta: fn(Defaults) -> DeltaRecipe,
@@ -49,28 +49,28 @@ pub(super) struct MethodDefault {
     pub rates: Rates,
 }
 
-/// How a method is trained, as far as methods share it.
+/// The part of a recipe that several methods share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Base {
-    /// As a soft prompt, which the method has.
+    /// The recipe of prompt tuning, for methods with a soft prompt.
     Prompt,
-    /// In the loop of prompt tuning, without a prompt and without weight decay. On a T5 that is Adafactor with an
-    /// absolute learning rate (what starts at 0 has no size to be relative to) and a whole second moment, where the
-    /// papers use AdamW, linearly decaying.
+    /// The recipe of prompt tuning without a prompt and without weight decay. On a T5 that is Adafactor with a full
+    /// second moment and an absolute learning rate, since parameters that start at 0 have no size for a relative one;
+    /// the papers use AdamW with linear decay.
     Additions,
-    /// As the model's own weights. On a T5 the learning rate is relative to each weight.
+    /// The recipe of model tuning. On a T5 the learning rate is relative to each weight.
     Weights,
-    /// Not at all: words before the input.
+    /// No training: words before the input.
     Words,
 }
 
 /// The learning rate by kind of network.
 ///
-/// On encoders they are those of the methods' papers or of common practice at this size. Two are higher: of the
-/// rates that were tried in 200 steps of all-MiniLM-L6-v2 on QQP (`reports/minilm-qqp-to-mrpc`), biases learnt at
-/// 0.005 and at none three times lower or higher, a head alone on frozen states from 0.02 to 0.2. On decoder-only
-/// models they are what was seen to learn within tens of steps of 8 examples (SmolLM2-135M on SQuAD) for prompt and
-/// model tuning, and the methods' papers' elsewhere.
+/// On encoders the rates are those of the methods' papers or of common practice at this size. Two are higher: in 200
+/// steps of all-MiniLM-L6-v2 on QQP (`reports/minilm-qqp-to-mrpc`), biases learned at 0.005 but not at rates three
+/// times lower or higher, and a head on frozen states learned from 0.02 to 0.2. On decoder-only models the rates of
+/// prompt and model tuning are those that learned within tens of steps of 8 examples (SmolLM2-135M on SQuAD); the
+/// other rates are those of the methods' papers.
 pub(super) struct Rates {
     pub nano: f64,
     pub t5: f64,
@@ -90,14 +90,14 @@ impl Rates {
 }
 
 impl Recipe {
-    /// The recipe that a method has by default.
+    /// The default recipe of a method.
     ///
     /// # Panics
-    /// [`Method::Untuned`] and [`Method::Elsewhere`] have none.
+    /// [`Method::Untuned`] and [`Method::Elsewhere`] have no recipe.
     pub fn default_for(defaults: Defaults, method: Method) -> Self {
         let MethodDefault { base, delta, rates } = method
             .default()
-            .expect("what was not tuned here has no recipe");
+            .expect("untuned and elsewhere have no recipe");
         let like = match (defaults, base) {
             (Defaults::Nano, Base::Weights) => Recipe::miniature_model(),
             (Defaults::Nano, _) => Recipe::miniature_prompt(),
@@ -129,8 +129,8 @@ impl Recipe {
     }
 
     /// How a BERT is fine-tuned (Devlin et al. 2018, §4.1 and A.3; Mosbach et al. 2021, arXiv 2006.04884): AdamW, a
-    /// short rise of the learning rate and a straight fall to 0, batches of 32, the mean loss, gradients clipped at a
-    /// norm of 1. Deviations: no dropout, no weight decay.
+    /// short warm-up and linear decay to 0, batches of 32, the mean loss, gradients clipped to a norm of 1.
+    /// Deviations: no dropout, no weight decay.
     fn encoder() -> Self {
         Recipe {
             schedule: Schedule::WarmupDecay {
@@ -178,9 +178,9 @@ impl Recipe {
         }
     }
 
-    /// Lester et al. 2021: 100 vectors, Adafactor at a constant 0.3 without parameter scaling, 30,000
-    /// steps of 32 examples (paper §3; `prompt_tuning/configs/models/t5_1_1_prompt.gin`). Dropout as
-    /// T5X fine-tunes (0.1); the second moment starts fresh, where T5X restores the step.
+    /// Lester et al. 2021: 100 vectors, Adafactor at a constant 0.3 without parameter scaling, 30,000 steps of 32
+    /// examples (paper §3; `prompt_tuning/configs/models/t5_1_1_prompt.gin`). Dropout as in T5X fine-tuning (0.1).
+    /// Deviation: the second moment starts fresh, whereas T5X restores the step.
     pub fn paper_prompt() -> Self {
         Recipe {
             prompt: Some(PromptRecipe {
@@ -213,8 +213,8 @@ impl Recipe {
         }
     }
 
-    /// T5's own fine-tuning, the paper's baseline: Adafactor at a constant 0.001 relative to each
-    /// parameter (T5's `constant_0_001`), 128 examples of 512 tokens a step.
+    /// T5's own fine-tuning, the paper's baseline: Adafactor at a constant 0.001 relative to each parameter (T5's
+    /// `constant_0_001`), 128 examples of 512 tokens per step.
     pub fn paper_model() -> Self {
         Recipe {
             prompt: None,
@@ -234,8 +234,8 @@ impl Recipe {
         }
     }
 
-    /// Prompt tuning of the bundled miniature: the paper's in small, with a learning rate that
-    /// falls, since a run has hundreds of steps rather than tens of thousands.
+    /// Prompt tuning of the bundled miniature: the paper's recipe at a small scale, with a decaying learning rate,
+    /// since a run has hundreds of steps rather than tens of thousands.
     pub fn miniature_prompt() -> Self {
         Recipe {
             prompt: Some(PromptRecipe {
@@ -261,8 +261,7 @@ impl Recipe {
         }
     }
 
-    /// Model tuning of the bundled miniature: T5's, with a learning rate that suits hundreds of
-    /// steps.
+    /// Model tuning of the bundled miniature: T5's recipe, with a learning rate for hundreds of steps.
     pub fn miniature_model() -> Self {
         let prompt = Recipe::miniature_prompt();
         Recipe {

@@ -1,13 +1,38 @@
-//! What a method adds to the backbone or sets free in it, as plain data.
+//! What a method adds to the backbone or trains in it, as plain data.
 
 use serde::{Deserialize, Serialize};
 
-use crate::recipe::Map;
+/// A linear map of a block, by its name in T5's checkpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Map {
+    /// Queries, `[D, H·K]`.
+    Q,
+    /// Keys, `[D, H·K]`.
+    K,
+    /// Values, `[D, H·K]`.
+    V,
+    /// Attention's output, `[H·K, D]`.
+    O,
+    /// The feed-forward's gate, `[D, F]`, in networks that have one: T5 v1.1's, Llama's `gate_proj`.
+    #[serde(rename = "wi_0")]
+    Wi0,
+    /// The feed-forward's first map, `[D, F]`: `wi` in T5 v1.0, Llama's `up_proj`.
+    #[serde(rename = "wi_1")]
+    Wi1,
+    /// The feed-forward's last map, `[F, D]`: Llama's `down_proj`.
+    Wo,
+}
+
+impl Map {
+    /// Every map.
+    pub const ALL: [Map; 7] = [Map::Q, Map::K, Map::V, Map::O, Map::Wi0, Map::Wi1, Map::Wo];
+}
 
 /// What is tuned.
 ///
-/// Records of prompt and of model tuning have no such key, as they had none before there were other methods: a recipe
-/// with a prompt alone is [`DeltaRecipe::Prompt`], one without either [`DeltaRecipe::Model`].
+/// Records of prompt and model tuning do not have this key, since it was added with the other methods: a recipe with
+/// only a prompt is [`DeltaRecipe::Prompt`], one without a prompt [`DeltaRecipe::Model`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeltaRecipe {
@@ -17,9 +42,9 @@ pub enum DeltaRecipe {
     /// Every parameter of the model.
     #[serde(skip)]
     Model,
-    /// Thin products beside linear maps.
+    /// Low-rank products beside linear maps.
     Lora(LoraRecipe),
-    /// The biases; where the backbone has none, an added one for every linear map of the blocks.
+    /// The biases; in a backbone without biases, one added to every linear map of the blocks.
     AddedBiases,
     /// The gains of the norms.
     NormGains,
@@ -29,51 +54,28 @@ pub enum DeltaRecipe {
     LastBlocks(LastBlocksRecipe),
     /// Scales of keys, values and the feed-forward's hidden units.
     Scales,
-    /// Keys and values before those of every attention.
+    /// Keys and values prepended in every attention.
     Prefix(PrefixRecipe),
-    /// Bottlenecks after sub-layers or beside them.
+    /// Bottleneck adapters after or beside sub-layers.
     Adapters(AdapterRecipe),
-    /// The recipe's prompt elsewhere than before the encoder's input.
+    /// The recipe's prompt before the decoder's input.
     PromptPlaces(PromptPlaces),
-    /// A network that makes the recipe's prompt.
+    /// A network that generates the recipe's prompt.
     PromptNetwork(PromptNetworkRecipe),
-    /// The recipe's prompt, and output vectors of the tokens of [`label_ids`](super::Recipe::label_ids).
+    /// The recipe's prompt and the output vectors of the tokens in [`label_ids`](super::Recipe::label_ids).
     PromptAndLabels,
     /// A prompt in a subspace of earlier prompts.
     Subspace(SubspaceRecipe),
     /// A small network beside the backbone.
     Ladder(LadderRecipe),
-    /// Words before the input; nothing is trained.
+    /// A text before the input; nothing is trained.
     Preamble(PreambleRecipe),
-    /// Everything, from random weights.
+    /// All parameters, from random weights.
     RandomWeights,
 }
 
 impl DeltaRecipe {
-    /// What it is called in messages.
-    pub fn name(&self) -> &'static str {
-        match self {
-            DeltaRecipe::Prompt => "prompt tuning",
-            DeltaRecipe::Model => "model tuning",
-            DeltaRecipe::Lora(_) => "LoRA",
-            DeltaRecipe::AddedBiases => "BitFit",
-            DeltaRecipe::NormGains => "tuning norm gains",
-            DeltaRecipe::OutputHead => "tuning the output head",
-            DeltaRecipe::LastBlocks(_) => "tuning the last blocks",
-            DeltaRecipe::Scales => "(IA)³",
-            DeltaRecipe::Prefix(_) => "prefix tuning",
-            DeltaRecipe::Adapters(_) => "an adapter",
-            DeltaRecipe::PromptPlaces(_) => "a prompt before the decoder's input",
-            DeltaRecipe::PromptNetwork(_) => "P-tuning",
-            DeltaRecipe::PromptAndLabels => "WARP",
-            DeltaRecipe::Subspace(_) => "intrinsic prompt tuning",
-            DeltaRecipe::Ladder(_) => "ladder side tuning",
-            DeltaRecipe::Preamble(_) => "words before the input",
-            DeltaRecipe::RandomWeights => "training from random weights",
-        }
-    }
-
-    /// Whether records have no key of it: the recipe's prompt says which it is.
+    /// Whether records leave it out, since the recipe's prompt implies it.
     pub(super) fn is_implied(&self) -> bool {
         matches!(self, DeltaRecipe::Prompt | DeltaRecipe::Model)
     }
@@ -82,20 +84,20 @@ impl DeltaRecipe {
 /// See [`DeltaRecipe::Lora`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LoraRecipe {
-    /// `r`, the width between the two thin maps.
+    /// `r`, the rank of the product.
     pub rank: usize,
     /// `α`: the product is multiplied by `α/r`.
     pub alpha: f64,
-    /// The linear maps that have one, in every attention and feed-forward.
+    /// The linear maps to which a product is added, in every attention and feed-forward.
     pub maps: Vec<Map>,
-    /// The rank beside each linear map of the blocks in turn, 0 where there is none: of a LoRA that another program
-    /// trained beside some blocks alone, or with several ranks. Empty where `rank` and `maps` say all.
+    /// The rank at each linear map of the blocks in turn, 0 for none. It describes a LoRA of another program with
+    /// several ranks or on some blocks only; empty if `rank` and `maps` suffice.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ranks: Vec<usize>,
 }
 
 impl LoraRecipe {
-    /// The rank beside the linear map at this place among those of the blocks; 0 where there is none.
+    /// The rank at the linear map with this index among those of the blocks; 0 for none.
     pub fn rank_at(&self, place: usize, map: Map) -> usize {
         match self.ranks.get(place) {
             Some(&rank) => rank,
@@ -104,7 +106,7 @@ impl LoraRecipe {
         }
     }
 
-    /// By what every product is multiplied, whatever its rank: `α/r`.
+    /// The factor of every product, whatever its rank: `α/r`.
     pub fn scale(&self) -> f64 {
         self.alpha / self.rank as f64
     }
@@ -113,31 +115,30 @@ impl LoraRecipe {
 /// See [`DeltaRecipe::LastBlocks`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LastBlocksRecipe {
-    /// How many; all of the stack's where it has no more.
+    /// How many; all blocks of a stack that has fewer.
     pub blocks: usize,
 }
 
 /// See [`DeltaRecipe::Prefix`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PrefixRecipe {
-    /// `P`, the keys and values before those of an attention.
+    /// `P`, the number of keys and values prepended to an attention's.
     pub length: usize,
     /// What is trained.
     pub form: PrefixForm,
-    /// The attentions that have one.
+    /// The attentions that have a prefix.
     #[serde(default, skip_serializing_if = "PrefixPlaces::is_every")]
     pub places: PrefixPlaces,
 }
 
-/// The attentions that have a prefix. Records of prefixes everywhere have no such key.
+/// The attentions that have a prefix. Records do not have this key if all attentions have one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PrefixPlaces {
-    /// Every one: the encoder's, the decoder's, the decoder's to the encoder. A prefix has no
-    /// position.
+    /// Every attention: encoder, decoder and cross-attention. A prefix has no position.
     #[default]
     Every,
-    /// The decoder's to itself. A prefix stands before the start token.
+    /// The decoder's self-attention. The prefix precedes the start token.
     Decoder,
 }
 
@@ -151,12 +152,12 @@ impl PrefixPlaces {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PrefixForm {
-    /// Keys and values themselves.
+    /// The keys and values are parameters.
     Direct,
-    /// Vectors `[P, D]` of each kind of attention, and a network that makes all its keys and values
-    /// of them; thrown away when training ends.
+    /// Vectors `[P, D]` for each kind of attention, and a network that computes its keys and values from them; the
+    /// network is discarded when training ends.
     Network {
-        /// The network's hidden units.
+        /// Hidden units of the network.
         hidden: usize,
     },
 }
@@ -164,13 +165,13 @@ pub enum PrefixForm {
 /// See [`DeltaRecipe::Adapters`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AdapterRecipe {
-    /// Where they stand.
+    /// Where they are inserted.
     pub placement: Placement,
-    /// The bottleneck is `D / reduction` wide.
+    /// The bottleneck's width is `D / reduction`.
     pub reduction: usize,
 }
 
-/// Where adapters stand.
+/// Where adapters are inserted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Placement {
@@ -188,20 +189,20 @@ pub enum Placement {
 pub enum PromptPlaces {
     /// Before the decoder's start token.
     Decoder,
-    /// There, and before the encoder's input.
+    /// Before the decoder's start token and before the encoder's input.
     Both,
 }
 
 /// See [`DeltaRecipe::PromptNetwork`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PromptNetworkRecipe {
-    /// What it is.
+    /// The kind of network.
     pub form: PromptNetworkForm,
-    /// `h`, its hidden units.
+    /// `h`, the number of hidden units.
     pub hidden: usize,
 }
 
-/// A network that makes a prompt.
+/// The kinds of networks that generate a prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PromptNetworkForm {
@@ -214,22 +215,22 @@ pub enum PromptNetworkForm {
 /// See [`DeltaRecipe::Subspace`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubspaceRecipe {
-    /// `P`, the vectors of its prompts.
+    /// `P`, the number of prompt vectors.
     pub length: usize,
-    /// `d`, the coordinates that are tuned.
+    /// `d`, the number of tuned coordinates.
     pub dimension: usize,
-    /// The subspace; none until one is named, and nothing can be tuned before.
+    /// The subspace; absent until one is given, and required for tuning.
     pub file: Option<SubspaceStart>,
 }
 
 /// See [`SubspaceRecipe::file`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubspaceStart {
-    /// Where it is read from.
+    /// The file.
     pub path: String,
     /// SHA-256 of the file.
     pub sha256: String,
-    /// The domains whose training rows its prompts have seen, where the file says so.
+    /// The domains that its prompts were trained on, if the file records them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tuned_on: Option<Vec<String>>,
 }
@@ -237,7 +238,7 @@ pub struct SubspaceStart {
 /// See [`DeltaRecipe::Ladder`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LadderRecipe {
-    /// `r`: every width is the backbone's over it.
+    /// `r`: every width is the backbone's divided by it.
     pub reduction: usize,
 }
 
@@ -245,9 +246,9 @@ pub struct LadderRecipe {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PreambleRecipe {
-    /// These words.
+    /// This instruction.
     Instruction(String),
-    /// So many examples of the source's training rows, with their answers.
+    /// So many examples from the source's training rows, with their answers.
     Examples(usize),
 }
 
@@ -257,7 +258,7 @@ mod tests {
     use crate::recipe::{Defaults, Method, Recipe};
 
     #[test]
-    fn prompt_and_model_tuning_have_no_key_and_are_read_without_one() {
+    fn prompt_and_model_tuning_are_written_and_read_without_a_key() {
         for method in [Method::Prompt, Method::Model, Method::Lora] {
             let recipe = Recipe::default_for(Defaults::T5, method);
             let written = serde_json::to_value(&recipe).expect("plain data");
@@ -266,12 +267,7 @@ mod tests {
             let read: Recipe = serde_json::from_value(written).expect("a recipe");
             assert_eq!(read, recipe);
         }
-        let implied = [DeltaRecipe::Prompt, DeltaRecipe::Model];
-        for named in implied
-            .iter()
-            .map(DeltaRecipe::name)
-            .chain(["prompt", "model"])
-        {
+        for named in ["Prompt", "Model", "prompt", "model"] {
             assert!(serde_json::from_str::<DeltaRecipe>(&format!("\"{named}\"")).is_err());
         }
     }

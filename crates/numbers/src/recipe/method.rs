@@ -1,6 +1,6 @@
 //! The methods: one entry each, with its name, its title and its default recipe on every kind of network.
 //!
-//! What a method does to tensors is its `impl Delta` in the crate of tensors, one file each.
+//! What a method does to tensors is its `impl Delta` in the tensors crate, one file for each method.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,11 +11,11 @@ use super::{
     PromptPlaces, SubspaceRecipe,
 };
 
-/// Declares the methods. An entry is the variant with its documentation, the name typed at the command line and
-/// written into records, the title printed in reports, and the default recipe: none where nothing is known to train.
+/// Declares the methods. An entry has the variant with its documentation, the name on the command line and in
+/// records, the title in reports, and the default recipe, or `None` without one.
 macro_rules! methods {
     ($($(#[$documentation:meta])* $method:ident: $name:literal, $title:literal, $default:expr;)*) => {
-        /// A tuning method, or what stands beside one in a report.
+        /// A tuning method, or what it is compared with in a report.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(rename_all = "kebab-case")]
         pub enum Method {
@@ -26,21 +26,21 @@ macro_rules! methods {
             /// Every method, in the order of the report's columns.
             pub const ALL: [Method; [$($name),*].len()] = [$(Method::$method),*];
 
-            /// The name typed at the command line and written into records.
+            /// The name on the command line and in records.
             pub fn name(self) -> &'static str {
                 match self {
                     $(Method::$method => $name,)*
                 }
             }
 
-            /// The name printed in reports.
+            /// The name in reports.
             pub fn title(self) -> &'static str {
                 match self {
                     $(Method::$method => $title,)*
                 }
             }
 
-            /// What its default recipes are made of; `None` for a method without a recipe.
+            /// The parts of its default recipes; `None` for a method without a recipe.
             pub(super) fn default(self) -> Option<MethodDefault> {
                 match self {
                     $(Method::$method => $default,)*
@@ -51,7 +51,7 @@ macro_rules! methods {
 }
 
 methods! {
-    /// The backbone as it was pre-trained: the baseline of every tuned method.
+    /// The pre-trained backbone without tuning: the baseline of every method.
     Untuned: "untuned", "untuned", None;
 
     /// Prompt tuning (Lester et al. 2021): a soft prompt `[P, D]` before the embedded encoder input; the backbone
@@ -62,7 +62,7 @@ methods! {
         Rates { nano: 0.3, t5: 0.3, encoder: 1e-2, decoder_only: 1e-2 },
     );
 
-    /// Model tuning, the paper's word for full fine-tuning: every parameter moves.
+    /// Model tuning, the paper's term for full fine-tuning: every parameter is trained.
     Model: "model", "model tuning", tuned(
         Base::Weights,
         |_| DeltaRecipe::Model,
@@ -81,28 +81,28 @@ methods! {
         Rates { nano: 1e-2, t5: 3e-4, encoder: 1e-3, decoder_only: 1e-3 },
     );
 
-    /// BitFit: biases; a model without any, as T5, is given some.
+    /// BitFit: biases; they are added to a model without any, such as T5.
     Bitfit: "bitfit", "BitFit", tuned(
         Base::Additions,
         |_| DeltaRecipe::AddedBiases,
         Rates { nano: 2e-2, t5: 1e-3, encoder: 5e-3, decoder_only: 1e-3 },
     );
 
-    /// The gains of the norms alone.
+    /// The gains of the norms only.
     Norms: "norms", "norm gains", tuned(
         Base::Weights,
         |_| DeltaRecipe::NormGains,
         Rates { nano: 2e-2, t5: 1e-3, encoder: 2e-3, decoder_only: 1e-3 },
     );
 
-    /// The output head alone.
+    /// The output head only.
     Head: "head", "output head", tuned(
         Base::Weights,
         |_| DeltaRecipe::OutputHead,
         Rates { nano: 2e-2, t5: 1e-3, encoder: 2e-2, decoder_only: 3e-5 },
     );
 
-    /// The last blocks before the output head alone.
+    /// The last blocks before the output head only.
     Last: "last", "last blocks", tuned(
         Base::Weights,
         |on| DeltaRecipe::LastBlocks(LastBlocksRecipe {
@@ -122,21 +122,21 @@ methods! {
         Rates { nano: 3e-2, t5: 3e-3, encoder: 5e-3, decoder_only: 5e-3 },
     );
 
-    /// Prefix tuning: keys and values before those of every attention.
+    /// Prefix tuning: keys and values prepended in every attention.
     Prefix: "prefix", "prefix tuning", tuned(
         Base::Additions,
         |on| prefix(on, PrefixForm::Direct, PrefixPlaces::Every),
         Rates { nano: 5e-2, t5: 1e-2, encoder: 1e-2, decoder_only: 1e-2 },
     );
 
-    /// Prefix tuning through a network that makes the prefixes during training.
+    /// Prefix tuning with prefixes that a network computes during training.
     PrefixMlp: "prefix-mlp", "prefix tuning, reparameterised", tuned(
         Base::Additions,
         |on| prefix(on, PrefixForm::Network { hidden: hidden(on) }, PrefixPlaces::Every),
         Rates { nano: 3e-3, t5: 3e-4, encoder: 1e-3, decoder_only: 3e-4 },
     );
 
-    /// Prefix tuning of the decoder's self-attention alone, as PEFT has it.
+    /// Prefix tuning of the decoder's self-attention only, as in PEFT.
     PrefixDecoder: "prefix-decoder", "prefix tuning, decoder", tuned(
         Base::Additions,
         |on| prefix(on, PrefixForm::Direct, PrefixPlaces::Decoder),
@@ -178,14 +178,14 @@ methods! {
         Rates { nano: 0.3, t5: 0.3, encoder: 1e-3, decoder_only: 3e-4 },
     );
 
-    /// P-tuning: an MLP makes the prompt.
+    /// P-tuning: an MLP computes the prompt.
     Ptuning: "ptuning", "P-tuning", tuned(
         Base::Prompt,
         |on| prompt_network(on, PromptNetworkForm::Mlp),
         Rates { nano: 2e-2, t5: 1e-3, encoder: 1e-3, decoder_only: 1e-3 },
     );
 
-    /// P-tuning: an LSTM makes the prompt.
+    /// P-tuning: an LSTM computes the prompt.
     PtuningLstm: "ptuning-lstm", "P-tuning, LSTM", tuned(
         Base::Prompt,
         |on| prompt_network(on, PromptNetworkForm::Lstm),
@@ -235,8 +235,8 @@ methods! {
         Rates { nano: 1e-2, t5: 1e-3, encoder: 1e-3, decoder_only: 3e-5 },
     );
 
-    /// Intrinsic prompt tuning: coordinates in a subspace of earlier prompts. It has the paper's 250 dimensions
-    /// until a file says how many.
+    /// Intrinsic prompt tuning: coordinates in a subspace of earlier prompts. It has 250 dimensions as in the paper,
+    /// or as many as the given file.
     Intrinsic: "intrinsic", "intrinsic prompt tuning", tuned(
         Base::Additions,
         |on| DeltaRecipe::Subspace(SubspaceRecipe {
@@ -247,22 +247,19 @@ methods! {
         Rates { nano: 1e-1, t5: 1e-1, encoder: 1e-3, decoder_only: 3e-4 },
     );
 
-    /// A prompt, adapter or whole model that someone tuned: how is not known, and nothing is trained here.
+    /// A prompt, adapter or whole model tuned by another program in an unknown way; nothing is trained here.
     Elsewhere: "elsewhere", "tuned elsewhere", None;
 }
 
 impl Method {
-    /// Those that can be asked for by name: all but what was tuned elsewhere, which has no recipe.
+    /// The methods that can be requested by name: all except [`Method::Elsewhere`], which has no recipe.
     pub fn offered() -> impl Iterator<Item = Method> {
         let is_offered = |method: &Method| *method != Method::Elsewhere;
         Method::ALL.into_iter().filter(is_offered)
     }
 }
 
-#[allow(
-    clippy::unnecessary_wraps,
-    reason = "an entry says either this or None"
-)]
+#[allow(clippy::unnecessary_wraps, reason = "an entry has either this or None")]
 fn tuned(base: Base, delta: fn(Defaults) -> DeltaRecipe, rates: Rates) -> Option<MethodDefault> {
     Some(MethodDefault { base, delta, rates })
 }
@@ -289,7 +286,7 @@ fn prompt_network(on: Defaults, form: PromptNetworkForm) -> DeltaRecipe {
     })
 }
 
-/// Hidden units of the networks that make prompts and prefixes.
+/// Hidden units of the networks that compute prompts and prefixes.
 fn hidden(on: Defaults) -> usize {
     on.sized(128, 512)
 }
@@ -299,7 +296,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_method_is_written_by_its_name_and_stands_in_its_place() {
+    fn a_method_is_serialised_by_its_name_and_is_at_its_index() {
         for (place, method) in Method::ALL.into_iter().enumerate() {
             let written = serde_json::to_value(method).expect("plain data");
             assert_eq!(written, method.name());

@@ -1,8 +1,8 @@
-//! The folder of an ablation: one output folder of records for each setting, and what they are for.
+//! The folder of an ablation: an output folder of records for each setting, and the plan that names them.
 //!
 //! ```text
 //! <out>/ablation.json          the Ablation
-//! <out>/length-1/plan.json     an output folder as any other, with its records
+//! <out>/length-1/plan.json     an ordinary output folder with its records
 //! <out>/length-5/...
 //! ```
 
@@ -16,82 +16,82 @@ use promptshift_text::atomic_file::{self, AtomicFileError};
 
 const FILE: &str = "ablation.json";
 
-/// What is varied.
+/// The setting that is varied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// The number of prompt vectors.
     Length,
-    /// How the prompt starts.
+    /// The initialisation of the prompt.
     Init,
-    /// What the backbone was pre-trained on.
+    /// The backbone's pre-training objective.
     Objective,
-    /// For how many steps it was adapted as a language model.
+    /// The number of steps of LM adaptation.
     LmSteps,
-    /// How large it is.
+    /// The backbone's size.
     Scale,
 }
 
-/// Settings that differ in one thing.
+/// Settings that differ in one respect.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Ablation {
     /// `promptshift`.
     pub program: String,
-    /// What is varied.
+    /// The setting that is varied.
     pub kind: Kind,
-    /// In the order of the report.
+    /// The settings in the order of the report.
     pub settings: Vec<Variant>,
 }
 
-/// One of the settings that are compared.
+/// One of the settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Variant {
-    /// Its folder below the ablation's.
+    /// Its folder inside the ablation's.
     pub folder: String,
-    /// Where it stands on the figure's axis, in words: `20`.
+    /// Its label on the figure's axis: `20`.
     pub place: String,
-    /// The line that it belongs to: `sampled vocabulary`.
+    /// The figure's line that it belongs to: `sampled vocabulary`.
     pub series: String,
 }
 
 /// An ablation with its records.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredAblation {
-    /// What was varied.
+    /// The plan.
     pub ablation: Ablation,
-    /// The records of each setting; none where it has not been run.
+    /// The records of each setting; none if it has not been run.
     pub records: Vec<Vec<StoredRecord>>,
-    /// The cells of each setting that were begun and have no record.
+    /// The cells of each setting that were started and have no record.
     pub unfinished: Vec<Vec<Unfinished>>,
 }
 
-/// An ablation's folder that can't be used.
+/// Errors of an ablation's folder.
 #[derive(Debug, thiserror::Error)]
 pub enum AblationError {
-    /// It can't be written.
+    /// The plan can't be written.
     #[error(transparent)]
     New(#[from] AtomicFileError),
     /// A setting's records can't be read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A file or folder can't be read or made.
+    /// A file or folder can't be read or created.
     #[error("{}: {source}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// Not an ablation.
+    /// The file is not the plan of an ablation.
     #[error("{}: not the plan of an ablation: {source}", path.display())]
     Parse {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: serde_json::Error,
     },
-    /// The folder is another ablation's.
-    #[error("{} is of another ablation: choose another --out", path.display())]
+    /// The folder belongs to another ablation.
+    #[error("{} belongs to another ablation: choose another --out", path.display())]
     Other {
         /// The file.
         path: PathBuf,
@@ -99,7 +99,7 @@ pub enum AblationError {
 }
 
 impl Kind {
-    /// The name typed.
+    /// The name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Kind::Length => "length",
@@ -112,7 +112,7 @@ impl Kind {
 }
 
 impl Ablation {
-    /// Of these settings.
+    /// An ablation with these settings.
     pub fn new(kind: Kind, settings: Vec<Variant>) -> Self {
         Ablation {
             program: "promptshift".to_owned(),
@@ -121,10 +121,10 @@ impl Ablation {
         }
     }
 
-    /// Makes `out` this ablation's, or finds that it is.
+    /// Makes `out` the folder of this ablation, unless it already is.
     ///
     /// # Errors
-    /// It is another's, or can't be written.
+    /// It belongs to another ablation, or can't be written.
     pub fn claim(&self, out: &Path) -> Result<(), AblationError> {
         let path = out.join(FILE);
         if path.exists() {
@@ -143,15 +143,15 @@ impl Ablation {
     }
 }
 
-/// Whether `out` holds an ablation.
+/// Whether `out` is the folder of an ablation.
 pub fn is_in(out: &Path) -> bool {
     out.join(FILE).is_file()
 }
 
-/// Reads an ablation with the records that it has so far.
+/// Reads an ablation with its records so far.
 ///
 /// # Errors
-/// It is not one, or a record is damaged.
+/// It is not an ablation, or a record is damaged.
 pub fn read(out: &Path) -> Result<StoredAblation, AblationError> {
     let ablation = parse(&out.join(FILE))?;
     let (mut records, mut unfinished) = (Vec::new(), Vec::new());

@@ -1,4 +1,4 @@
-//! The fields in which two pieces of plain data differ.
+//! The fields in which two serialisable values differ.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -11,8 +11,8 @@ pub struct Difference {
     pub second: String,
 }
 
-/// The first difference in the order of the sorted field names, if any. Numbers that agree to
-/// 1e-12 are equal: a decimal that was written and read may have moved by a last bit.
+/// The first difference in the order of the sorted field names, if any. Numbers that agree to a relative 1e-12 count
+/// as equal, since writing and reading a decimal may change its last bit.
 pub fn first<T: Serialize>(one: &T, other: &T) -> Option<Difference> {
     all(one, other).into_iter().next()
 }
@@ -43,7 +43,7 @@ fn within(field: &str, one: &Value, other: &Value, found: &mut Vec<Difference>) 
                 within(&inner, &value(first), &value(second), found);
             }
         }
-        // Of things that have fields, the one that differs is named by its place.
+        // In lists of objects, the path names the index of the object that differs.
         (Value::Array(first), Value::Array(second))
             if first.len() == second.len() && first.iter().any(Value::is_object) =>
         {
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_field_is_named_with_its_path() {
+    fn the_first_difference_is_named_with_its_path() {
         let one = json!({"a": 1, "b": {"c": [1, 2], "d": 0.1}});
         assert_eq!(first(&one, &one), None);
         let other = json!({"a": 1, "b": {"c": [1, 3], "d": 0.1}});
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_last_bit_is_no_difference_but_a_seed_is() {
+    fn a_last_bit_does_not_count_as_a_difference_but_a_seed_does() {
         assert_eq!(first(&json!({"x": 0.3}), &json!({"x": 0.1 + 0.2})), None);
         assert!(first(&json!({"x": u64::MAX}), &json!({"x": u64::MAX - 1})).is_some());
     }

@@ -1,12 +1,12 @@
-//! An ensemble: the predictions of runs that differ in their seed alone, side by side. It is put together from their
-//! records, with no model at all; votes are counted from the predictions.
+//! An ensemble: the predictions of runs that differ only in their seed. It is assembled from their records without a
+//! model; votes are counted from the predictions.
 //!
 //! ```text
-//! <out>/ensemble.json             where the records are
-//! <out>/prompts/                  an output folder as any other
+//! <out>/ensemble.json             the list of the records
+//! <out>/prompts/                  an ordinary output folder
 //! ```
 //!
-//! Before version 2, prompts answered together in one pass, which was timed:
+//! Before version 2, all prompts answered in one pass, which was timed:
 //!
 //! ```text
 //! <out>/ensemble/ensemble.json    the EnsembleRecord
@@ -20,22 +20,20 @@ use serde::{Deserialize, Serialize};
 
 use super::folder::{self, StoreError, StoredRecord};
 use super::seal::opened_as;
-use super::{
-    Evaluation, Prediction, Provenance, Record, Role, Score, Training, difference, packed,
-};
+use super::{Evaluation, Prediction, Provenance, Record, Role, Score, Training, difference};
 use promptshift_text::atomic_file::{self, AtomicFileError};
 use promptshift_text::domain::{Split, Task};
 use promptshift_text::hash::sha256;
 
-/// The folder of the members' records below an ensemble's.
+/// The folder of the members' records, inside an ensemble's folder.
 pub const MEMBERS: &str = "prompts";
 
-/// The folder of an ensemble of version 1 below an output folder.
+/// The folder of an ensemble of version 1, inside an output folder.
 const FOLDER: &str = "ensemble";
 
 const FILE: &str = "ensemble.json";
 
-/// What the file of an ensemble says.
+/// The content of an ensemble's file.
 #[derive(Debug, Serialize, Deserialize)]
 struct Marker {
     program: String,
@@ -49,7 +47,7 @@ struct Marker {
 /// N runs of one method on one source and model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EnsembleRecord {
-    /// 2 where it was put together from records, 1 where it was read.
+    /// 2 if it was assembled from records, 1 if it was read from a file of version 1.
     pub version: u32,
     /// The domain that all members were tuned on.
     pub source: String,
@@ -57,7 +55,7 @@ pub struct EnsembleRecord {
     pub model: String,
     /// The suite that the domains were read from.
     pub suite: String,
-    /// Parameters of the backbone that are the same in all members.
+    /// Parameters of the backbone, which all members share.
     pub backbone_parameters: usize,
     /// The members, in the order of the votes.
     pub members: Vec<Member>,
@@ -67,18 +65,18 @@ pub struct EnsembleRecord {
     pub evaluations: Vec<EnsembleEvaluation>,
 }
 
-/// One run.
+/// One member.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Member {
     /// The seed that it was tuned with.
     pub seed: u64,
     /// Its trainable parameters.
     pub parameters: usize,
-    /// SHA-256 of the file that tuning left.
+    /// SHA-256 of the file with the tuned parameters.
     pub sha256: String,
-    /// The main metric on source validation of the step that was kept, in [0, 1].
+    /// The main metric of the kept step on source validation, in [0, 1].
     pub validation_score: f64,
-    /// Seconds that it took to answer these examples, as its own record has them.
+    /// Seconds for answering these examples, from its own record.
     pub seconds: f64,
 }
 
@@ -89,19 +87,19 @@ pub struct EnsembleEvaluation {
     pub domain: String,
     /// Source or target.
     pub role: Role,
-    /// What is asked.
+    /// The task.
     pub task: Task,
     /// The split that was scored.
     pub split: Split,
     /// Examples answered.
     pub examples: usize,
-    /// Seconds from tokens to all members' texts in one pass; version 1 alone.
+    /// Seconds from tokens to all members' texts in one pass; in version 1 only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<f64>,
-    /// The highest number of bytes allocated on the host in that pass; version 1 alone.
+    /// The highest number of bytes allocated on the host in that pass; in version 1 only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peak_bytes: Option<u64>,
-    /// The answers' file of version 1 (JSON lines of [`EnsembleLine`]), relative to the record.
+    /// The file of answers in version 1 (JSON lines of [`EnsembleLine`]), relative to the record.
     #[serde(default)]
     pub answers: String,
     /// Its SHA-256.
@@ -114,9 +112,9 @@ pub struct EnsembleEvaluation {
 pub struct EnsembleLine {
     /// The example.
     pub id: String,
-    /// Its passage: the cluster in the statistics.
+    /// Its passage, the cluster in the statistics.
     pub passage: String,
-    /// One a member, in the order of [`EnsembleRecord::members`].
+    /// One answer per member, in the order of [`EnsembleRecord::members`].
     pub members: Vec<MemberLine>,
 }
 
@@ -125,16 +123,16 @@ pub struct EnsembleLine {
 pub struct MemberLine {
     /// The generated text.
     pub prediction: String,
-    /// Sum of the generated tokens' log-probabilities (natural).
+    /// Sum of the natural log-probabilities of the generated tokens.
     pub log_prob: f64,
-    /// What the answer is worth.
+    /// The answer's score.
     pub score: Score,
-    /// The log-probability of each of the source's classes; empty where classes were not ranked.
+    /// The log-probability of each of the source's classes; empty if classes were not ranked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub label_log_probs: Vec<f64>,
 }
 
-/// An ensemble as it was read from its folder.
+/// An ensemble with its answers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredEnsemble {
     /// The record.
@@ -143,14 +141,14 @@ pub struct StoredEnsemble {
     pub lines: Vec<Vec<EnsembleLine>>,
 }
 
-/// An ensemble that can't be stored or read.
+/// Errors of an ensemble.
 #[derive(Debug, thiserror::Error)]
 pub enum EnsembleError {
-    /// There are no records to make one of.
-    #[error("an ensemble of no records: wanted at least one")]
+    /// There are no records.
+    #[error("wanted at least one record for an ensemble, found none")]
     Empty,
     /// Records that differ in more than their seed.
-    #[error("{first} and {second} are no ensemble: their {field} differs")]
+    #[error("{first} and {second} cannot be in one ensemble: their {field} differs")]
     Mixed {
         /// A record's folder.
         first: String,
@@ -159,8 +157,8 @@ pub enum EnsembleError {
         /// What differs besides the seed.
         field: String,
     },
-    /// A seed that two records have.
-    #[error("{first} and {second} are both of seed {seed}: wanted each member once")]
+    /// Two records have the same seed.
+    #[error("wanted one record for each seed; {first} and {second} both have seed {seed}")]
     Twice {
         /// A record's folder.
         first: String,
@@ -169,16 +167,16 @@ pub enum EnsembleError {
         /// The seed.
         seed: u64,
     },
-    /// A member without a record: fewer would be another ensemble.
-    #[error("{}: wanted a record of seed {seed}, found none: fewer members would be another ensemble", path.display())]
+    /// A member has no record; fewer members would be another ensemble.
+    #[error("{}: wanted a record with seed {seed}, found none: with fewer members it would be another ensemble", path.display())]
     Missing {
         /// The folder of the members' records.
         path: PathBuf,
         /// The seed.
         seed: u64,
     },
-    /// A run that trained nothing.
-    #[error("{folder}: {method} trains nothing: wanted runs that differ in their seed")]
+    /// A method that does not train.
+    #[error("{folder}: wanted runs that differ in their seed; {method} does not train anything")]
     Untrained {
         /// The record's folder.
         folder: String,
@@ -196,10 +194,10 @@ pub enum EnsembleError {
     Io {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// A file is not what its name says.
+    /// A file does not have the expected content.
     #[error("{}: wanted {wanted}, found {found}", path.display())]
     Malformed {
         /// The file.
@@ -215,7 +213,7 @@ impl StoredEnsemble {
     /// The ensemble of some records.
     ///
     /// # Errors
-    /// There are none, or they differ in more than their seed.
+    /// There are none, or they differ in more than the seed.
     pub fn of(records: &[StoredRecord]) -> Result<Self, EnsembleError> {
         let first = records.first().ok_or(EnsembleError::Empty)?;
         let mut members = Vec::new();
@@ -277,7 +275,7 @@ impl StoredEnsemble {
     }
 }
 
-/// Checks that two records differ in nothing but their seed, and were made from the same model and rows.
+/// Checks that two records differ only in the seed and have the same model and rows.
 fn check_alike(first: &StoredRecord, second: &StoredRecord) -> Result<(), EnsembleError> {
     let folder = |stored: &StoredRecord| stored.folder.display().to_string();
     let mixed = |field: String| EnsembleError::Mixed {
@@ -315,7 +313,7 @@ fn member(record: &Record, training: &Training) -> Member {
     }
 }
 
-/// One line an example from each member's predictions, which are of the same examples.
+/// One line for each example, from the predictions of all members for the same examples.
 fn lines(members: &[&[Prediction]]) -> Vec<EnsembleLine> {
     let of_member = |one: &Prediction| MemberLine {
         prediction: one.prediction.clone(),
@@ -332,14 +330,14 @@ fn lines(members: &[&[Prediction]]) -> Vec<EnsembleLine> {
     first.map(line).collect()
 }
 
-/// Makes `out` the folder of the ensemble of these seeds, whose records are in [`MEMBERS`] below it.
+/// Makes `out` the folder of an ensemble of these seeds, with its records in [`MEMBERS`].
 ///
 /// # Errors
 /// It can't be written.
 pub fn claim(out: &Path, seeds: &[u64]) -> Result<(), EnsembleError> {
     let path = out.join(FILE);
     if path.exists() {
-        // What no promptshift wrote is not replaced.
+        // A file that promptshift did not write is not replaced.
         marker(&path)?;
     } else if is_in(out) {
         let found = "an ensemble of version 1: choose another --out".to_owned();
@@ -357,11 +355,11 @@ pub fn claim(out: &Path, seeds: &[u64]) -> Result<(), EnsembleError> {
     };
     let mut json = serde_json::to_vec_pretty(&marker).expect("plain data");
     json.push(b'\n');
-    // The members of another command before are no result: their records stay.
+    // The list of members of an earlier command is replaced; their records stay.
     Ok(atomic_file::replace(&path, &json)?)
 }
 
-/// Whether `out` holds an ensemble.
+/// Whether `out` is the folder of an ensemble.
 pub fn is_in(out: &Path) -> bool {
     out.join(FILE).is_file() || out.join(FOLDER).join(FILE).is_file()
 }
@@ -369,7 +367,7 @@ pub fn is_in(out: &Path) -> bool {
 /// Reads the ensemble in `out`.
 ///
 /// # Errors
-/// A file is absent or not what was written, or the members are no ensemble.
+/// A file is missing or damaged, or the records do not form an ensemble.
 pub fn read(out: &Path) -> Result<StoredEnsemble, EnsembleError> {
     let path = out.join(FILE);
     if !path.is_file() {
@@ -391,7 +389,7 @@ pub fn read(out: &Path) -> Result<StoredEnsemble, EnsembleError> {
 
 fn marker(path: &Path) -> Result<Marker, EnsembleError> {
     serde_json::from_slice(&contents(path)?)
-        .map_err(|error| malformed(path, "where an ensemble's records are", error.to_string()))
+        .map_err(|error| malformed(path, "the list of an ensemble's records", error.to_string()))
 }
 
 fn malformed(path: &Path, wanted: &str, found: String) -> EnsembleError {
@@ -433,5 +431,5 @@ fn read_version_1(folder: &Path) -> Result<StoredEnsemble, EnsembleError> {
 }
 
 fn contents(path: &Path) -> Result<Vec<u8>, EnsembleError> {
-    packed::contents(path).map_err(|(path, source)| EnsembleError::Io { path, source })
+    folder::contents(path).map_err(|(path, source)| EnsembleError::Io { path, source })
 }

@@ -1,31 +1,31 @@
-//! The folder of a report: its records, and what they are for.
+//! The output folder of a report: its records, and the plan that they belong to.
 //!
 //! ```text
-//! <out>/plan.json              what the folder is for
-//! <out>/.claim/                whose it is while a process writes it
-//! <out>/prompt-seed0/          one folder a finished cell
+//! <out>/plan.json              the setting and the cells that were asked for
+//! <out>/.claim/                the process that is writing to the folder
+//! <out>/prompt-seed0/          one folder per finished cell
 //!         record.json          the Record
-//!         squad.jsonl          predictions, one Prediction a line
-//!         ...                  the saved delta
-//! <out>/failed-model-seed0.json   why a cell has no record
-//! <out>/.partial-TOKEN-model-seed0/  a record that is being written, or was when its process was killed
+//!         squad.jsonl          predictions, one Prediction per line
+//!         ...                  the tuned parameters
+//! <out>/failed-model-seed0.json   why a cell failed
+//! <out>/.partial-TOKEN-model-seed0/  a record being written, or left over from a killed process
 //! ```
 //!
-//! A record is put together from what the [store](crate::store) holds, and stands alone: the folder can be copied,
-//! published and rendered again without the store. It is written into its `.partial-` folder, read back, synced to
-//! disk and renamed once, so that a folder without that prefix is always complete. `TOKEN` is the claim's: a process
-//! that was stopped while another took over writes nothing into what is the other's.
+//! A record is assembled from the contents of the [store](crate::store) but does not depend on it: the folder can be
+//! copied, published and rendered again without the store. A record is written into a `.partial-` folder, read back,
+//! synced to disk and renamed, so that a folder without that prefix is always complete. `TOKEN` is the claim's token:
+//! a process that was suspended while another process took over cannot write into the other's folders.
 
 mod read;
 mod unfinished;
 
 pub use crate::error::StoreError;
-pub(crate) use read::{STORE_MARKER, read_predictions};
+pub(crate) use read::{STORE_MARKER, contents, read_predictions};
 pub use read::{StoredRecord, find, is_record, read, record_folders};
 pub use unfinished::{End, Unfinished, unfinished};
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -45,14 +45,14 @@ use unfinished::{failure_json, failure_name};
 const PLAN: &str = "plan.json";
 const RECORD: &str = "record.json";
 
-/// What an output folder is for: the setting that all its cells share, and which cells were asked for.
+/// The plan of an output folder: the setting that all its cells share, and the cells that were asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Plan {
     program: String,
     record_version: u32,
     #[serde(flatten)]
     setting: Setting,
-    /// The folders of all cells that any command asked for, in order; none in folders from before they were listed.
+    /// The folder names of all cells that any command asked for, in order; empty in older folders.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     cells: Vec<String>,
 }
@@ -68,7 +68,7 @@ impl Plan {
         }
     }
 
-    /// A cell of the plan, as far as the plan says.
+    /// A cell with the parts that the plan knows.
     fn cell(&self, method: Method, seed: u64) -> Cell {
         Cell {
             setting: self.setting.clone(),
@@ -81,7 +81,7 @@ impl Plan {
     }
 }
 
-/// An output folder, claimed against other writers for as long as this value lives.
+/// An output folder that this process has claimed. Dropping the value releases the claim.
 #[derive(Debug)]
 pub struct RunFolder {
     out: PathBuf,
@@ -89,11 +89,11 @@ pub struct RunFolder {
 }
 
 impl RunFolder {
-    /// Opens the output folder that these cells belong in, all of one setting, making it where it does not
-    /// exist, and clears away what killed runs left.
+    /// Opens the output folder for cells of one setting, creating it if needed, and removes left-overs of killed
+    /// processes.
     ///
     /// # Errors
-    /// It is of another setting, of another program, or another process writes it.
+    /// It belongs to another setting or program, or another process is writing to it.
     ///
     /// # Panics
     /// There are no cells.
@@ -106,7 +106,7 @@ impl RunFolder {
         }
         fs::create_dir_all(out).at("make the folder", out)?;
         let marker = out.join(PLAN);
-        // Before the claim too: in a folder of another program nothing is written at all.
+        // Checked before claiming: nothing is written into a folder of another program.
         if !marker.exists() {
             check_is_ours(out)?;
         }
@@ -129,8 +129,8 @@ impl RunFolder {
         &self.out
     }
 
-    /// The complete record of an equal cell, if there is one; a record of another cell in its
-    /// place is an error that names the first field that differs.
+    /// The complete record of an equal cell, if there is one. A record of another cell in its place is an error that
+    /// names the first field that differs.
     pub fn existing(&self, cell: &Cell) -> Result<Option<StoredRecord>, StoreError> {
         let home = self.out.join(folder_name(cell));
         if !home.exists() {
@@ -148,7 +148,7 @@ impl RunFolder {
         }
     }
 
-    /// Starts to write a cell that has no record yet.
+    /// Starts writing a cell that has no record yet.
     pub fn begin(&self, cell: &Cell) -> Result<Draft<'_>, StoreError> {
         let name = folder_name(cell);
         let home = self.out.join(&name);
@@ -172,7 +172,7 @@ impl RunFolder {
     }
 }
 
-/// The folder of a cell inside its output folder.
+/// The name of a cell's folder inside the output folder.
 pub fn folder_name(cell: &Cell) -> String {
     match cell.method {
         Method::Untuned => Method::Untuned.name().to_owned(),
@@ -180,18 +180,18 @@ pub fn folder_name(cell: &Cell) -> String {
     }
 }
 
-/// The folder of a cell that is not finished; removed when dropped.
+/// The folder of an unfinished cell; removed on drop.
 #[derive(Debug)]
 struct Partial(PathBuf);
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        // Best effort: what stays is recognised by its name and removed by the next run.
+        // Best effort: the next run recognises left-overs by their name and removes them.
         let _ = fs::remove_dir_all(&self.0);
     }
 }
 
-/// A cell that is being written: invisible until [`Draft::finish`], gone when dropped before.
+/// A cell that is being written: invisible until [`Draft::finish`], removed if dropped before.
 #[derive(Debug)]
 pub struct Draft<'a> {
     store: &'a RunFolder,
@@ -200,7 +200,7 @@ pub struct Draft<'a> {
     home: PathBuf,
 }
 
-/// A predictions file as the record names it.
+/// A predictions file, as recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PredictionsFile {
     /// Its name, relative to the record.
@@ -210,18 +210,18 @@ pub struct PredictionsFile {
 }
 
 impl Draft<'_> {
-    /// The folder to put the tuned delta in.
+    /// The folder for the tuned parameters.
     pub fn path(&self) -> &Path {
         &self.partial.0
     }
 
-    /// The name that the folder will have.
+    /// The final name of the folder.
     pub fn name(&self) -> &str {
         let name = self.home.file_name();
         name.and_then(|name| name.to_str()).unwrap_or_default()
     }
 
-    /// Writes why the cell has no record, over what an earlier try said, and gives the cell up.
+    /// Writes why the cell failed, in place of an earlier failure, and removes the draft.
     pub fn fail(self, reason: &str, provenance: &Provenance) -> Result<(), StoreError> {
         let name = failure_name(&self.cell);
         let path = self.path().join(&name);
@@ -233,15 +233,15 @@ impl Draft<'_> {
         sync(&self.store.out)
     }
 
-    /// Writes the record, reads everything back, and gives the cell its name.
+    /// Writes the record, reads everything back, and renames the folder to its final name.
     pub fn finish(self, record: &Record) -> Result<StoredRecord, StoreError> {
         assert_eq!(
             record.cell, self.cell,
-            "a draft is finished with the cell it was begun for"
+            "a draft is finished with the cell that it was started for"
         );
         let json = sealed(record);
         let path = self.path().join(RECORD);
-        write_synced(&path, &json).at("write", &path)?;
+        write_in_draft(&path, &json).at("write", &path)?;
         let mut stored = read(self.path())?;
         sync_files(self.path())?;
         self.store.claim.check()?;
@@ -259,7 +259,7 @@ impl Draft<'_> {
     }
 }
 
-/// Writes predictions into a folder as JSON lines: those of a domain's evaluation under its name.
+/// Writes predictions into the folder of a draft as JSON lines, in a file named after the domain that they answer.
 ///
 /// # Errors
 /// The file can't be written.
@@ -271,14 +271,14 @@ pub fn write_predictions(
     let lines = prediction_lines(predictions);
     let file = format!("{domain}.jsonl");
     let path = folder.join(&file);
-    write_synced(&path, &lines).at("write", &path)?;
+    write_in_draft(&path, &lines).at("write", &path)?;
     Ok(PredictionsFile {
         file,
         sha256: sha256(&lines),
     })
 }
 
-/// Predictions as a file has them: JSON, one a line.
+/// The content of a predictions file: JSON, one prediction per line.
 pub fn prediction_lines(predictions: &[Prediction]) -> Vec<u8> {
     let mut lines = Vec::new();
     for prediction in predictions {
@@ -288,7 +288,7 @@ pub fn prediction_lines(predictions: &[Prediction]) -> Vec<u8> {
     lines
 }
 
-/// Checks that a folder without a plan has nothing but what a promptshift leaves that is killed at once.
+/// Checks that a folder without a plan contains at most what promptshift leaves if it is killed immediately.
 fn check_is_ours(out: &Path) -> Result<(), StoreError> {
     for entry in fs::read_dir(out).at("list", out)? {
         let name = entry.at("list", out)?.file_name();
@@ -303,7 +303,7 @@ fn check_is_ours(out: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Says what the folder is for.
+/// Writes the plan.
 fn write_plan(out: &Path, marker: &Path, plan: &Plan) -> Result<(), StoreError> {
     let mut json = serde_json::to_vec_pretty(plan).expect("a plan is plain data");
     json.push(b'\n');
@@ -313,7 +313,7 @@ fn write_plan(out: &Path, marker: &Path, plan: &Plan) -> Result<(), StoreError> 
     sync(out)
 }
 
-/// Checks that the folder is for the setting at hand, and lists the cells that are new.
+/// Checks that the folder's plan has the same setting, and adds the new cells to it.
 fn extend(out: &Path, marker: &Path, plan: Plan) -> Result<(), StoreError> {
     let mut found = read_plan(marker)?;
     if let Some(difference) = difference::first(&found.setting, &plan.setting) {
@@ -345,7 +345,7 @@ fn read_plan(marker: &Path) -> Result<Plan, StoreError> {
     })
 }
 
-/// Removes what killed runs left.
+/// Removes left-overs of killed processes.
 fn clear_leftovers(out: &Path) -> Result<(), StoreError> {
     for entry in fs::read_dir(out).at("list", out)? {
         let entry = entry.at("list", out)?;
@@ -359,12 +359,17 @@ fn clear_leftovers(out: &Path) -> Result<(), StoreError> {
             fs::remove_file(&path)
         };
         match removed {
-            // Another process was quicker.
+            // Another process removed it first.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             removed => removed.at("remove the left-over", &path)?,
         }
     }
     Ok(())
+}
+
+/// Writes a new file that is synced with all others of its folder, when the draft is finished.
+pub(crate) fn write_in_draft(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    File::create_new(path)?.write_all(bytes)
 }
 
 /// Syncs a folder's files and the folder itself.
@@ -376,7 +381,7 @@ pub(crate) fn sync_files(folder: &Path) -> Result<(), StoreError> {
 }
 
 pub(crate) fn sync(path: &Path) -> Result<(), StoreError> {
-    // Only unix opens folders as files.
+    // Folders can be opened as files on Unix only.
     if cfg!(unix) || path.is_file() {
         File::open(path)
             .and_then(|file| file.sync_all())

@@ -1,4 +1,4 @@
-//! Records without the texts of their rows: what can be published where the data can't.
+//! Records without the texts of their rows, which can be published if the data can't.
 
 use serde_json::Value;
 
@@ -8,10 +8,10 @@ use crate::record::{Prediction, Record, Score, Texts};
 use promptshift_text::domain::Task;
 use promptshift_text::hash::sha256;
 
-/// A record's files without texts, by name: `record.json` and the predictions. Answers and predictions
-/// are hashes, so that equal ones are still equal; labels stay. Scores, ids, probabilities and counts
-/// are what they were, and reports say the same of them. Who can guess a text can check it by its hash. Names of
-/// machines are gone.
+/// A record's files without texts, by name: `record.json` and the predictions. Answers and predictions are replaced
+/// by hashes, so that equal texts stay equal; labels stay. Scores, ids, probabilities and counts do not change, so
+/// reports have the same numbers. Anyone who guesses a text can check the guess by its hash. Names of machines are
+/// removed.
 pub fn redacted(stored: &StoredRecord) -> Vec<(String, Vec<u8>)> {
     let mut record = Record {
         texts: Texts::Hashed,
@@ -30,7 +30,7 @@ pub fn redacted(stored: &StoredRecord) -> Vec<(String, Vec<u8>)> {
         evaluation.predictions_sha256 = sha256(&lines);
         files.push((evaluation.predictions.clone(), lines));
     }
-    // All domains of a record are asked the same.
+    // All domains of a record have the same task.
     let of_source = record.evaluations.first().map(|source| source.task);
     if let (Some(validation), Some(task)) = (&mut record.validation, of_source) {
         let lines = lines(&stored.validation, task);
@@ -57,7 +57,7 @@ pub fn redacted(stored: &StoredRecord) -> Vec<(String, Vec<u8>)> {
     files
 }
 
-/// The JSON file of a plan, a search or a failure without the name of a machine.
+/// The JSON file of a plan, a search or a failure without names of machines.
 pub fn without_node(json: &[u8]) -> Vec<u8> {
     let Ok(mut value) = serde_json::from_slice::<Value>(json) else {
         return json.to_vec();
@@ -77,7 +77,7 @@ fn lines(predictions: &[Prediction], task: Task) -> Vec<u8> {
 }
 
 fn without_texts(prediction: &Prediction, task: Task) -> Prediction {
-    // Labels are the card's, not the data's; spans and what a pronoun stands for are the data's.
+    // Labels are from the card, not from the data; spans and referents are from the data.
     let (labels, says_label) = match prediction.score {
         Score::Span { .. } => (false, false),
         Score::Label { .. } if task == Task::Coreference => (false, false),
@@ -99,7 +99,7 @@ fn without_texts(prediction: &Prediction, task: Task) -> Prediction {
     }
 }
 
-/// Sixteen digits of the SHA-256; nothing stays nothing.
+/// The first sixteen digits of the SHA-256; an empty text stays empty.
 fn hashed(text: &str) -> String {
     match text {
         "" => String::new(),
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_keeps_all_but_the_machine() {
+    fn a_redacted_failure_lacks_only_the_machine() {
         let failure = br#"{"reason": "r", "provenance": {"node": "n", "device": "cpu"}}"#;
         let bare: Value = serde_json::from_slice(&without_node(failure)).expect("JSON");
         let wanted = serde_json::json!({"reason": "r", "provenance": {"device": "cpu"}});
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_stay_and_what_rows_say_is_hashed() {
+    fn labels_stay_and_texts_of_rows_are_hashed() {
         let label = |predicted| Score::Label { gold: 1, predicted };
         let span = Score::Span {
             exact_match: 1.0,

@@ -1,22 +1,22 @@
-//! The search that chose a recipe: trials on the source alone, chosen among by source validation.
+//! The search that chose a recipe: trials trained on the source, of which the best on source validation is chosen.
 
 use serde::{Deserialize, Serialize};
 
-/// The trials behind a cell's recipe.
+/// The search for a cell's recipe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Search {
-    /// The seed of every trial, which is no reported run's by default.
+    /// The seed of every trial; by default no reported run has it.
     pub seed: u64,
-    /// In the order in which they were made; the first is the recipe as it was asked for.
+    /// The trials in the order in which they were run; the first has the recipe that was asked for.
     pub trials: Vec<Trial>,
-    /// The place of the trial whose recipe was taken.
+    /// The index of the chosen trial.
     pub chosen: usize,
 }
 
-/// One trial. Its recipe is the cell's but for the learning rate.
+/// One trial. Its recipe is the cell's except for the learning rate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Trial {
-    /// The learning rate at the schedule's height.
+    /// The learning rate at the schedule's maximum.
     pub learning_rate: f64,
     /// How it ended.
     pub end: TrialEnd,
@@ -37,13 +37,13 @@ pub enum TrialEnd {
     },
     /// Training failed.
     Failed {
-        /// Why, in words.
+        /// The reason, in words.
         reason: String,
     },
 }
 
 impl Trial {
-    /// The main metric on source validation at its best step; `None` where training failed.
+    /// The main metric on source validation at its best step; `None` if training failed.
     pub fn validation_score(&self) -> Option<f64> {
         match self.end {
             TrialEnd::Scored {
@@ -55,8 +55,8 @@ impl Trial {
 }
 
 impl Search {
-    /// Chooses the trial with the highest score on source validation, the earlier of equals; the first
-    /// where all failed.
+    /// Chooses the trial with the highest score on source validation, the earliest of equals; the first trial if all
+    /// failed.
     pub fn of(seed: u64, trials: Vec<Trial>) -> Search {
         let mut chosen = 0;
         let score = |place: usize| {
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_best_on_source_validation_is_chosen_and_a_failure_never_is() {
+    fn the_best_trial_on_source_validation_is_chosen_and_never_a_failed_one() {
         let scored = |validation_score| Trial {
             learning_rate: 0.1,
             end: TrialEnd::Scored {

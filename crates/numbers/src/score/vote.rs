@@ -1,6 +1,6 @@
-//! Many answers to one example become one (Lester et al. 2021, §6: a simple majority). The paper does
-//! not say how ties and free text are decided: here votes are normalised answers, and a tie goes to
-//! the answer whose voters are the surest.
+//! The vote of several members on one example (Lester et al. 2021, §6: a simple majority). The paper does not say how
+//! it handles ties and free text: here votes are normalised answers, and a tie goes to the answer whose voters are
+//! the most confident.
 
 use super::answer::normalize;
 
@@ -13,20 +13,20 @@ pub struct Ballot<'a> {
     pub log_prob: f64,
 }
 
-/// What a vote came to.
+/// The result of a vote.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Vote {
-    /// The ballot that speaks for the winning answer: its surest voter, the first of equals.
+    /// The index of the winning ballot: the most confident voter for the winning answer, the first among equals.
     pub winner: usize,
-    /// How many voted for it.
+    /// The number of votes for it.
     pub votes: usize,
-    /// The probability that all members together give the answer, those who voted otherwise taken to
-    /// give it none: `Σ exp(log_prob)` of its voters over the number of members, in [0, 1].
+    /// The mean probability of the answer over all members, with 0 for those who voted otherwise: `Σ exp(log_prob)`
+    /// of its voters divided by the number of members, in [0, 1].
     pub confidence: f64,
 }
 
 /// The majority of the [normalised](normalize) answers; a tie goes to the answer with the highest mean
-/// log-probability over its voters, and then to the one that was given first. `None` without ballots.
+/// log-probability over its voters, and then to the earliest one. `None` without ballots.
 pub fn majority(ballots: &[Ballot]) -> Option<Vote> {
     let mut answers: Vec<(String, Vec<usize>)> = Vec::new();
     for (voter, ballot) in ballots.iter().enumerate() {
@@ -40,7 +40,7 @@ pub fn majority(ballots: &[Ballot]) -> Option<Vote> {
         let sum: f64 = voters.iter().map(|&voter| ballots[voter].log_prob).sum();
         sum / voters.len() as f64
     };
-    // Of equals, `max_by` takes the last: the order is turned round.
+    // `max_by` takes the last of equals, so the order is reversed.
     let (_, voters) = answers.iter().rev().max_by(|(_, one), (_, other)| {
         let by_votes = one.len().cmp(&other.len());
         by_votes.then(sureness(one).total_cmp(&sureness(other)))
@@ -57,10 +57,10 @@ pub fn majority(ballots: &[Ballot]) -> Option<Vote> {
     })
 }
 
-/// The class with the highest mean probability over members, each member's probabilities made to sum
-/// to 1 over the classes; the first of equals. `None` without members or classes.
+/// The class with the highest mean probability over members, after normalising each member's probabilities to sum to
+/// 1; the first among equals. `None` without members or classes.
 ///
-/// `members` holds the log-probability of each class, the classes in one order.
+/// `members` has the log-probability of each class, in the same order for all members.
 pub fn mean_probability(members: &[&[f64]]) -> Option<usize> {
     let classes = members.first()?.len();
     let mut sums = vec![0.0; classes];
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn most_votes_win_whatever_their_writing_and_their_surest_speaks() {
+    fn most_votes_win_after_normalisation_and_the_most_confident_voter_represents_them() {
         let vote = majority(&ballots(&[
             ("red barn", -0.1),
             ("The mill.", -2.0),
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn ties_go_to_the_surer_then_to_the_first() {
+    fn ties_go_to_the_more_confident_then_to_the_first() {
         // Means -1.5 and -1.0; a sum or a maximum would take the first pair.
         let tied = ballots(&[("a b", -0.2), ("a b", -2.8), ("c", -1.0), ("c", -1.0)]);
         assert_eq!(majority(&tied).expect("four").winner, 2);
@@ -113,12 +113,12 @@ mod tests {
     }
 
     #[test]
-    fn probabilities_are_averaged_and_not_their_logarithms() {
+    fn probabilities_are_averaged_rather_than_their_logarithms() {
         // Probabilities of class 1: 0.4, 0.4, 0.9, mean 0.57; votes would take class 0.
         let members = [[0.6, 0.4], [0.6, 0.4], [0.1, 0.9]].map(|p: [f64; 2]| p.map(f64::ln));
         let members: Vec<&[f64]> = members.iter().map(|m| m.as_slice()).collect();
         assert_eq!(mean_probability(&members), Some(1));
-        // What a member gives to no class is left out of account: 0.02 and 0.01 are 2/3 and 1/3.
+        // Probability outside the classes is ignored: 0.02 and 0.01 become 2/3 and 1/3.
         let weak = [[0.02, 0.01], [0.45, 0.55]].map(|p: [f64; 2]| p.map(f64::ln));
         let weak: Vec<&[f64]> = weak.iter().map(|m| m.as_slice()).collect();
         assert_eq!(mean_probability(&weak), Some(0));
@@ -132,7 +132,7 @@ mod tests {
             texts in prop::collection::vec("[bc]", 1..7),
             turn in 0_usize..7,
         ) {
-            // Powers of two: no two groups of voters are equally sure.
+            // Powers of two: no two groups of voters are equally confident.
             let cast: Vec<Ballot> = texts
                 .iter()
                 .enumerate()

@@ -1,42 +1,38 @@
 //! Intervals over seeds and passages.
 //!
-//! Passages are resampled (Efron & Tibshirani 1993, chapter 13): one resample draws the passages
-//! of every domain with replacement and computes every score again. Passages are whole clusters,
-//! the same for all seeds and methods of a domain, so that differences between methods are paired;
-//! domains are drawn independently of each other.
+//! Passages are resampled (Efron & Tibshirani 1993, chapter 13): one resample draws the passages of every domain with
+//! replacement and computes every score again. Passages are drawn as whole clusters, the same ones for all seeds and
+//! methods of a domain, so that differences between methods are paired; domains are drawn independently.
 //!
-//! Seeds are too few to be resampled: drawing K of K seeds shows (K - 1)/K of the variance between
-//! them, gives three values at K = 2, and counts a second time how differently the seeds' runs
-//! answer the same passages. So their variance is estimated and added. With
+//! Seeds are too few to be resampled: drawing K of K seeds shows (K - 1)/K of the variance between them, gives only
+//! three values at K = 2, and counts the variation of runs on the same passages twice. Their variance is therefore
+//! estimated and added. With
 //!
 //! - `V_p`, the variance of the mean over seeds when passages are drawn;
-//! - `V_s`, the variance of that mean when seeds are: of one method `S² / K`, S² the variance of the
-//!   seeds' scores, and of any sum of methods the same with what a seed adds to the sum as one thing,
-//!   so that runs with the same seed are paired, as they saw the same examples in the same order;
-//! - `V_e`, the part of V_s that V_p holds too: how differently the runs answer the same passages (two-way
-//!   analysis of variance);
+//! - `V_s`, the variance of that mean when seeds are drawn: `S² / K` for one method, with S² the variance of the
+//!   seeds' scores; for a sum over methods, the contributions of one seed are added first, so that runs with the same
+//!   seed, which saw the same examples in the same order, are paired;
+//! - `V_e`, the part of V_s that V_p includes as well: the interaction of runs and passages (two-way analysis of
+//!   variance);
 //!
-//! the variance is `V = V_p + max(V_s - V_e, 0)`. The interval is Student's, with a quantile between those of K - 1
-//! and of C - 1 degrees of freedom (C passages) as V is made of seeds and of passages. Scores end at 0 and 1: theirs is
-//! Wilson's interval, and in differences their variance is that with an answer more of either kind, so that all right or
-//! all wrong never makes an interval a point.
+//! the variance is `V = V_p + max(V_s - V_e, 0)`. The interval is Student's, with a quantile between those for K - 1
+//! and for C - 1 degrees of freedom (C passages), weighted by the parts of V from seeds and from passages. Scores are
+//! bounded by 0 and 1: they have Wilson's interval, and in differences their variance is that with one more answer of
+//! either kind, so that an interval is never a point if all answers are right or all wrong.
 //!
-//! How often such intervals hold the truth is measured by `cargo run -p promptshift-numbers --example coverage`; where
-//! it is less than it should be, [`Draws::weaknesses`] says so.
+//! `cargo run -p promptshift-numbers --example coverage` measures how often such intervals cover the truth; if it is
+//! less than nominal, [`Draws::weaknesses`] says so.
 
 mod draws;
 mod interval;
-mod lend;
 mod power;
 mod strata;
-mod weakness;
 
 pub use draws::Draws;
-pub use lend::lend;
+pub use interval::Weakness;
 pub(super) use power::Expected;
 pub(super) use strata::SeedVariance;
-pub use strata::Variance;
-pub use weakness::Weakness;
+pub use strata::{Variance, lend};
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -44,7 +40,7 @@ use rayon::prelude::*;
 
 use super::panel::{Panel, Runs, Sum, ratio};
 
-/// How often and from which seed to draw.
+/// The number of resamples and the seed of the draws.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bootstrap {
     /// Number of resamples.
@@ -75,7 +71,7 @@ impl Bootstrap {
 
     fn of_panel(self, place: usize, panel: &Panel) -> Vec<Option<Draws>> {
         let table = SideBySide::of(panel);
-        // Each resample has a stream of its own, so that threads do not change the draws.
+        // Each resample has its own random stream, so that the draws do not depend on threads.
         let resamples: Vec<Vec<f64>> = (0..self.resamples)
             .into_par_iter()
             .map(|resample| {
@@ -98,8 +94,8 @@ impl Bootstrap {
     }
 }
 
-/// The sums of all runs side by side, so that one pass over the passages serves every run: the
-/// additions for different runs do not wait for each other.
+/// The sums of all runs in one array, so that one pass over the passages serves every run: the additions for
+/// different runs are independent of each other.
 struct SideBySide {
     /// Runs of all methods.
     runs: usize,
@@ -122,12 +118,12 @@ impl SideBySide {
         }
     }
 
-    /// The metric of each run where passage `c` is counted `weights[c]` times.
+    /// The metric of each run with passage `c` counted `weights[c]` times.
     fn scores(&self, weights: &[f64]) -> Vec<f64> {
         let width = 2 * self.runs;
         let mut totals = vec![0.0; width];
         for (sums, weight) in self.sums.chunks_exact(width.max(1)).zip(weights) {
-            // More than a third of all.
+            // More than a third of the passages are not drawn.
             if *weight == 0.0 {
                 continue;
             }
@@ -142,12 +138,12 @@ impl SideBySide {
     }
 }
 
-/// How often each of `count` things comes up in `count` draws with replacement.
+/// How often each of `count` items is drawn in `count` draws with replacement.
 fn times_drawn(rng: &mut ChaCha8Rng, count: usize) -> Vec<f64> {
     let mut times = vec![0.0; count];
     for _ in 0..count {
-        // The high half of a 32 × 32 bit product (Lemire 2019): its bias, count / 2³², is far
-        // below what any number of resamples could show, and it never changes with a library.
+        // The high half of a 32 × 32 bit product (Lemire 2019): its bias, count / 2³², is negligible for any number
+        // of resamples, and it does not change with library versions.
         let index = (u64::from(rng.next_u32()) * count as u64) >> 32;
         times[index as usize] += 1.0;
     }

@@ -1,4 +1,4 @@
-//! Whether a model's confidence in its answers is the share of them that are right.
+//! Calibration: whether a model's confidence in its answers matches the share that is right.
 //!
 //! The confidence in a generated answer is the probability of its tokens, `exp(log_prob)`.
 
@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::calibration_error::bins_for;
 
-/// Bins of the plain expected calibration error, and the most of a reliability diagram.
+/// The number of bins of the plain expected calibration error, and the greatest number in a reliability diagram.
 pub const BINS: usize = 15;
 
-/// Confidences are kept this far from 0 and 1, where a wrong answer would cost infinitely much.
+/// Confidences are clipped to this distance from 0 and 1, where the loss of a wrong answer would be infinite.
 const MARGIN: f64 = 1e-7;
 
 /// One answer.
@@ -46,7 +46,7 @@ pub struct Bin {
     pub accuracy: f64,
 }
 
-/// Calibration of answers to one domain's examples; all in [0, 1] but `nll`.
+/// The calibration of answers to one domain's examples; all values except `nll` are in [0, 1].
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Calibration {
     /// Answers.
@@ -55,24 +55,23 @@ pub struct Calibration {
     pub accuracy: f64,
     /// The mean confidence.
     pub confidence: f64,
-    /// Expected calibration error over [`BINS`] bins of equally many answers,
-    /// `Σ n_b/n |accuracy_b - confidence_b|` (Nixon et al. 2019). Chance alone makes it positive: see
+    /// Expected calibration error over [`BINS`] bins with equal numbers of answers, `Σ n_b/n |accuracy_b -
+    /// confidence_b|` (Nixon et al. 2019). Chance alone makes it positive: see
     /// [`calibration_error`](super::calibration_error).
     pub ece: f64,
-    /// Mean squared difference of confidence and outcome (Brier 1950).
+    /// The mean squared difference between confidence and outcome (Brier 1950).
     pub brier: f64,
     /// Mean negative logarithm of the probability given to the outcome, in nats.
     pub nll: f64,
-    /// Area under the risk-coverage curve: the mean, over all coverages, of the share of wrong
-    /// answers among the most confident (Geifman & El-Yaniv 2017).
+    /// The area under the risk-coverage curve: the share of wrong answers among the most confident ones, averaged
+    /// over all coverages (Geifman & El-Yaniv 2017).
     pub risk_coverage: f64,
-    /// The bins of a reliability diagram, [`bins_for`] as many answers as there are; equal confidences are
-    /// in one bin.
+    /// The bins of a reliability diagram, [`bins_for`] this number of answers; equal confidences are in one bin.
     pub bins: Vec<Bin>,
 }
 
-/// What confidences are raised to: `confidence^(1/T)`. Temperature scaling (Guo et al. 2017) of
-/// a whole answer, whose alternatives are not known, so that it cannot be normalised again.
+/// A temperature T: confidences become `confidence^(1/T)`. This is temperature scaling (Guo et al. 2017) of whole
+/// answers, without renormalisation, since the alternatives are unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Temperature(pub f64);
 
@@ -86,10 +85,10 @@ impl Temperature {
     }
 }
 
-/// The temperature with the least negative log-likelihood. `None` unless some answers are right
-/// and some wrong: otherwise the best temperature is 0 or infinite.
+/// The temperature with the lowest negative log-likelihood. `None` if all answers are right or all wrong, for which
+/// the best temperature is 0 or infinite.
 ///
-/// Fitted on source validation and nothing else; then applied to targets.
+/// It is fitted on source validation only and then applied to targets.
 pub fn fit_temperature(outcomes: &[Outcome]) -> Option<Temperature> {
     let right = outcomes.iter().filter(|outcome| outcome.right).count();
     if right == 0 || right == outcomes.len() {
@@ -120,7 +119,7 @@ pub fn fit_temperature(outcomes: &[Outcome]) -> Option<Temperature> {
     Some(Temperature((-0.5 * (low + high)).exp()))
 }
 
-/// Measures calibration; `None` of no answers.
+/// Measures calibration; `None` without answers.
 pub fn calibration(outcomes: &[Outcome]) -> Option<Calibration> {
     let count = outcomes.len();
     if count == 0 {
@@ -130,7 +129,7 @@ pub fn calibration(outcomes: &[Outcome]) -> Option<Calibration> {
         .iter()
         .map(|outcome| (outcome.confidence(), outcome.worth()))
         .collect();
-    // Equal confidences have no order of their own: right ones first makes it one.
+    // Equal confidences are ordered by outcome, so that the order is unique.
     sorted.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.total_cmp(&a.1)));
     let over = |of: &dyn Fn(f64, f64) -> f64| {
         sorted.iter().map(|(p, right)| of(*p, *right)).sum::<f64>() / count as f64
@@ -171,8 +170,7 @@ fn bin(answers: &[(f64, f64)]) -> Bin {
     }
 }
 
-/// What is sorted by a key in at most so many groups of nearly equal size, where what has the same key
-/// stays in one group.
+/// Splits sorted items into at most so many groups of nearly equal size; items with equal keys stay in one group.
 pub(super) fn groups<T>(
     sorted: &[T],
     wanted: usize,
@@ -193,8 +191,8 @@ pub(super) fn groups<T>(
     groups.map(|(start, end)| &sorted[start..end])
 }
 
-/// The mean of the risks at coverage 1/n, 2/n, ..., 1. Answers with equal confidence are taken in
-/// a random order, in expectation.
+/// The mean of the risks at coverage 1/n, 2/n, ..., 1. Among answers with equal confidence, the expectation over
+/// their orders is taken.
 fn risk_coverage(sorted: &[(f64, f64)]) -> f64 {
     let (mut area, mut wrong, mut taken) = (0.0, 0.0, 0.0);
     for ties in sorted.chunk_by(|a, b| a.0 == b.0) {
@@ -240,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_confidences_have_no_order() {
+    fn the_order_of_equal_confidences_does_not_matter() {
         let (right, wrong) = (outcome(0.7, true), outcome(0.7, false));
         let one = calibration(&[right, wrong, wrong, right]).expect("answers");
         let other = calibration(&[wrong, wrong, right, right]).expect("answers");
@@ -249,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn certainty_costs_much_but_not_infinitely() {
+    fn a_wrong_certain_answer_has_a_finite_loss() {
         let found = calibration(&[outcome(1.0, false), outcome(1.0, true)]).expect("answers");
         assert!(found.nll.is_finite() && found.nll > 5.0);
     }

@@ -1,61 +1,61 @@
-//! How far confidence is from the share of right answers, without what chance adds, and with an interval.
+//! The calibration error without the part that is due to chance, with an interval.
 //!
-//! The plain expected calibration error is above zero even where confidence is perfect: each bin's share
-//! of right answers misses its expectation by chance, and absolute (or squared) misses add up. With 50
-//! answers in 15 bins perfect confidence has an error of some 18 points. So
+//! The plain expected calibration error is above zero even for perfect calibration: each bin's share of right answers
+//! deviates from its expectation by chance, and absolute (or squared) deviations add up. With 50 answers in 15 bins,
+//! perfect calibration has an error of about 18 points. Therefore
 //!
-//! - there are as many bins as the answers fill, [`ANSWERS_A_BIN`] in each and at most [`BINS`];
-//! - the error is the square one, from which what chance adds can be taken away exactly (Bröcker 2012,
-//!   *Estimating reliability and resolution of probability forecasts*; Kumar, Liang & Ma 2019, *Verified
+//! - bins have at least [`ANSWERS_A_BIN`] answers, and there are at most [`BINS`];
+//! - the error is the squared one, from which the expected contribution of chance can be subtracted exactly (Bröcker
+//!   2012, *Estimating reliability and resolution of probability forecasts*; Kumar, Liang & Ma 2019, *Verified
 //!   uncertainty calibration*, arXiv:1909.10155; Roelofs et al. 2022, arXiv:2012.08668):
 //!
-//! `E² = Σ_b w_b (d_b² - v_b)`, with `w_b` the share of answers in bin b, `d_b` the mean of outcome −
-//! confidence there and `v_b` the variance of that mean. Kumar et al. take `v_b` for independent answers;
-//! here it is that of whole passages (Liang & Zeger 1986), as questions on one passage are not independent.
+//! `E² = Σ_b w_b (d_b² - v_b)`, with `w_b` the share of answers in bin b, `d_b` the mean of outcome − confidence in
+//! it and `v_b` the variance of that mean. Kumar et al. estimate `v_b` for independent answers; here it is clustered
+//! by passage (Liang & Zeger 1986), as questions on one passage are not independent.
 //!
-//! With normal `d_b` the variance of `E²` at a true error ε is nearly `4 ε² τ + 2 Σ w_b² v_b²`, τ being the
-//! variance of the mean of all residuals around their bins' means. It grows with ε², so the interval holds
-//! those ε² whose own variance puts the estimate within Student's t standard errors, as Wilson's (1927)
-//! does for shares: a variance taken at the estimate is too small just where the estimate is. Runs of
-//! several seeds are averaged, passage by passage, and what they vary by beyond passages is added as in
-//! [`bootstrap`](super::bootstrap), with Student's t for as few seeds and passages as there are. In
-//! simulated worlds such intervals hold the truth in 94 to 100 of 100 (`tests`).
+//! For normal `d_b` the variance of `E²` at a true error ε is approximately `4 ε² τ + 2 Σ w_b² v_b²`, with τ the
+//! variance of the mean of all residuals around their bins' means. It grows with ε². The interval therefore contains
+//! those ε² for which the estimate is within Student's t standard errors, computed at ε², as Wilson's interval (1927)
+//! does for shares: a variance computed at the estimate would be too small when the estimate is too small. Runs of
+//! several seeds are averaged passage by passage, and their variance beyond passages is added as in
+//! [`bootstrap`](super::bootstrap), with Student's t for the numbers of seeds and passages. In simulations such
+//! intervals cover the truth in 94 to 100 of 100 studies (`tests`).
 //!
-//! The root of `E²` is in the unit of the plain error, and at least as large as it in expectation. A
-//! negative `E²`, as half of all perfectly calibrated runs have, keeps its sign.
+//! The square root of `E²` has the unit of the plain error and is at least as large in expectation. A negative `E²`,
+//! as in half of all perfectly calibrated runs, keeps its sign.
 
 use super::calibration::{BINS, Outcome, groups};
 use super::estimate::{Estimate, Interval, mean, standard_deviation};
-use super::quantile::{normal, student};
+use super::estimate::{normal_quantile, student_quantile};
 
-/// As many answers as a bin's mean needs to be nearly normal.
+/// The least number of answers in a bin, so that its mean is nearly normal.
 pub const ANSWERS_A_BIN: usize = 25;
 
-/// As many bins as answers fill.
+/// The number of bins for this number of answers.
 pub fn bins_for(answers: usize) -> usize {
     (answers / ANSWERS_A_BIN).clamp(1, BINS)
 }
 
-/// An answer, and the number of the passage that it is about.
+/// An answer and the number of its passage.
 pub type Answer = (usize, Outcome);
 
 /// One run's squared error.
 struct Run {
     value: f64,
-    /// What each passage adds to the mean of all residuals around their bins' means.
+    /// Each passage's contribution to the mean of all residuals around their bins' means.
     around: Vec<f64>,
     /// `2 Σ w_b² v_b²`.
     noise: f64,
-    /// `Σ w_b² v_b`, which is τ where passages lie in one bin each.
+    /// `Σ w_b² v_b`, which equals τ if each passage is in one bin.
     by_bin: f64,
 }
 
-/// The variance of a squared error, as a function of its truth.
+/// The variance of a squared error, as a function of the true value.
 #[derive(Clone, Copy)]
 struct Variance {
     /// Four times τ.
     slope: f64,
-    /// Where there is no error.
+    /// The variance at a true error of zero.
     least: f64,
 }
 
@@ -65,9 +65,9 @@ impl Variance {
     }
 }
 
-/// The mean over runs of the debiased squared calibration error with its 95 % interval. Passages are
-/// numbered from zero, the same in every run. `None` of no runs, and where a bin has fewer than two
-/// passages, so that nothing is known of its error.
+/// The mean over runs of the debiased squared calibration error with its 95 % interval. Passages are numbered from
+/// zero, in the same way in every run. `None` without runs, and if a bin has fewer than two passages, so that its
+/// variance is unknown.
 pub fn squared_error(runs: &[Vec<Answer>]) -> Option<Estimate> {
     let numbers = runs.iter().flatten().map(|(passage, _)| passage + 1);
     let passages = numbers.max().unwrap_or(0);
@@ -83,7 +83,7 @@ pub fn squared_error(runs: &[Vec<Answer>]) -> Option<Estimate> {
         .map(|passage| over(&|run| run.around[passage]))
         .collect();
     let single = over(&|run| (correction * squares(&run.around)).max(run.by_bin));
-    // Runs agree on passages more or less: what chance adds to each averages out as far as they do not.
+    // The contributions of chance to single runs average out to the extent that runs disagree on passages.
     let kept = match over(&|run| squares(&run.around)) {
         0.0 => 1.0,
         total => squares(&shared) / total,
@@ -119,17 +119,18 @@ pub fn squared_error(runs: &[Vec<Answer>]) -> Option<Estimate> {
     })
 }
 
-/// Student's quantiles of variances from so many things each, weighted by the variances.
+/// The mean of Student's quantiles for two parts of a variance, each with its number of units, weighted by the
+/// variances.
 fn critical(parts: [(f64, usize); 2]) -> f64 {
     let known = parts.into_iter().filter(|(_, count)| *count > 1);
     let (sum, weights) = known.fold((0.0, 0.0), |(sum, weights), (variance, count)| {
-        let quantile = student(0.975, count as f64 - 1.0);
+        let quantile = student_quantile(0.975, count as f64 - 1.0);
         (sum + variance * quantile, weights + variance)
     });
     if weights > 0.0 {
         sum / weights
     } else {
-        normal(0.975)
+        normal_quantile(0.975)
     }
 }
 
@@ -177,7 +178,7 @@ fn run(answers: &[Answer], passages: usize) -> Option<Run> {
     (!sorted.is_empty()).then_some(found)
 }
 
-/// The root of a squared error and of its interval's ends, each with its sign.
+/// The square roots of a squared error and of its interval's ends, with their signs.
 pub fn root(squared: Estimate) -> Estimate {
     let root = |value: f64| value.signum() * value.abs().sqrt();
     Estimate {
@@ -189,9 +190,9 @@ pub fn root(squared: Estimate) -> Estimate {
     }
 }
 
-/// The difference of two errors of different examples, none below zero, with the interval that theirs
-/// give: each end as far from the difference as the root of both distances' squares (the method of
-/// variance estimates recovery, Zou & Donner 2008). Seeds that both share make it too wide, not too narrow.
+/// The difference of two errors on different examples, negative errors taken as zero. Each end of its interval is as
+/// far from the difference as the root of the sum of both squared distances (method of variance estimates recovery,
+/// Zou & Donner 2008). If both share seeds the interval is too wide rather than too narrow.
 pub fn difference(error: Estimate, minus: Estimate) -> Estimate {
     let [one, other] = [error, minus].map(|estimate| Estimate {
         value: estimate.value.max(0.0),

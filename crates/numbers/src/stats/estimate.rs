@@ -1,8 +1,7 @@
-//! Means, standard deviations and percentile intervals.
+//! Values with intervals, means, standard deviations, and quantiles of samples and distributions.
 
 use serde::Serialize;
-
-use super::quantile::student;
+use statrs::distribution::{Beta, ChiSquared, ContinuousCDF, Normal, StudentsT};
 
 /// A range of plausible values.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -37,39 +36,49 @@ pub struct Estimate {
     pub interval: Interval,
 }
 
-/// The mean; `None` of nothing.
+impl Estimate {
+    /// The estimate with the ends of its interval moved into [0, 1].
+    pub fn clamp(self) -> Estimate {
+        Estimate {
+            interval: self.interval.clamp(0.0, 1.0),
+            ..self
+        }
+    }
+}
+
+/// The mean; `None` for no values.
 pub fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
-/// The standard deviation of a sample, `sqrt(Σ(x - x̄)² / (n - 1))`; `None` of fewer than two.
+/// The sample standard deviation, `sqrt(Σ(x - x̄)² / (n - 1))`; `None` for fewer than two values.
 pub fn standard_deviation(values: &[f64]) -> Option<f64> {
     let centre = mean(values).filter(|_| values.len() > 1)?;
     let squares: f64 = values.iter().map(|value| (value - centre).powi(2)).sum();
     Some((squares / (values.len() - 1) as f64).sqrt())
 }
 
-/// The 95 % prediction interval of one more value like these, normal ones:
-/// `mean ± t_{.975, n - 1} s sqrt(1 + 1/n)` (Geisser 1993). Values that were estimated spread by their own errors too,
-/// which it takes into the bargain: it is of one more estimate. `None` of fewer than two.
+/// The 95 % prediction interval for one more value from the same normal distribution: `mean ± t_{.975, n - 1} s
+/// sqrt(1 + 1/n)` (Geisser 1993). If the values are estimates, their spread includes their errors, and the interval
+/// is for one more estimate. `None` for fewer than two values.
 pub fn prediction_interval(values: &[f64]) -> Option<Interval> {
     let (centre, deviation) = (mean(values)?, standard_deviation(values)?);
     let count = values.len() as f64;
-    let half = student(0.975, count - 1.0) * deviation * (1.0 + 1.0 / count).sqrt();
+    let half = student_quantile(0.975, count - 1.0) * deviation * (1.0 + 1.0 / count).sqrt();
     Some(Interval {
         low: centre - half,
         high: centre + half,
     })
 }
 
-/// The middle value, or the mean of the middle two; `None` of nothing.
+/// The median; `None` for no values.
 pub fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     (!sorted.is_empty()).then(|| quantile(&sorted, 0.5))
 }
 
-/// The central 95 % of bootstrap values; `None` of nothing.
+/// The central 95 % of bootstrap values; `None` for no values.
 pub fn percentile_interval(values: &[f64]) -> Option<Interval> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -85,6 +94,45 @@ pub(super) fn quantile(sorted: &[f64], share: f64) -> f64 {
     let below = position.floor() as usize;
     let above = (below + 1).min(sorted.len() - 1);
     sorted[below] + (position - below as f64) * (sorted[above] - sorted[below])
+}
+
+/// The standard normal quantile: `normal_quantile(0.975)` is 1.96.
+pub fn normal_quantile(share: f64) -> f64 {
+    Normal::standard().inverse_cdf(share)
+}
+
+/// The cumulative distribution function of the standard normal: `normal_cdf(1.96)` is 0.975.
+pub fn normal_cdf(quantile: f64) -> f64 {
+    Normal::standard().cdf(quantile)
+}
+
+/// The standard logistic quantile, `ln(share / (1 - share))`.
+pub fn logit(share: f64) -> f64 {
+    (share / (1.0 - share)).ln()
+}
+
+/// Student's t quantile with `freedom` > 0 degrees of freedom: `student_quantile(0.975, 2.0)` is 4.30.
+pub fn student_quantile(share: f64, freedom: f64) -> f64 {
+    if share == 0.5 {
+        return 0.0;
+    }
+    StudentsT::new(0.0, 1.0, freedom)
+        .expect("degrees of freedom are positive")
+        .inverse_cdf(share)
+}
+
+/// The quantile of χ² with `freedom` > 0 degrees of freedom: `chi_squared_quantile(0.95, 1.0)` is 3.84.
+pub fn chi_squared_quantile(share: f64, freedom: f64) -> f64 {
+    ChiSquared::new(freedom)
+        .expect("degrees of freedom are positive")
+        .inverse_cdf(share)
+}
+
+/// The quantile of the beta distribution with shapes `a`, `b` > 0: `beta_quantile(0.95, 1.0, 1.0)` is 0.95.
+pub fn beta_quantile(share: f64, a: f64, b: f64) -> f64 {
+    Beta::new(a, b)
+        .expect("shapes are positive")
+        .inverse_cdf(share)
 }
 
 #[cfg(test)]

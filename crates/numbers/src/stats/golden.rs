@@ -3,15 +3,15 @@
 use serde::Deserialize;
 
 use super::calibration::{Outcome, Temperature, calibration, fit_temperature};
-use super::cluster::ratio_estimate;
-use super::holm::holm;
-use super::mcnemar::mcnemar;
+use super::estimate::{normal_quantile, student_quantile};
+use super::intervals::ratio_estimate;
+use super::intervals::wilson;
 use super::panel::Sum;
-use super::permutation::SignFlip;
-use super::proportion::wilson;
-use super::quantile::{normal, student};
 use super::robustness::{self, Point};
-use super::winning::share_of_wins;
+use super::runs::share_of_wins;
+use super::significance::SignFlip;
+use super::significance::holm;
+use super::significance::mcnemar;
 
 #[derive(Deserialize)]
 struct Golden {
@@ -175,8 +175,8 @@ fn sign_flips_are_scipy_s() {
 fn quantiles_are_scipy_s() {
     for wanted in golden().quantiles {
         let found = match wanted.freedom {
-            None => normal(wanted.share),
-            Some(freedom) => student(wanted.share, freedom),
+            None => normal_quantile(wanted.share),
+            Some(freedom) => student_quantile(wanted.share, freedom),
         };
         close(found, wanted.quantile, 1e-7);
     }

@@ -1,35 +1,35 @@
-//! Whether what is alike behaves alike: the rank correlation of two square matrices over the same things, and the
-//! permutation test for it (Mantel 1967, *The detection of disease clustering and a generalized regression
-//! approach*), which shuffles the things whole, because the entries of a row depend on each other.
+//! The Mantel test: the rank correlation of two square matrices over the same items, and its permutation test (Mantel
+//! 1967, *The detection of disease clustering and a generalized regression approach*), which permutes whole items,
+//! because the entries of a row depend on each other.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::ranking::ranks;
 
-/// The correlation of likeness with outcome.
+/// The correlation of similarity with outcome.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Mantel {
-    /// Spearman's ρ over ordered pairs of different things, in [-1, 1].
+    /// Spearman's ρ over ordered pairs of different items, in [-1, 1].
     pub rho: f64,
-    /// The two-sided p value of "which thing is which does not matter", in (0, 1].
+    /// The two-sided p value of the hypothesis that items are exchangeable, in (0, 1].
     pub p_value: f64,
     /// The ordered pairs that have an outcome.
     pub pairs: usize,
 }
 
-/// Of no more things than this all orders are gone through: 7! = 5,040.
+/// Up to this number of items all permutations are enumerated: 7! = 5,040.
 const ALL_ORDERS: usize = 7;
 
-/// As many orders are drawn of more things.
+/// The number of random permutations of more items.
 const DRAWN: usize = 10_000;
 
 const SEED: u64 = 20_210_418;
 
-/// `likeness[i][j]` against `outcome[i][j]`, which may be missing and is not looked at for `i = j`. `None` of
-/// fewer than three things, or where either is the same for all pairs.
+/// `likeness[i][j]` against `outcome[i][j]`, which may be missing and is ignored for `i = j`. `None` for fewer than
+/// three items, or if either is the same for all pairs.
 ///
-/// p is the share of orders of the things whose |ρ| is at least that of the order at hand, which counts itself.
+/// p is the share of permutations of the items whose |ρ| is at least the observed one, including the observed order.
 pub fn mantel(likeness: &[Vec<f64>], outcome: &[Vec<Option<f64>>]) -> Option<Mantel> {
     let things = likeness.len();
     let mut places = Vec::new();
@@ -58,7 +58,7 @@ pub fn mantel(likeness: &[Vec<f64>], outcome: &[Vec<Option<f64>>]) -> Option<Man
     let (mut extreme, mut all) = (0_usize, 0_usize);
     let mut see = |order: &[usize]| {
         all += 1;
-        // Equal correlations must count as equal, however their sums were rounded.
+        // Equal correlations must count as equal despite rounding.
         let found = rho(order).unwrap_or(0.0).abs();
         extreme += usize::from(found >= observed.abs() - 1e-12);
     };
@@ -81,7 +81,7 @@ pub fn mantel(likeness: &[Vec<f64>], outcome: &[Vec<Option<f64>>]) -> Option<Man
     })
 }
 
-/// Every order of the first `count`, each once (Heap 1963).
+/// Visits every permutation of the first `count` items once (Heap 1963).
 fn each_order(order: &mut [usize], count: usize, see: &mut impl FnMut(&[usize])) {
     if count <= 1 {
         return see(order);
@@ -93,7 +93,7 @@ fn each_order(order: &mut [usize], count: usize, see: &mut impl FnMut(&[usize]))
     }
 }
 
-/// Pearson's; `None` where either is constant.
+/// Pearson's correlation; `None` if either is constant.
 fn correlation(one: &[f64], other: &[f64]) -> Option<f64> {
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
     let (one_mean, other_mean) = (mean(one), mean(other));
@@ -111,7 +111,7 @@ fn correlation(one: &[f64], other: &[f64]) -> Option<f64> {
 mod tests {
     use super::*;
 
-    /// Things on a line: the nearer the more alike.
+    /// Items on a line: the nearer, the more similar.
     fn line(places: &[f64]) -> Vec<Vec<f64>> {
         let row = |one: &f64| places.iter().map(|other| -(one - other).abs()).collect();
         places.iter().map(row).collect()
@@ -123,18 +123,18 @@ mod tests {
     }
 
     #[test]
-    fn what_rises_with_likeness_has_a_rank_correlation_of_one() {
+    fn an_outcome_that_increases_with_similarity_has_a_rank_correlation_of_one() {
         let likeness = line(&[0.0, 1.0, 3.0, 7.0]);
         let found = mantel(&likeness, &outcomes(&likeness, f64::exp)).expect("four things");
         assert!((found.rho - 1.0).abs() < 1e-12);
-        // All six distances differ, so that no other of the 24 orders has them in the same places.
+        // All six distances differ, so no other of the 24 permutations leaves them in place.
         assert_eq!((found.p_value, found.pairs), (1.0 / 24.0, 12));
         let falls = mantel(&likeness, &outcomes(&likeness, |like| -like)).expect("four things");
         assert!((falls.rho + 1.0).abs() < 1e-12);
     }
 
     #[test]
-    fn every_order_is_seen_once() {
+    fn every_permutation_is_visited_once() {
         let mut seen = std::collections::BTreeSet::new();
         let mut times = 0;
         each_order(&mut [0, 1, 2, 3], 4, &mut |order| {
@@ -145,8 +145,8 @@ mod tests {
     }
 
     #[test]
-    fn what_has_nothing_to_do_with_likeness_is_seldom_found_significant() {
-        // Outcomes of many studies of six things, drawn without a look at likeness.
+    fn an_unrelated_outcome_is_rarely_significant() {
+        // Outcomes of many studies of six items, drawn independently of similarity.
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let mut uniform = || rng.next_u64() as f64 / u64::MAX as f64;
         let found = (0..60).filter(|_| {
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn too_little_gives_nothing() {
+    fn too_few_items_have_no_result() {
         let likeness = line(&[0.0, 1.0]);
         assert_eq!(mantel(&likeness, &outcomes(&likeness, f64::exp)), None);
         let likeness = line(&[0.0, 1.0, 3.0]);

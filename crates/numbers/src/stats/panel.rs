@@ -2,20 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// One example's part in a metric, with the run and the passage that it belongs to.
+/// One example's contribution to a metric, with its run and passage.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
     /// The run's seed.
     pub seed: u64,
     /// The passage; examples of one passage are not independent.
     pub cluster: String,
-    /// What the example adds to the metric's numerator.
+    /// The contribution to the metric's numerator.
     pub numerator: f64,
-    /// What the example adds to the metric's denominator.
+    /// The contribution to the metric's denominator.
     pub denominator: f64,
 }
 
-/// `Σ numerator / Σ denominator`; 0 where the denominator is (F1 without any positive).
+/// `Σ numerator / Σ denominator`; 0 if the denominator is 0 (F1 without any positive).
 pub fn ratio(numerator: f64, denominator: f64) -> f64 {
     if denominator == 0.0 {
         0.0
@@ -35,9 +35,9 @@ pub struct Runs {
 /// A numerator and a denominator.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Sum {
-    /// What stands above the line.
+    /// The numerator.
     pub numerator: f64,
-    /// What stands below the line.
+    /// The denominator.
     pub denominator: f64,
 }
 
@@ -75,7 +75,7 @@ impl Runs {
         self.weighted(&once)
     }
 
-    /// The sums of each passage, as the mean over seeds.
+    /// The sums of each passage, averaged over seeds.
     pub fn by_passage(&self) -> Vec<Sum> {
         let share = 1.0 / self.seeds.len() as f64;
         let passages = self.sums.first().map_or(0, Vec::len);
@@ -90,10 +90,10 @@ impl Runs {
             .collect()
     }
 
-    /// Whether every sum is a share: nothing below 0, and nothing above the line that is not below it.
+    /// Whether every sum is a share, with 0 ≤ numerator ≤ denominator.
     pub(super) fn is_share(&self) -> bool {
         let sums = self.sums.iter().flatten();
-        // Sums of decimals: half of nothing may be a last bit less.
+        // Sums of decimals may be off by a last bit.
         sums.into_iter()
             .all(|sum| sum.numerator >= 0.0 && sum.numerator <= sum.denominator * (1.0 + 1e-12))
     }
@@ -103,7 +103,7 @@ impl Runs {
         self.sums.iter().map(Vec::as_slice)
     }
 
-    /// The metric of each seed where passage `c` is counted `weights[c]` times.
+    /// The metric of each seed with passage `c` counted `weights[c]` times.
     fn weighted(&self, weights: &[f64]) -> Vec<f64> {
         self.sums
             .iter()
@@ -127,7 +127,7 @@ pub struct Panel {
 }
 
 impl Panel {
-    /// Sums the samples of each method; a method without samples is missing from the panel.
+    /// Adds up the samples of each method; a method without samples is missing from the panel.
     pub fn new(methods: &[Vec<Sample>]) -> Panel {
         let names: BTreeSet<&str> = methods
             .iter()
@@ -154,8 +154,8 @@ impl Panel {
         self.clusters
     }
 
-    /// As how many passages of like size they count: `(Σ d)² / Σ d²` of what each has below the line (Kish 1965). As
-    /// many as there are where all are alike, or weigh nothing.
+    /// The effective number of passages: `(Σ d)² / Σ d²` over their denominators d (Kish 1965). It is the number of
+    /// passages if all are of equal size or have a denominator of 0.
     pub(super) fn alike(&self) -> f64 {
         let runs = self.methods.iter().flatten().flat_map(Runs::sums);
         let mut sizes = vec![0.0; self.clusters];
@@ -173,15 +173,14 @@ impl Panel {
         }
     }
 
-    /// The sums of two methods on each passage, as means over their seeds; `None` where one is
-    /// missing.
+    /// The sums of two methods on each passage, averaged over their seeds; `None` if one is missing.
     pub fn pairs(&self, first: usize, second: usize) -> Option<Vec<[Sum; 2]>> {
         let sums = |method: usize| Some(self.methods.get(method)?.as_ref()?.by_passage());
         let pairs = sums(first)?.into_iter().zip(sums(second)?);
         Some(pairs.map(|(first, second)| [first, second]).collect())
     }
 
-    /// The methods in the order given; `None` where one is missing.
+    /// The methods in the given order; `None` for a missing one.
     pub fn methods(&self) -> &[Option<Runs>] {
         &self.methods
     }

@@ -1,57 +1,57 @@
-//! How small a difference a study of so many seeds and passages finds, from the variance that a pilot shows.
+//! Power analysis: how small a difference a study with given numbers of seeds and passages detects, from a pilot's
+//! variance.
 //!
-//! A pilot's difference varies by where it comes from ([`bootstrap`](super::bootstrap)): with `V_p` of the mean
-//! over its K₀ seeds when other passages are drawn, of which a part `V_e` is how differently its runs answer single
-//! passages, and with the variance of the seeds themselves. In a study with K seeds and f times the passages
+//! The variance of a pilot's difference has several sources ([`bootstrap`](super::bootstrap)): `V_p`, the variance of
+//! the mean over its K₀ seeds when passages are drawn, which includes the interaction of runs and passages `V_e`, and
+//! the variance between seeds. In a study with K seeds and f times the passages
 //!
-//! - the seeds' own part and `V_e` shrink with K₀ / K, since every seed is another draw of both;
-//! - all that comes from passages shrinks with 1 / f.
+//! - the variance between seeds and `V_e` shrink with K₀ / K, since every seed draws both anew;
+//! - everything from passages shrinks with 1 / f.
 //!
-//! That assumes more of the same: seeds, and passages of the same kind with as many questions each. The test is the
-//! one that the study will make: its interval excludes zero. How often it does is the mean, over what the study's
-//! own estimate of the variance between its K seeds may be (χ² with K − 1 degrees of freedom), of the normal
-//! probability that the difference is further from zero than the interval reaches. So a wide t for few seeds counts,
-//! and so does the chance of an estimate that is too small or too large. In simulated worlds 79 to 83 of 100 studies
-//! find what they are planned for (`tests`).
+//! This assumes more of the same: further seeds, and passages of the same kind with as many questions each. The test
+//! is that of the study: its interval excludes zero. Its power is the normal probability that the difference exceeds
+//! half the interval's width, averaged over the distribution of the study's own variance estimate (χ² with K − 1
+//! degrees of freedom). The power thus accounts for the wide t quantiles of few seeds and for variance estimates that
+//! are too small or too large. In simulations 79 to 83 of 100 studies find the difference that they were planned for
+//! (`tests`).
 
 use super::bootstrap::{Draws, Expected, SeedVariance, Weakness};
 use super::estimate::Interval;
-use super::quantile::{chi_squared, student};
+use super::estimate::{chi_squared_quantile, student_quantile};
 
-/// The share of studies that are to find the difference.
+/// The power: the share of studies that detect the difference.
 pub const POWER: f64 = 0.8;
 
-/// More seeds than this are not looked for.
+/// The greatest number of seeds that is considered.
 pub const MOST_SEEDS: usize = 100;
 
-/// What a pilot shows of a difference.
+/// A pilot's estimate of a difference's variance.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pilot {
-    /// Its variance from another set of passages, with its runs (`Variance::passages`).
+    /// The variance from other passages, with these runs (`Variance::passages`).
     pub passages_variance: f64,
-    /// Its variance from other seeds, beyond what passages hold already (`Variance::seeds`).
+    /// The variance from other seeds, beyond the part that passages include (`Variance::seeds`).
     pub seeds_variance: f64,
-    /// The variance of the mean over seeds by how far the seeds are apart, which holds how differently they answer
-    /// single passages: S² / K₀.
+    /// The variance of the mean over seeds, S² / K₀, including the interaction of seeds and passages.
     pub between_seeds: f64,
-    /// Seeds.
+    /// The number of seeds.
     pub seeds: usize,
-    /// Passages of the domain that has the fewest.
+    /// The number of passages of the smallest domain.
     pub passages: usize,
 }
 
 /// The size of a study.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Size {
-    /// Seeds of each method; at least two.
+    /// The number of seeds of each method; at least two.
     pub seeds: usize,
-    /// How many times the pilot's passages, in every domain.
+    /// The number of passages in every domain, as a multiple of the pilot's.
     pub times: f64,
 }
 
 impl Pilot {
-    /// What a difference of methods with so many seeds at least, on so many passages at least, shows. `None` where it
-    /// shows no variance, from which nothing can be planned: where nothing varies, and where a domain has one passage.
+    /// The pilot of a difference of methods with at least so many seeds, on domains with at least so many passages.
+    /// `None` if no variance can be estimated: if nothing varies, or if a domain has only one passage.
     pub fn of(difference: &Draws, seeds: usize, passages: usize) -> Option<Pilot> {
         let variance = difference.variance();
         let has_one_passage = difference.weaknesses().contains(&Weakness::OnePassage);
@@ -64,7 +64,7 @@ impl Pilot {
         })
     }
 
-    /// The least difference that four of five studies of this size find.
+    /// The smallest difference that four of five studies of this size detect.
     pub fn detectable(self, size: Size) -> f64 {
         let crossed = (self.between_seeds - self.seeds_variance).clamp(0.0, self.passages_variance);
         let by_seed = self.seeds as f64 / size.seeds as f64;
@@ -78,22 +78,23 @@ impl Pilot {
                 interaction,
             },
             seed_freedom: Some(freedom),
-            seed_quantile: student(0.975, freedom),
+            seed_quantile: student_quantile(0.975, freedom),
         };
         expected.studies().detectable()
     }
 
-    /// The fewest seeds with which four of five studies with so many times the passages find a difference;
-    /// `None` where [`MOST_SEEDS`] do not.
+    /// The smallest number of seeds with which four of five studies with so many times the passages detect a
+    /// difference; `None` if [`MOST_SEEDS`] do not suffice.
     pub fn seeds_needed(self, difference: f64, times: f64) -> Option<usize> {
         (2..=MOST_SEEDS).find(|&seeds| self.detectable(Size { seeds, times }) <= difference)
     }
 
-    /// What the standard error from seeds may be, as multiples of what the pilot shows: the 95 % interval of a
-    /// standard deviation, from χ² with one degree of freedom less than there are seeds.
+    /// The 95 % interval of the standard error from seeds, as multiples of the pilot's estimate: the interval of a
+    /// standard deviation, from χ² with one degree of freedom less than the number of seeds.
     pub fn seed_error(self) -> Interval {
         let freedom = self.seeds as f64 - 1.0;
-        let times = |quantile: f64| (freedom / chi_squared(quantile, freedom.max(1.0))).sqrt();
+        let times =
+            |quantile: f64| (freedom / chi_squared_quantile(quantile, freedom.max(1.0))).sqrt();
         Interval {
             low: times(0.975),
             high: times(0.025),
@@ -107,9 +108,9 @@ mod tests {
 
     use super::*;
     use crate::stats::bootstrap::Bootstrap;
-    use crate::stats::draw;
     use crate::stats::estimate::standard_deviation;
     use crate::stats::panel::{Panel, Sample};
+    use crate::stats::tests::Normal;
 
     /// Standard deviations between seeds, and between passages of each run by itself.
     #[derive(Clone, Copy)]
@@ -118,9 +119,10 @@ mod tests {
         own: f64,
     }
 
-    /// The difference of two methods with the same seeds, by so much, on passages that are equally hard for both.
+    /// A study of two methods with the same seeds and this true difference, on passages that are equally hard for
+    /// both.
     fn study(world: World, difference: f64, seeds: u64, passages: usize, number: u64) -> Draws {
-        let mut normal = draw::Normal::new(5_000_000 + number);
+        let mut normal = Normal::new(5_000_000 + number);
         let ease: Vec<f64> = (0..passages).map(|_| 0.2 * normal.next()).collect();
         let methods = [0.5 + difference, 0.5].map(|score| {
             let mut samples = Vec::new();
@@ -148,7 +150,7 @@ mod tests {
         }
     }
 
-    /// What a pilot of so many seeds and passages would show of a world if it showed the truth.
+    /// The pilot with so many seeds and passages that shows a world's true variances.
     fn truth(world: World, seeds: usize, passages: usize) -> Pilot {
         let of_seeds = 2.0 * world.between.powi(2) / seeds as f64;
         let crossed = 2.0 * world.own.powi(2) / (seeds * passages) as f64;
@@ -161,7 +163,7 @@ mod tests {
         }
     }
 
-    /// The share of studies of a size that find a difference.
+    /// The share of studies of a given size that detect a difference.
     fn found(world: World, difference: f64, seeds: usize, passages: usize, studies: u64) -> f64 {
         let found = (0..studies).into_par_iter().filter(|&number| {
             let draws = study(world, difference, seeds as u64, passages, number);
@@ -186,7 +188,7 @@ mod tests {
     ];
 
     #[test]
-    fn four_of_five_planned_studies_find_what_was_planned_for() {
+    fn four_of_five_studies_find_the_difference_that_they_are_planned_for() {
         for (world, seeds) in WORLDS.into_iter().zip([5, 3, 4]) {
             // Planned from a pilot of 8 seeds and 40 passages; carried out with twice the passages.
             let pilot = truth(world, 8, 40);
@@ -197,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn fewer_than_planned_for_find_less() {
+    fn studies_smaller_than_planned_find_the_difference_less_often() {
         let world = WORLDS[0];
         let pilot = truth(world, 8, 40);
         let seeds = pilot.seeds_needed(0.06, 2.0).expect("enough");
@@ -211,7 +213,7 @@ mod tests {
         assert!(share > 0.74, "{seeds} seeds: {share}");
         let share = found(world, 0.06, 2, 80, 300);
         assert!(share < 0.7, "2 seeds: {share}");
-        // Seeds cannot make up for the passages that all of them share.
+        // Seeds cannot compensate for the passages that all of them share.
         let of_passages = Pilot {
             passages_variance: 0.01,
             between_seeds: 0.0,
@@ -222,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_vary_is_no_pilot() {
+    fn scores_that_do_not_vary_give_no_pilot() {
         let still = World {
             between: 0.0,
             own: 0.0,
@@ -234,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pilot_shows_nearly_what_the_world_is() {
+    fn a_pilot_estimates_the_true_variances() {
         let world = WORLDS[0];
         let draws = study(world, 0.0, 40, 200, 7);
         let variance = draws.variance();
@@ -245,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_standard_deviation_of_three_is_known_badly() {
+    fn three_values_estimate_a_standard_deviation_poorly() {
         // R: sqrt(2 / qchisq(c(.975, .025), 2)).
         let found = truth(WORLDS[0], 3, 40).seed_error();
         assert!((found.low - 0.520_655).abs() < 1e-4, "{found:?}");

@@ -1,10 +1,9 @@
-//! Whether a probability puts the examples of a class before the others, wherever a threshold would
-//! stand; and the ranks that this is read from.
+//! Whether probabilities rank the examples of a class before the others, whatever the threshold.
 
-/// The area under the receiver operating characteristic: how probable it is that an example of the class
-/// has a higher score than one that is not of it, ties counted half; 0.5 by chance (Hanley & McNeil 1982,
-/// *The meaning and use of the area under a ROC curve*). Each example is its score and whether it is of the
-/// class; `None` where all are, or none is.
+/// The area under the receiver operating characteristic: the probability that an example of the class has a higher
+/// score than an example of another class, ties counted half; 0.5 by chance (Hanley & McNeil 1982, *The meaning and
+/// use of the area under a ROC curve*). An example is its score and whether it is of the class. `None` if all
+/// examples are of the class, or none.
 pub fn auroc(examples: &[(f64, bool)]) -> Option<f64> {
     let scores: Vec<f64> = examples.iter().map(|(score, _)| *score).collect();
     let of_class = examples.iter().filter(|(_, is)| *is).count() as f64;
@@ -16,13 +15,13 @@ pub fn auroc(examples: &[(f64, bool)]) -> Option<f64> {
         .filter(|(_, (_, is))| *is)
         .map(|(rank, _)| rank)
         .sum();
-    // The Mann–Whitney U over the number of pairs.
+    // The Mann–Whitney U divided by the number of pairs.
     Some((sum - of_class * (of_class + 1.0) / 2.0) / (of_class * others))
 }
 
-/// What each example is worth, in [0, 1], where the class is given to as many as are of it: to those with the
-/// highest scores, of equals at the threshold to each in expectation. No other threshold leaves the shares of the
-/// classes as they are, so what accuracy gains by it is what the shares had moved the threshold by.
+/// The score of each example, in [0, 1], if as many examples are assigned to the class as belong to it: those with
+/// the highest scores, with the expectation among ties at the threshold. This is the threshold at which the predicted
+/// shares of the classes equal the true ones, so the gain in accuracy is the loss from a misplaced threshold.
 pub fn at_matched_threshold(examples: &[(f64, bool)]) -> Vec<f64> {
     let of_class = examples.iter().filter(|(_, is)| *is).count();
     let mut order: Vec<usize> = (0..examples.len()).collect();
@@ -44,7 +43,7 @@ pub fn at_matched_threshold(examples: &[(f64, bool)]) -> Vec<f64> {
     worths
 }
 
-/// Ranks from 1, the mean one of equals.
+/// Ranks from 1; equal values have their mean rank.
 pub(super) fn ranks(values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|&one, &other| values[one].total_cmp(&values[other]));
@@ -64,9 +63,9 @@ pub(super) fn ranks(values: &[f64]) -> Vec<f64> {
 mod tests {
     use super::*;
 
-    /// The example of scikit-learn's `roc_auc_score`, and what follows from the definition.
+    /// The example of scikit-learn's `roc_auc_score`, and cases that follow from the definition.
     #[test]
-    fn the_area_counts_pairs_in_order() {
+    fn the_area_is_the_share_of_ordered_pairs() {
         let of = |scores: [f64; 4]| {
             let classes = [false, false, true, true];
             auroc(&scores.into_iter().zip(classes).collect::<Vec<_>>())
@@ -80,11 +79,11 @@ mod tests {
     }
 
     #[test]
-    fn as_many_are_given_the_class_as_are_of_it() {
-        // Two of the class: the first, and half of the two equals behind it.
+    fn as_many_examples_are_assigned_to_the_class_as_belong_to_it() {
+        // Two belong to the class: the first is assigned, and half of the two equal ones after it.
         let examples = [(0.9, true), (0.4, false), (0.4, true), (0.1, false)];
         assert_eq!(at_matched_threshold(&examples), [1.0, 0.5, 0.5, 1.0]);
-        // All below one half, and in order: nothing is wrong but the threshold.
+        // All scores are below one half but in order: only the threshold is wrong.
         let examples = [(0.4, true), (0.3, true), (0.2, false)];
         assert_eq!(at_matched_threshold(&examples), [1.0; 3]);
         assert!(at_matched_threshold(&[]).is_empty());

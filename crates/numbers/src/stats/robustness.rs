@@ -1,15 +1,14 @@
-//! Effective robustness: a target score above what the source score makes one expect.
+//! Effective robustness: a target score above the one that the source score predicts.
 //!
-//! Taori et al. 2020 (arXiv:2007.00644) and Miller et al. 2021 (arXiv:2107.04649): over many
-//! models, target scores lie on a line of source scores once both are on the logit scale. A method
-//! is robust beyond its source score only as far as it lies above the line of the baseline.
+//! Taori et al. 2020 (arXiv:2007.00644) and Miller et al. 2021 (arXiv:2107.04649): over many models, target scores
+//! are a linear function of source scores on the logit scale. A method's effective robustness is its distance above
+//! the line of baseline models.
 //!
-//! Deviation: their points are many models, each trained by itself; here they are runs of one model and
-//! their checkpoints. Points of one run depend on each other, so the band comes from leaving out one
-//! run at a time (jackknife over clusters: MacKinnon, Nielsen & Webb 2022, arXiv:2205.03288, CV3), with
-//! Student's t of as many degrees of freedom as there are runs less one. And a model may be more robust
-//! on its way than at its end (Andreassen et al. 2021, arXiv:2106.15831), so that a line through
-//! checkpoints can be the higher bar.
+//! Deviation: their points are many independently trained models; here they are runs of one model and their
+//! checkpoints. Points of one run depend on each other, so the band is computed by leaving out one run at a time
+//! (jackknife over clusters: MacKinnon, Nielsen & Webb 2022, arXiv:2205.03288, CV3), with Student's t with one degree
+//! of freedom less than the number of runs. A model may also be more robust during training than at the end
+//! (Andreassen et al. 2021, arXiv:2106.15831), so a line through checkpoints can be a stricter baseline.
 
 use std::collections::BTreeSet;
 
@@ -18,25 +17,25 @@ use thiserror::Error;
 
 use super::bootstrap::Draws;
 use super::estimate::{Estimate, Interval};
-use super::quantile::{logit, student};
+use super::estimate::{logit, student_quantile};
 
-/// The least number of points that a line is fitted to.
+/// The smallest number of points to which a line is fitted.
 pub const FEWEST_POINTS: usize = 6;
 
-/// The least spread of source scores, highest minus lowest, that a slope can be told from.
+/// The smallest range of source scores, highest minus lowest, from which a slope is estimated.
 pub const LEAST_SPREAD: f64 = 0.05;
 
-/// The least share of the target logits' variance that a line takes, to be one.
+/// The smallest R² of a line that is used.
 pub const LEAST_R_SQUARED: f64 = 0.5;
 
 /// One baseline run, or one of its checkpoints: scores in [0, 1].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Point {
-    /// On the source.
+    /// The score on the source.
     pub source: f64,
-    /// On the target.
+    /// The score on the target.
     pub target: f64,
-    /// Which run it is of, or of whose training.
+    /// The number of its run.
     pub run: usize,
 }
 
@@ -49,7 +48,7 @@ pub enum Unfitted {
         /// Points found.
         found: usize,
     },
-    /// Points without spread.
+    /// The source scores are too close together.
     #[error(
         "the baseline's source scores lie between {low:.3} and {high:.3}, too close together for a slope"
     )]
@@ -59,20 +58,22 @@ pub enum Unfitted {
         /// The highest.
         high: f64,
     },
-    /// A score that has no logit.
+    /// A score without a logit.
     #[error("a baseline run or checkpoint scores exactly 0 or 1, which has no logit")]
     Bound,
-    /// Points of one run alone.
-    #[error("all points are of one run, which cannot show how far off the line another would lie")]
+    /// All points are from one run.
+    #[error(
+        "all points are from one run, which does not show how far another run would be from the line"
+    )]
     OneRun,
-    /// Points that have spread because of one run alone.
+    /// The range of source scores depends on a single run.
     #[error(
         "without one of the runs the baseline's source scores are too close together for a slope"
     )]
     Hangs,
-    /// Target scores do not rise with source scores.
+    /// Target scores do not increase with source scores.
     #[error(
-        "the line falls (slope {slope:.2}): higher source scores do not go with higher target scores"
+        "the line falls (slope {slope:.2}): higher source scores do not come with higher target scores"
     )]
     Falling {
         /// On the logit scale.
@@ -80,16 +81,16 @@ pub enum Unfitted {
     },
     /// The points are not on a line.
     #[error(
-        "the points are not on a line: R² {r_squared:.2}, at least {LEAST_R_SQUARED} is wanted"
+        "the points are not on a line: R² is {r_squared:.2}, wanted at least {LEAST_R_SQUARED}"
     )]
     Loose {
-        /// The share of the target logits' variance that the line takes.
+        /// The share of the target logits' variance that the line explains.
         r_squared: f64,
     },
-    /// A source score outside the points'.
+    /// The source score is outside the range of the points.
     #[error(
-        "the source score {at:.3} lies outside the baseline's, {low:.3} to {high:.3}: \
-         the line is not drawn beyond its points"
+        "the source score {at:.3} is outside the baseline's range, {low:.3} to {high:.3}: the line is not \
+         extrapolated"
     )]
     Outside {
         /// The lowest source score of the baseline.
@@ -108,22 +109,22 @@ pub struct Line {
     pub slope: f64,
     /// On the logit scale.
     pub intercept: f64,
-    /// The share of the target logits' variance that the line takes.
+    /// The share of the target logits' variance that the line explains.
     pub r_squared: f64,
     /// Points fitted.
     pub points: usize,
-    /// Runs that they are of.
+    /// Number of runs among them.
     pub runs: usize,
     /// The lowest source score among them.
     pub low: f64,
     /// The highest source score among them.
     pub high: f64,
-    /// The lines without one of the runs each.
+    /// The lines with one of the runs left out.
     #[serde(skip)]
     without: Vec<Straight>,
 }
 
-/// A line without its points.
+/// The coefficients of a line.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Straight {
     slope: f64,
@@ -131,7 +132,7 @@ struct Straight {
 }
 
 impl Straight {
-    /// By least squares. The `x` must not be all the same.
+    /// Fits by least squares. The `x` must not all be equal.
     fn through(points: &[(f64, f64)]) -> Straight {
         let n = points.len() as f64;
         let centre = points.iter().map(|(x, _)| x).sum::<f64>() / n;
@@ -157,12 +158,12 @@ fn sigmoid(logit: f64) -> f64 {
     1.0 / (1.0 + (-logit).exp())
 }
 
-/// The lowest and the highest source score, where they are far enough apart for a slope.
+/// The lowest and the highest source score, if they are far enough apart for a slope.
 fn span(points: &[Point]) -> Result<(f64, f64), Unfitted> {
     let sources = points.iter().map(|point| point.source);
     let low = sources.clone().fold(f64::INFINITY, f64::min);
     let high = sources.fold(f64::NEG_INFINITY, f64::max);
-    // Of no points it is below zero.
+    // Without points the range is negative.
     match high - low < LEAST_SPREAD {
         true => Err(Unfitted::Close { low, high }),
         false => Ok((low, high)),
@@ -172,8 +173,8 @@ fn span(points: &[Point]) -> Result<(f64, f64), Unfitted> {
 /// Fits the line.
 ///
 /// # Errors
-/// Fewer than [`FEWEST_POINTS`] points, points of one run, source scores within [`LEAST_SPREAD`] of each
-/// other (all of them, or those of all runs but one), or a score of exactly 0 or 1.
+/// There are fewer than [`FEWEST_POINTS`] points or only one run, the source scores (or those without one of the
+/// runs) are within [`LEAST_SPREAD`] of each other, or a score is exactly 0 or 1.
 pub fn fit(points: &[Point]) -> Result<Line, Unfitted> {
     if points.len() < FEWEST_POINTS {
         return Err(Unfitted::Few {
@@ -226,11 +227,10 @@ fn logits(points: &[Point]) -> Vec<(f64, f64)> {
 }
 
 impl Line {
-    /// The target score that a baseline with this source score is expected to have, with the 95 %
-    /// band of the line.
+    /// The expected target score of a baseline with this source score, with the 95 % band of the line.
     ///
     /// # Errors
-    /// The source score lies outside the points'.
+    /// The source score is outside the range of the points.
     pub fn expected(&self, source: f64) -> Result<Estimate, Unfitted> {
         if !(self.low..=self.high).contains(&source) {
             return Err(Unfitted::Outside {
@@ -245,7 +245,7 @@ impl Line {
         let squares: f64 = (self.without.iter())
             .map(|line| (line.at(x) - y).powi(2))
             .sum();
-        let half = student(0.975, runs - 1.0) * ((runs - 1.0) / runs * squares).sqrt();
+        let half = student_quantile(0.975, runs - 1.0) * ((runs - 1.0) / runs * squares).sqrt();
         Ok(Estimate {
             value: sigmoid(y),
             interval: Interval {
@@ -255,13 +255,13 @@ impl Line {
         })
     }
 
-    /// How far a method's target score lies above what is expected at its source score, with a 95 % interval. In
-    /// every resample of passages the line is fitted again, through the baseline's scores on those passages, and asked
-    /// at the method's source score on them; the method's seeds add their part. To that the band of the line is added,
-    /// which is of other baseline runs (MOVER: Zou & Donner 2008).
+    /// How far a method's target score is above the expected one at its source score, with a 95 % interval. In every
+    /// resample of passages the line is fitted again to the baseline's scores on those passages and evaluated at the
+    /// method's source score on them; the variance between the method's seeds is included. The band of the line,
+    /// which accounts for other baseline runs, is added (MOVER: Zou & Donner 2008).
     ///
     /// # Errors
-    /// The line falls or the points are not on one, or the source score lies outside the points'.
+    /// The line falls, the points are not on a line, or the source score is outside their range.
     pub fn above(&self, baseline: &[Scores], method: Scores) -> Result<Estimate, Unfitted> {
         if self.slope <= 0.0 {
             return Err(Unfitted::Falling { slope: self.slope });
@@ -281,7 +281,7 @@ impl Line {
             let points: Vec<(f64, f64)> = (baseline.iter())
                 .flat_map(|scores| scores.logits_in(resample))
                 .collect();
-            // Points that all have one source score, up to rounding, show no slope.
+            // Points with equal source scores, up to rounding, have no slope.
             let is_apart = |(x, _): &(f64, f64)| (x - points[0].0).abs() > 1e-9;
             let line = match points.len() >= FEWEST_POINTS && points.iter().any(is_apart) {
                 true => Straight::through(&points),
@@ -307,12 +307,12 @@ impl Line {
     }
 }
 
-/// The scores of some runs on the source and on a target, the same runs in the same order.
+/// The scores of runs on the source and on a target, in the same order.
 #[derive(Debug, Clone, Copy)]
 pub struct Scores<'a> {
-    /// On the source.
+    /// The score on the source.
     pub source: &'a Draws,
-    /// On the target.
+    /// The score on the target.
     pub target: &'a Draws,
 }
 
@@ -332,7 +332,7 @@ impl Scores<'_> {
             .collect()
     }
 
-    /// The runs' logits in a resample, of those that have any.
+    /// The logits of those runs that have them in a resample.
     fn logits_in(self, resample: usize) -> impl Iterator<Item = (f64, f64)> {
         let runs = self.source.runs().zip(self.target.runs());
         let pairs = runs.into_iter().flat_map(move |(source, target)| {
@@ -347,9 +347,9 @@ impl Scores<'_> {
 mod tests {
     use super::*;
     use crate::stats::bootstrap::Bootstrap;
-    use crate::stats::draw::Normal;
+    use crate::stats::estimate::normal_quantile;
     use crate::stats::panel::{Panel, Sample};
-    use crate::stats::quantile::normal as normal_quantile;
+    use crate::stats::tests::Normal;
 
     fn on_line(sources: &[f64]) -> Vec<Point> {
         sources
@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn points_on_a_line_give_it_back() {
+    fn points_on_a_line_are_fitted_exactly() {
         let line = fit(&on_line(&[0.3, 0.4, 0.5, 0.6, 0.7, 0.8])).expect("six points");
         assert!((line.slope - 0.8).abs() < 1e-9 && (line.intercept + 0.5).abs() < 1e-9);
         assert!((line.r_squared - 1.0).abs() < 1e-9);
@@ -372,7 +372,7 @@ mod tests {
         assert!((expected.value - sigmoid(0.8 * logit(0.55) - 0.5)).abs() < 1e-9);
     }
 
-    /// Runs whose answers are right with these chances, an example a passage: by run, source and target.
+    /// Runs with these probabilities of a right answer on source and target, one example per passage.
     fn scores(chances: &[(f64, f64)], passages: usize) -> [Draws; 2] {
         let on = |place: u64, chance: &dyn Fn(&(f64, f64)) -> f64| {
             let mut normal = Normal::new(place);
@@ -399,7 +399,7 @@ mod tests {
     };
 
     #[test]
-    fn what_lies_above_a_line_has_the_errors_of_passages_line_and_seeds() {
+    fn the_distance_above_a_line_has_the_errors_of_passages_line_and_seeds() {
         let at = |x: f64, lift: f64| (sigmoid(x), sigmoid(0.8 * x - 0.5) + lift);
         let stops = [-0.8, -0.2, 0.4, 1.0].map(|x| scores(&[at(x, 0.0), at(x + 0.1, 0.01)], 400));
         let stops = stops
@@ -420,7 +420,7 @@ mod tests {
         let some = above([(0.3, 0.15), (0.31, 0.15)]);
         assert!((some.value - none.value - 0.15).abs() < 0.03, "{some:?}");
         let width = |one: Estimate| one.interval.high - one.interval.low;
-        // Seeds that lie along the line add nothing, those beside it do.
+        // Variation of seeds along the line adds nothing, variation across it does.
         let along = above([(0.1, 0.0), (0.5, 0.0)]);
         assert!(width(along) < 1.6 * width(none), "{along:?} {none:?}");
         let beside = above([(0.3, -0.1), (0.31, 0.1)]);
@@ -428,8 +428,8 @@ mod tests {
     }
 
     #[test]
-    fn resamples_without_a_slope_keep_the_line() {
-        // Runs whose source scores differ on one passage of six alone: where it is not drawn, all have one.
+    fn resamples_without_a_slope_use_the_line_of_all_the_data() {
+        // Runs whose source scores differ on only one of six passages: if it is not drawn, all are equal.
         let runs = |rights: [[usize; 2]; 2]| {
             let [source, target] = [0, 1].map(|domain| {
                 let samples = rights.iter().zip(0..).flat_map(|(right, seed)| {
@@ -480,7 +480,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_falls_or_that_points_are_not_on_is_none() {
+    fn falling_lines_and_points_off_a_line_are_refused() {
         let [source, target] = scores(&[(0.5, 0.5), (0.55, 0.5)], 40);
         let method = Scores {
             source: &source,
@@ -505,9 +505,9 @@ mod tests {
     }
 
     #[test]
-    fn checkpoints_are_no_runs() {
-        // Three runs, each on a parallel of its own: more points of them tell no more of the distance
-        // between runs.
+    fn checkpoints_do_not_count_as_runs() {
+        // Three runs, each on its own parallel line: more points of these runs say no more about the distance between
+        // runs.
         let points = |each: usize| -> Vec<Point> {
             let places = (0..3).flat_map(|run| (0..each).map(move |place| (run, place)));
             places
@@ -526,7 +526,7 @@ mod tests {
         for each in [2, 4, 40] {
             let line = fit(&points(each)).expect("six points or more");
             assert_eq!((line.runs, line.points), (3, 3 * each));
-            // Without a run the line is off by half its distance: 2/3 (0.1² + 0 + 0.1²) = 0.02/1.5.
+            // Leaving out a run moves the line by half its distance: 2/3 (0.1² + 0 + 0.1²) = 0.02/1.5.
             let half = 4.302_652_729_9 * (0.02 / 1.5_f64).sqrt();
             let band = line.expected(0.5).expect("inside").interval;
             assert!((band.high - sigmoid(half)).abs() < 1e-8, "{each}: {band:?}");
@@ -535,7 +535,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_fitted_is_refused() {
+    fn points_that_cannot_be_fitted_are_refused() {
         assert_eq!(fit(&on_line(&[0.3, 0.8])), Err(Unfitted::Few { found: 2 }));
         let close = on_line(&[0.800, 0.801, 0.802, 0.803, 0.804, 0.805]);
         assert!(matches!(fit(&close), Err(Unfitted::Close { .. })));

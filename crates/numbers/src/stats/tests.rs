@@ -1,9 +1,9 @@
-//! Studies whose truth is known: do intervals hold it in 95 of 100, are p values uniform where
-//! there is nothing to find?
+//! Simulated studies with a known truth: do intervals cover it in 95 of 100 studies, and are p values uniform under
+//! the null hypothesis?
 //!
-//! Worlds of whole studies, with what the docs and the report's cautions quote, are in
-//! `cargo run -p promptshift-numbers --example coverage`; here are smaller ones, of normal deviates. The short form
-//! runs with every `cargo test`; the long one by
+//! Whole studies, whose coverage the docs and the report's cautions quote, are simulated by `cargo run -p
+//! promptshift-numbers --example coverage`; the simulations here are smaller, with normal deviates. The short form
+//! runs with every `cargo test`, the long form with
 //!
 //! ```sh
 //! cargo test -p promptshift-numbers stats -- --ignored --nocapture
@@ -14,15 +14,31 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use rayon::prelude::*;
 
 use super::bootstrap::{Bootstrap, Draws, lend};
-use super::draw::Normal;
-use super::holm::holm;
-use super::mcnemar::mcnemar;
+use super::intervals::wilson;
 use super::panel::{Panel, Sample, Sum};
-use super::permutation::SignFlip;
-use super::proportion::wilson;
 use super::robustness::{self, Point};
+use super::significance::{SignFlip, holm, mcnemar};
 
-/// How variable a simulated study is: a score is 0.5 plus normal deviates.
+/// Normal deviates with mean 0 and variance 1 (Box & Muller 1958), independent of library versions.
+pub(super) struct Normal(ChaCha8Rng);
+
+/// The random stream of normal deviates; resamples use another.
+const STREAM: u64 = u64::MAX;
+
+impl Normal {
+    pub(super) fn new(seed: u64) -> Normal {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(STREAM);
+        Normal(rng)
+    }
+
+    pub(super) fn next(&mut self) -> f64 {
+        let mut uniform = || (f64::from(self.0.next_u32()) + 0.5) / 4_294_967_296.0;
+        (-2.0 * uniform().ln()).sqrt() * (std::f64::consts::TAU * uniform()).cos()
+    }
+}
+
+/// The variability of a simulated study: a score is 0.5 plus normal deviates.
 #[derive(Debug, Clone, Copy)]
 struct World {
     seeds: u64,
@@ -31,11 +47,11 @@ struct World {
     between: f64,
     /// Standard deviation between passages, the same for all seeds.
     shared: f64,
-    /// Standard deviation between passages of each run by itself.
+    /// Standard deviation between passages, independent for each run.
     own: f64,
 }
 
-/// A study's numbers for one method, with a passage of one to four questions.
+/// One method's samples in a study; passages have one to four questions.
 fn runs(world: World, normal: &mut Normal, shared: &[f64]) -> Vec<Sample> {
     (0..world.seeds)
         .flat_map(|seed| {
@@ -81,7 +97,7 @@ fn score(world: World, resamples: usize, study: u64) -> Draws {
     scores.remove(0).remove(0).expect("samples")
 }
 
-/// The difference of two methods that are equally good, on the same passages.
+/// The difference of two equally good methods on the same passages.
 fn difference(world: World, resamples: usize, study: u64) -> Draws {
     let mut normal = Normal::new(2_000_000 + study);
     let shared = passages(world, &mut normal);
@@ -123,9 +139,9 @@ const fn world(seeds: u64, between: f64, shared: f64, own: f64) -> World {
     }
 }
 
-/// Worlds with the range that coverage must lie in. Passages move the mean of a run by
-/// 0.3 / sqrt(60) = 0.04. Where seeds matter as much, intervals hold the truth as often as they say;
-/// where they do not, a small number of seeds cannot show it, and intervals err on the wide side.
+/// Worlds with the range that their coverage must be in. Passages move the mean of a run by 0.3 / sqrt(60) = 0.04. If
+/// seeds matter as much, intervals have their nominal coverage; if they do not, few seeds cannot show that, and
+/// intervals are too wide.
 const WORLDS: [(World, f64, f64); 12] = [
     (world(1, 0.0, 0.3, 0.0), 0.935, 0.965),
     (world(5, 0.04, 0.3, 0.1), 0.935, 0.97),
@@ -155,19 +171,19 @@ fn check_coverage(studies: u64, resamples: usize) {
 }
 
 #[test]
-fn intervals_hold_the_truth() {
+fn intervals_cover_the_truth() {
     check_coverage(400, 300);
 }
 
 #[test]
 #[ignore = "minutes: the long form"]
-fn intervals_hold_the_truth_long() {
+fn intervals_cover_the_truth_long() {
     check_coverage(10_000, 1_000);
 }
 
 #[test]
-fn one_run_against_five_holds_the_truth_with_a_lent_spread() {
-    // Without it, in 76 of 100.
+fn one_run_against_five_covers_the_truth_with_a_borrowed_spread() {
+    // Without a borrowed spread, in 76 of 100 studies.
     let (single, several) = (world(1, 0.12, 0.2, 0.3), world(5, 0.12, 0.2, 0.3));
     let found = share(600, |study| {
         let mut normal = Normal::new(5_000_000 + study);
@@ -186,7 +202,7 @@ fn one_run_against_five_holds_the_truth_with_a_lent_spread() {
 
 fn check_uniform(studies: u64, resamples: usize) {
     let noise = |level: f64| 3.0 * (level * (1.0 - level) / studies as f64).sqrt();
-    // One run of each method: passages alone, and p is uniform.
+    // One run of each method, which varies with passages only: p is uniform.
     let single = world(1, 0.0, 0.2, 0.3);
     for level in [0.05, 0.25, 0.5, 0.75] {
         let found = rejections(single, studies, resamples, level);
@@ -196,7 +212,7 @@ fn check_uniform(studies: u64, resamples: usize) {
             "{level}: {found}"
         );
     }
-    // Seeds that differ: at the level that verdicts are made at.
+    // Seeds that differ: at the level of the verdicts.
     for (seeds, between) in [(5, 0.04), (5, 0.12), (3, 0.12), (2, 0.12)] {
         let found = rejections(world(seeds, between, 0.2, 0.3), studies, resamples, 0.05);
         println!("{seeds} seeds, {between}, p < 0.05: {found:.4}");
@@ -208,7 +224,7 @@ fn check_uniform(studies: u64, resamples: usize) {
 }
 
 #[test]
-fn p_values_are_uniform_where_nothing_is_to_be_found() {
+fn p_values_are_uniform_under_the_null_hypothesis() {
     check_uniform(400, 300);
 }
 
@@ -218,7 +234,7 @@ fn p_values_are_uniform_long() {
     check_uniform(10_000, 1_000);
 }
 
-/// Paired sums that may be swapped: passages of one to four questions.
+/// Exchangeable paired sums; passages have one to four questions.
 fn exchangeable(study: u64, passages: usize) -> Vec<[Sum; 2]> {
     let mut normal = Normal::new(3_000_000 + study);
     (0..passages)
@@ -256,7 +272,7 @@ fn check_flips(studies: u64, permutations: usize) {
 }
 
 #[test]
-fn flips_are_uniform_where_nothing_is_to_be_found() {
+fn sign_flip_p_values_are_uniform_under_the_null_hypothesis() {
     check_flips(1_000, 199);
 }
 
@@ -267,7 +283,7 @@ fn flips_are_uniform_long() {
 }
 
 #[test]
-fn of_several_targets_one_is_seldom_found_by_chance() {
+fn a_false_finding_among_several_targets_is_rare() {
     let studies = 600;
     let targets = 6;
     let found = share(studies, |study| {
@@ -280,8 +296,8 @@ fn of_several_targets_one_is_seldom_found_by_chance() {
     assert!(found < 0.05 + 0.027, "{found}");
 }
 
-/// Runs and checkpoints whose line is known: logit target = 0.8 · logit source - 0.9, a deviation of
-/// each run from it and one of each of its points.
+/// Runs and checkpoints around a known line, logit target = 0.8 · logit source - 0.9, with a deviation for each run
+/// and one for each point.
 fn trajectories(runs: usize, between: f64, study: u64) -> Vec<Point> {
     const SOURCES: [f64; 6] = [-0.8, -0.2, 0.4, 1.0, 1.4, 1.6];
     let mut normal = Normal::new(4_000_000 + study);
@@ -318,13 +334,13 @@ fn check_bands(studies: u64) {
 }
 
 #[test]
-fn bands_of_lines_through_checkpoints_hold_the_truth() {
+fn bands_of_lines_through_checkpoints_cover_the_truth() {
     check_bands(2_000);
 }
 
 #[test]
 #[ignore = "the long form"]
-fn bands_of_lines_through_checkpoints_hold_the_truth_long() {
+fn bands_of_lines_through_checkpoints_cover_the_truth_long() {
     check_bands(100_000);
 }
 
@@ -333,8 +349,8 @@ fn uniform(rng: &mut ChaCha8Rng) -> f64 {
 }
 
 #[test]
-fn proportions_hold_the_truth() {
-    // The coverage of Wilson's interval swings around 95 % with n and p.
+fn intervals_of_proportions_cover_the_truth() {
+    // The coverage of Wilson's interval oscillates around 95 % with n and p.
     for (trials, chance) in [(500, 0.5), (500, 0.1), (1_503, 0.97)] {
         let found = share(4_000, |study| {
             let mut rng = ChaCha8Rng::seed_from_u64(study);
@@ -348,7 +364,7 @@ fn proportions_hold_the_truth() {
 }
 
 #[test]
-fn runs_that_differ_by_chance_seldom_differ() {
+fn runs_that_differ_by_chance_are_rarely_significant() {
     // An exact test of counts is conservative: at most the level, and not far below it.
     let found = share(2_000, |study| {
         let mut rng = ChaCha8Rng::seed_from_u64(study);

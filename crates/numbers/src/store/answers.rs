@@ -1,5 +1,5 @@
-//! Answers: what a model said to rows that were put to it in one way. A batch is written once; later questions take
-//! from all batches what they ask for, and add what is missing.
+//! Answers of a model to rows that were presented in one way. A batch is written once; later requests take the
+//! answers that they need from all batches and add the missing ones.
 //!
 //! ```text
 //! <store>/answers/<of>/<domain>-<way>.<token>.json   one Batch
@@ -21,7 +21,7 @@ use promptshift_text::domain::wording::Wording;
 use promptshift_text::hash::sha256;
 use promptshift_text::process::token;
 
-/// What answers.
+/// The model that answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Of {
@@ -33,14 +33,14 @@ pub enum Of {
         config_sha256: String,
         /// SHA-256 of its tokenizer.
         tokenizer_sha256: String,
-        /// The head that was put on it, where it takes one.
+        /// The head added to it, if the task needs one.
         head: Option<HeadForm>,
-        /// What that was drawn by.
+        /// The seed of the head.
         seed: u64,
     },
-    /// What was tuned elsewhere.
+    /// A prompt, adapter or model tuned by another program.
     Elsewhere {
-        /// SHA-256 of what was tuned.
+        /// SHA-256 of its files.
         sha256: String,
         /// SHA-256 of the backbone's weights.
         model_sha256: String,
@@ -49,23 +49,23 @@ pub enum Of {
         /// SHA-256 of its tokenizer.
         tokenizer_sha256: String,
     },
-    /// What a training left.
+    /// The result of a training.
     Training {
-        /// Its name in the store, which has the environment that it was trained in.
+        /// Its name in the store, which includes the environment.
         name: String,
-        /// At this step instead of the one that was kept.
+        /// The step, if it is not the kept one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         step: Option<usize>,
-        /// After tuning on with a few examples of the domain.
+        /// The few-shot tuning on the domain, if any.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         few_shot: Option<FewShot>,
     },
 }
 
-/// Tuning on with a few examples.
+/// Few-shot tuning.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FewShot {
-    /// How many.
+    /// The number of examples.
     pub examples: usize,
     /// SHA-256 of their rows, in the order in which they were drawn.
     pub rows_sha256: String,
@@ -73,12 +73,12 @@ pub struct FewShot {
     pub steps: usize,
 }
 
-/// Everything that an answer to a row depends on, but the row.
+/// Everything that an answer to a row depends on, except the row.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Asked {
-    /// What answers.
+    /// The model that answers.
     pub of: Of,
-    /// The domain that the rows are of.
+    /// The domain of the rows.
     pub domain: String,
     /// How examples are worded and answers are read.
     pub wording: Wording,
@@ -91,15 +91,15 @@ pub struct Asked {
 /// Rows that were answered together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Batch {
-    /// How they were asked.
+    /// What their answers depend on.
     pub asked: Asked,
     /// Where it was computed.
     pub environment: Environment,
-    /// Who computed it, and when.
+    /// Program, machine and time.
     pub provenance: Provenance,
-    /// Seconds from tokens to text, for all of them.
+    /// Seconds for all of them, from tokens to text.
     pub seconds: f64,
-    /// Seconds of tuning on with a few examples before.
+    /// Seconds of the few-shot tuning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub few_shot_seconds: Option<f64>,
     /// The highest number of bytes allocated on the host.
@@ -111,16 +111,16 @@ pub struct Batch {
 /// The answer to one row.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StoredAnswer {
-    /// The hash of what the model was given of the row.
+    /// The hash of the row as it was given to the model.
     pub row: String,
-    /// The text; the class's label where classes were ranked.
+    /// The text; the class's label if classes were ranked.
     pub text: String,
-    /// Sum of the generated tokens' log-probabilities, or the logarithm of the class's share.
+    /// Sum of the log-probabilities of the generated tokens, or the log of the class's relative probability.
     pub log_prob: f64,
-    /// Where classes were ranked, the logarithm of each one's share.
+    /// If classes were ranked, the log of each class's relative probability.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class_log_probs: Option<Vec<f64>>,
-    /// Input tokens after the cut.
+    /// Input tokens after truncation.
     pub input_tokens: usize,
     /// Generated tokens.
     pub output_tokens: usize,
@@ -128,22 +128,22 @@ pub struct StoredAnswer {
     pub cut: bool,
 }
 
-/// All that was answered to one question, by the rows' hashes.
+/// All stored answers for one [`Asked`], by the hashes of the rows.
 #[derive(Debug, Default)]
 pub struct Answered {
     batches: Vec<Batch>,
-    /// Batch and place of each row's answer.
+    /// Batch and index of each row's answer.
     places: HashMap<String, (usize, usize)>,
 }
 
-/// The answers to some rows, and what they cost.
+/// The answers to some rows and their cost.
 #[derive(Debug, Clone)]
 pub struct Given<'a> {
     /// One for each row.
     pub answers: Vec<&'a StoredAnswer>,
-    /// Seconds: of each batch, the share of its rows that were asked for.
+    /// Seconds, as the requested share of each batch's seconds.
     pub seconds: f64,
-    /// Seconds of tuning on with a few examples.
+    /// Seconds of the few-shot tuning.
     pub few_shot_seconds: f64,
     /// The highest number of bytes allocated on the host by any of the batches.
     pub peak_bytes: u64,
@@ -152,7 +152,7 @@ pub struct Given<'a> {
 }
 
 impl Answered {
-    /// The places of the rows that have no answer yet. Rows that a model can't tell apart have one.
+    /// The indices of rows that have no answer yet. Rows that are identical for the model share an answer.
     pub fn missing(&self, rows: &[String]) -> Vec<usize> {
         let mut seen = std::collections::HashSet::new();
         (rows.iter().enumerate())
@@ -161,7 +161,7 @@ impl Answered {
             .collect()
     }
 
-    /// The answers to these rows; `None` if one is missing.
+    /// The answers to these rows; `None` if any is missing.
     pub fn give(&self, rows: &[String]) -> Option<Given<'_>> {
         let mut used = vec![0_usize; self.batches.len()];
         let mut answers = Vec::with_capacity(rows.len());
@@ -198,7 +198,7 @@ impl Answered {
 }
 
 impl Of {
-    /// The folder of its answers.
+    /// The name of the folder of its answers.
     pub fn folder(&self) -> String {
         match self {
             Of::Training { name, .. } => name.clone(),
@@ -214,10 +214,10 @@ impl Of {
 }
 
 impl Asked {
-    /// The beginning of the names of its batches: the domain and a hash of everything else.
+    /// The prefix of its batches' names: the domain and a hash of everything else.
     pub fn name(&self) -> String {
         let json = serde_json::to_vec(self).expect("plain data");
-        // A mixture's name has signs that file names should not.
+        // The name of a mixture contains characters that file names should not have.
         let plain = |sign: char| {
             if sign.is_ascii_alphanumeric() {
                 sign
@@ -231,10 +231,10 @@ impl Asked {
 }
 
 impl Store {
-    /// What was answered to a question in this environment, or in any where `reuse` says so.
+    /// The answers that were computed in this environment, or in any environment if `reuse` allows it.
     ///
     /// # Errors
-    /// A batch can't be read, or was changed since it was written.
+    /// A batch can't be read or was changed.
     pub fn answers(
         &self,
         asked: &Asked,
@@ -262,13 +262,13 @@ impl Store {
             let batch: Batch = opened_as(&bytes).map_err(|found| StoreError::Malformed {
                 path,
                 wanted:
-                    "answers as promptshift writes them; without the file they are computed anew"
+                    "answers as promptshift writes them; without the file they are computed again"
                         .to_owned(),
                 found,
             })?;
             batches.push(batch);
         }
-        // Of two answers to a row, that of this environment, and of those the first.
+        // Of several answers to a row the one of this environment is taken, and among those the first.
         batches.sort_by_key(|batch| {
             (
                 &batch.environment != environment,
@@ -286,7 +286,7 @@ impl Store {
         Ok(answered)
     }
 
-    /// Keeps a batch.
+    /// Stores a batch.
     ///
     /// # Errors
     /// It can't be written.

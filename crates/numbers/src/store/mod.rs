@@ -1,20 +1,20 @@
-//! What costs computing, kept once and found again: trainings, and the answers of what they left.
+//! The store of results that are expensive to compute: trainings, and the answers of trained models.
 //!
 //! ```text
-//! <store>/store.json                      that this is a store
-//! <store>/trainings/prompt-seed0-1f…/     one folder a training: see [`training`]
-//! <store>/answers/prompt-seed0-1f…/       what it answered, on whatever it was asked: see [`answers`]
+//! <store>/store.json                      marks the folder as a store
+//! <store>/trainings/prompt-seed0-1f…/     one folder per training: see [`training`]
+//! <store>/answers/prompt-seed0-1f…/       its answers: see [`answers`]
 //! <store>/searches/prompt-….json          the trials of a search for a recipe
-//! <store>/pieces/….json                   how pieces of studies ended that were computed each on its own
-//! <store>/unfinished/prompt-seed0-1f…/    a training that is under way, or was broken off
-//! <store>/reports/….json                  which folders of reports were put together from what
+//! <store>/pieces/….json                   how separately computed pieces of studies ended
+//! <store>/unfinished/prompt-seed0-1f…/    a training that is running or was interrupted
+//! <store>/reports/….json                  the results that a folder of reports uses
 //! <store>/processes/…/                    a process that uses the store: see [`processes`]
 //! ```
 //!
-//! A training is named by what its result depends on, an answer by its training and how a row was put: see
-//! [`Subject`] and [`Asked`]. Scores, records and reports are computed from them and kept elsewhere
-//! ([`record::folder`](crate::record::folder)). Any number of processes may use one store at a time: whoever trains
-//! something claims it, and others wait for it.
+//! The name of a training is a hash of everything that its result depends on, that of answers a hash of the training
+//! and of how rows are presented: see [`Subject`] and [`Asked`]. Scores, records and reports are computed from them
+//! and stored elsewhere ([`record::folder`](crate::record::folder)). Several processes may use one store at the same
+//! time: a process claims what it trains, and others wait for it.
 
 mod answers;
 mod pieces;
@@ -42,8 +42,8 @@ use processes::User;
 pub use prune::{Begun, Entry, Kind, Pruning, Unreferenced};
 pub use training::{Environment, FoundTraining, Reuse, StoredTraining, Subject, TrainingRecord};
 
-/// The number of the arithmetic that results come from: raised by hand when the same training would give other
-/// numbers, or the same model other answers. `tests/it/arithmetic.rs` holds what some give now.
+/// The version of the arithmetic behind results. Increment it when the same training would give other numbers, or the
+/// same model other answers; `tests/it/arithmetic.rs` has current values of some results.
 pub const ARITHMETIC: u32 = 1;
 
 const TRAININGS: &str = "trainings";
@@ -52,7 +52,7 @@ const SEARCHES: &str = "searches";
 const UNFINISHED: &str = "unfinished";
 const REPORTS: &str = "reports";
 
-/// What store.json holds.
+/// The content of store.json.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Marker {
     program: String,
@@ -68,18 +68,18 @@ impl Marker {
     }
 }
 
-/// An open store.
+/// A store.
 #[derive(Debug, Clone)]
 pub struct Store {
     root: PathBuf,
     works_for: Option<Process>,
-    /// That this process uses it; `None` of a store to look into.
-    #[expect(dead_code, reason = "it is held for as long as the store is open")]
+    /// Registers this process as a user; `None` for a store that is only read.
+    #[expect(dead_code, reason = "it is kept as long as the store is open")]
     user: Option<Arc<User>>,
 }
 
 impl Store {
-    /// A store to look into, which need not be there yet. Nothing is made.
+    /// A store for reading. It need not exist, and nothing is created.
     pub fn at(root: &Path) -> Store {
         Store {
             root: root.to_owned(),
@@ -88,11 +88,11 @@ impl Store {
         }
     }
 
-    /// Opens a store, making it where there is none. A worker says for which process it works: without that it is
-    /// to write nothing more. While another process [removes](Store::prune) something, it is waited for.
+    /// Opens a store, creating it if needed. A worker names the process that it works for: once that process has
+    /// ended, the worker must not write any more. Waits while another process [removes](Store::prune) something.
     ///
     /// # Errors
-    /// The folder holds something else, or can't be made.
+    /// The folder contains something else, or can't be created.
     pub fn open(root: &Path, works_for: Option<Process>) -> Result<Store, StoreError> {
         fs::create_dir_all(root).at("make the folder", root)?;
         let store = Store::at(root);
@@ -109,10 +109,10 @@ impl Store {
         })
     }
 
-    /// Whether there is a store, which the first training makes.
+    /// Whether the store exists; the first training creates it.
     ///
     /// # Errors
-    /// The folder holds something else, or a store of another version.
+    /// The folder contains something else, or a store of another version.
     pub fn exists(&self) -> Result<bool, StoreError> {
         let root = &self.root;
         let path = root.join(STORE_MARKER);
@@ -127,7 +127,7 @@ impl Store {
                 (!is_ours(&name)).then_some(name)
             });
             match foreign {
-                // Another process may have made the store between the two looks.
+                // Another process may have created the store between the two checks.
                 Some(found) if !path.exists() => {
                     return Err(StoreError::ForeignStore {
                         path: root.to_owned(),
@@ -156,26 +156,26 @@ impl Store {
         &self.root
     }
 
-    /// Where the training of this name is, from the store's folder on.
+    /// The path of the training with this name, relative to the store.
     pub fn training_place(&self, name: &str) -> String {
         format!("{TRAININGS}/{name}")
     }
 
-    /// Where answers are, from the store's folder on.
+    /// The path of answers, relative to the store.
     pub fn answers_place(&self, of: &Of) -> String {
         format!("{ANSWERS}/{}", of.folder())
     }
 
-    /// Claims what has this name, to train it.
+    /// Claims the training with this name, to compute it.
     ///
     /// # Errors
-    /// [`StoreError::Claim`]: another process trains it; or the file system says no.
+    /// [`StoreError::Claim`]: another process computes it; or the file system fails.
     pub fn begin(&self, name: &str) -> Result<Work, StoreError> {
         let folder = self.root.join(UNFINISHED).join(name);
         let claim = loop {
             fs::create_dir_all(&folder).at("make the folder", &folder)?;
             match Claim::take(&folder, self.works_for.as_ref()) {
-                // Who had it last has just removed the folder.
+                // The last owner has just removed the folder.
                 Err(_) if !folder.exists() => {}
                 taken => break taken?,
             }
@@ -186,7 +186,7 @@ impl Store {
             claim,
         };
         for (name, path) in folders(&work.folder)? {
-            // What an earlier owner left: half a training goes, what it resumes from is now this one's.
+            // Left-overs of an earlier owner: an unfinished draft is removed, its checkpoint is taken over.
             if name.starts_with(DRAFT) {
                 remove(&path)?;
             } else if name.starts_with(BEGUN) && path != work.begun() {
@@ -202,13 +202,13 @@ impl Store {
     }
 }
 
-/// Of [`Work`]: the beginning of the name of what is being written. The claim's token follows: a process that was
-/// stopped while another took over writes nothing into what is the other's.
+/// The prefix of the name of a [`Work`]'s draft. The claim's token follows, so that a process that was suspended
+/// while another took over cannot write into the other's draft.
 const DRAFT: &str = "draft-";
-/// Likewise of what a training that was broken off resumes from.
+/// The prefix of the name of the folder that an interrupted training resumes from.
 const BEGUN: &str = "begun-";
 
-/// The beginning of the name of what was set aside there, to be looked at.
+/// The prefix of the name of damaged content that was set aside for inspection.
 const DAMAGED: &str = "damaged-";
 
 /// A training that this process has claimed: see [`Store::begin`].
@@ -220,17 +220,17 @@ pub struct Work {
 }
 
 impl Work {
-    /// The folder to write what training leaves in; gone when this value is dropped without being finished.
+    /// The folder for the results of the training; removed if this value is dropped unfinished.
     pub fn draft(&self) -> PathBuf {
         self.folder.join(format!("{DRAFT}{}", self.claim.token()))
     }
 
-    /// The folder for what the training resumes from if it is broken off. It need not exist.
+    /// The folder that the training resumes from after an interruption. It need not exist.
     pub fn begun(&self) -> PathBuf {
         self.folder.join(format!("{BEGUN}{}", self.claim.token()))
     }
 
-    /// Removes what the training would resume from.
+    /// Removes the folder that the training would resume from.
     ///
     /// # Errors
     /// It can't be removed.
@@ -247,12 +247,12 @@ impl Work {
 impl Drop for Work {
     fn drop(&mut self) {
         if self.claim.check().is_ok() {
-            // Best effort: what stays is removed by whoever claims it next.
+            // Best effort: the next owner removes left-overs.
             let _ = fs::remove_dir_all(self.draft());
             let is_kept = |name: &str| name.starts_with(BEGUN) || name.starts_with(DAMAGED);
             let kept = folders(&self.folder);
             if kept.is_ok_and(|all| !all.iter().any(|(name, _)| is_kept(name))) {
-                // Aside first: who waits for the claim finds all of the folder or nothing.
+                // Renamed first, so that a process waiting for the claim finds all of the folder or nothing.
                 let name = format!("{PARTIAL}{}-work", self.claim.token());
                 let aside = self.folder.with_file_name(name);
                 if fs::rename(&self.folder, &aside).is_ok() {
@@ -263,7 +263,7 @@ impl Drop for Work {
     }
 }
 
-/// The folders in a folder with their names, in the order of these; none of a folder that is not there.
+/// The folders in a folder with their names, sorted by name; none if the folder does not exist.
 fn folders(all: &Path) -> Result<Vec<(String, PathBuf)>, StoreError> {
     let mut found = Vec::new();
     if !all.exists() {
@@ -280,13 +280,13 @@ fn folders(all: &Path) -> Result<Vec<(String, PathBuf)>, StoreError> {
     Ok(found)
 }
 
-/// Whether two things are written the same: what only describes them is not.
+/// Whether two values are serialised equally; fields that only describe them are not serialised.
 fn is_same<T: Serialize>(one: &T, other: &T) -> bool {
     let value = |thing: &T| serde_json::to_value(thing).expect("plain data");
     value(one) == value(other)
 }
 
-/// Removes a folder, unless another process was quicker.
+/// Removes a folder, unless another process removed it first.
 fn remove(path: &Path) -> Result<(), StoreError> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -294,7 +294,7 @@ fn remove(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Writes a file beside its place and gives it its name.
+/// Writes a file atomically, creating its folder if needed.
 fn put(folder: &Path, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     fs::create_dir_all(folder).at("make the folder", folder)?;
     let partial = folder.join(format!("{PARTIAL}{}", token()));

@@ -1,5 +1,5 @@
-//! How pieces of studies ended: what is there of them, or why not. Whoever lists or submits a study looks here, without
-//! the model that names trainings, and whatever kind of machine computed them.
+//! How pieces of studies ended: where the result is, or why there is none. Commands that list or submit studies read
+//! this instead of loading the model that names of trainings depend on, whatever machine computed the piece.
 
 use std::fs;
 use std::io;
@@ -14,7 +14,7 @@ use crate::record::seal::{opened_as, sealed};
 
 const PIECES: &str = "pieces";
 
-/// What `pieces/<key>.json` holds.
+/// The content of `pieces/<key>.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EndedPiece {
     /// Its name in its study.
@@ -27,28 +27,28 @@ pub struct EndedPiece {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PieceEnd {
-    /// It is in the store.
+    /// Its result is in the store.
     Done {
-        /// The folder of its result, from the store's on; none of a search, whose trials are never removed.
+        /// The folder of its result, relative to the store; absent for a search, whose trials are never removed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         result: Option<String>,
         /// [`ARITHMETIC`](super::ARITHMETIC).
         arithmetic: u32,
-        /// What it was computed from.
+        /// Its provenance.
         provenance: Box<Provenance>,
     },
-    /// It came to nothing.
+    /// It failed.
     Failed {
-        /// Why, in words.
+        /// The reason, in words.
         reason: String,
     },
 }
 
 impl Store {
-    /// How a piece ended when it was last computed; `None` where it was not, or its result is no more.
+    /// How a piece ended when it was last computed; `None` if it was not, or if its result has been removed.
     ///
     /// # Errors
-    /// The file was cut off or edited.
+    /// The file was truncated or edited.
     pub fn ended_piece(&self, key: &str) -> Result<Option<EndedPiece>, StoreError> {
         let path = self.piece_path(key);
         let bytes = match fs::read(&path) {
@@ -57,7 +57,7 @@ impl Store {
         };
         let ended: EndedPiece = opened_as(&bytes).map_err(|found| StoreError::Malformed {
             path,
-            wanted: "how a cell ended; without the file it is computed anew".to_owned(),
+            wanted: "how a cell ended; without the file it is computed again".to_owned(),
             found,
         })?;
         let is_there = match &ended.end {
@@ -70,7 +70,7 @@ impl Store {
         Ok(is_there.then_some(ended))
     }
 
-    /// Keeps how a piece ended, in place of how it did before.
+    /// Stores how a piece ended, replacing an earlier end.
     ///
     /// # Errors
     /// The file can't be written.
@@ -82,7 +82,7 @@ impl Store {
         )
     }
 
-    /// Forgets that a piece failed: it is computed again, or what it lacked is there.
+    /// Forgets that a piece failed, because it is computed again or its input is available now.
     ///
     /// # Errors
     /// The file can't be read or removed.

@@ -1,13 +1,13 @@
-//! Which processes use a store: none while something is removed from it.
+//! The processes that use a store. Nothing is removed from a store that other processes use.
 //!
 //! ```text
-//! <store>/processes/<token>/.claim/   of a process that has opened the store
-//! <store>/.claim/                     of the one that removes from it
+//! <store>/processes/<token>/.claim/   a process that has opened the store
+//! <store>/.claim/                     the process that removes from it
 //! ```
 //!
-//! A training that has ended is needed until its report is written, and no claim of its own says so. So who opens a
-//! store says so first and then looks whether something is being removed; who removes claims the store first and then
-//! looks for others. Of two that begin at once at least one sees the other.
+//! A finished training is needed until its report is written, but it has no claim of its own. Therefore a process
+//! that opens a store registers first and then checks whether something is being removed; a process that removes
+//! claims the store first and then checks for users. If both begin at the same time, at least one sees the other.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,36 +21,36 @@ use promptshift_text::process::{Process, token};
 
 const PROCESSES: &str = "processes";
 
-/// How often it is looked whether something is still being removed.
+/// The interval between checks whether something is still being removed.
 const AGAIN: Duration = Duration::from_millis(100);
-/// For how long that is waited for.
+/// The longest wait for a removal.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// That a process uses a store, for as long as this value lives.
+/// Registers a process as a user of a store until the value is dropped.
 #[derive(Debug)]
 pub(super) struct User {
     folder: PathBuf,
-    /// Taken when the value is dropped.
+    /// `None` once the value is being dropped.
     claim: Option<Claim>,
 }
 
 impl User {
-    /// Says that this process uses the store, once nothing is being removed from it.
+    /// Registers this process as a user of the store, waiting until nothing is being removed from it.
     pub fn register(root: &Path, works_for: Option<&Process>) -> Result<User, StoreError> {
         let folder = root.join(PROCESSES).join(token());
         let claim = loop {
             fs::create_dir_all(&folder).at("make the folder", &folder)?;
             match Claim::take(&folder, works_for) {
-                // Who removes took it for that of a process that has ended.
+                // The removing process took the folder for that of an ended process.
                 Err(_) if !folder.exists() => {}
                 taken => break taken?,
             }
         };
         for (_, other) in folders(&root.join(PROCESSES))? {
-            // One without a claim is just being made.
+            // A folder without a claim is just being created.
             let has_ended = || other.join(CLAIM).exists() && claim.holder_of(&other).is_none();
             if other != folder && has_ended() {
-                // Its process has ended. What can't be removed hinders nobody.
+                // Its process has ended. A folder that can't be removed does no harm.
                 let _ = fs::remove_dir_all(&other);
             }
         }
@@ -69,7 +69,7 @@ impl User {
         Ok(user)
     }
 
-    /// Who removes from the store.
+    /// The process that removes from the store, if any.
     fn sees_removal(&self, root: &Path) -> Option<String> {
         self.claim.as_ref()?.holder_of(root)
     }
@@ -78,12 +78,12 @@ impl User {
 impl Drop for User {
     fn drop(&mut self) {
         drop(self.claim.take());
-        // Best effort: what stays is seen to be of a process that has ended.
+        // Best effort: a left-over folder is recognised as that of an ended process.
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
-/// Claims a store that no other process uses, to remove from it.
+/// Claims a store for removal, if no other process uses it.
 pub(super) fn exclusive(root: &Path) -> Result<Claim, StoreError> {
     let claim = Claim::take(root, None)?;
     for (_, folder) in folders(&root.join(PROCESSES))? {

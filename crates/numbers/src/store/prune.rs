@@ -1,4 +1,4 @@
-//! What the store holds, which reports are of what, and what none is of.
+//! The contents of the store, the reports that use them, and what no report uses.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -15,15 +15,15 @@ use crate::error::{IoContext, StoreError};
 use promptshift_text::claim::{Claim, ClaimError, PARTIAL, holder};
 use promptshift_text::hash::sha256;
 
-/// A folder of records that was put together from the store.
+/// A folder of records that was assembled from the store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Report {
     folder: Place,
-    /// Trainings and models whose answers are in it, by name.
+    /// Names of the trainings and models whose answers it uses.
     of: BTreeSet<String>,
 }
 
-/// A path: as text, where it is some.
+/// A path; as text if it is valid UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 enum Place {
@@ -56,42 +56,42 @@ pub struct Entry {
     pub folder: PathBuf,
     /// The training, or why it can't be read.
     pub training: Result<StoredTraining, StoreError>,
-    /// Bytes of its folder and of its answers.
+    /// Size in bytes of its folder and its answers.
     pub bytes: u64,
-    /// Whether a report that is still there is of it.
+    /// Whether an existing report uses it.
     pub is_referred_to: bool,
 }
 
-/// A training that is under way or was broken off.
+/// A training that is running or was interrupted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Begun {
     /// Its name in the store; that of a search begins with `search-`.
     pub name: String,
-    /// The folder with what it resumes from.
+    /// The folder that it resumes from.
     pub folder: PathBuf,
     /// Its size.
     pub bytes: u64,
-    /// The process that trains it now, in words; `None` of one that was broken off.
+    /// The process that runs it, in words; `None` if it was interrupted.
     pub claimed_by: Option<String>,
 }
 
-/// What kind of folder no report is of.
+/// The kinds of folders that no report uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A training's answers, or those of a model that was not tuned.
+    /// Answers of a training or of an untuned model.
     Answers,
     /// A training.
     Training,
-    /// A training that was broken off.
+    /// An interrupted training.
     BrokenOff,
-    /// What was being removed when its process ended.
+    /// A folder whose removal was interrupted.
     LeftOver,
 }
 
-/// A folder that no report is of.
+/// A folder that no report uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreferenced {
-    /// Of what.
+    /// Its kind.
     pub kind: Kind,
     /// Its name in the store.
     pub name: String,
@@ -102,7 +102,7 @@ pub struct Unreferenced {
 }
 
 impl Store {
-    /// Remembers that a folder's records are of these trainings. A folder may be named again.
+    /// Stores that the records in a folder use these trainings. A folder may be given again.
     ///
     /// # Errors
     /// It can't be written.
@@ -146,7 +146,7 @@ impl Store {
         self.trainings()?.into_iter().map(entry).collect()
     }
 
-    /// Every training that is under way or was broken off.
+    /// Every training that is running or was interrupted.
     ///
     /// # Errors
     /// A folder can't be read.
@@ -165,8 +165,7 @@ impl Store {
         Ok(begun)
     }
 
-    /// What no report is of that is still there, in the order of their folders. Trainings that were broken off are
-    /// among it, those under way are not.
+    /// The folders that no existing report uses, sorted. Interrupted trainings are included, running ones are not.
     ///
     /// # Errors
     /// A folder can't be read.
@@ -201,7 +200,7 @@ impl Store {
         Ok(found)
     }
 
-    /// Bytes of all that it holds.
+    /// The size of the store in bytes.
     ///
     /// # Errors
     /// A folder can't be read.
@@ -209,7 +208,7 @@ impl Store {
         size(&self.root)
     }
 
-    /// The folders of reports that are not where they were when they were written: they count as removed.
+    /// The folders of reports that no longer exist at their path: they count as removed.
     ///
     /// # Errors
     /// The store can't be read.
@@ -221,7 +220,7 @@ impl Store {
             .collect())
     }
 
-    /// The right to remove from the store.
+    /// Claims the store for removal.
     ///
     /// # Errors
     /// [`StoreError::InUse`]: another process uses the store; or it can't be claimed or read.
@@ -234,14 +233,14 @@ impl Store {
         })
     }
 
-    /// What reports are of whose folders are still there.
+    /// The trainings and models that existing reports use.
     fn referred(&self) -> Result<BTreeSet<String>, StoreError> {
         let reports = self.reports()?.into_iter();
         let there = reports.filter(|(_, report)| report.folder.path().is_dir());
         Ok(there.flat_map(|(_, report)| report.of).collect())
     }
 
-    /// Every folder of records that was put together from the store, with the file that says so.
+    /// Every folder of records that was assembled from the store, with the file that records it.
     fn reports(&self) -> Result<Vec<(PathBuf, Report)>, StoreError> {
         let all = self.root.join(REPORTS);
         let mut reports = Vec::new();
@@ -256,7 +255,7 @@ impl Store {
             let bytes = fs::read(&path).at("read", &path)?;
             let report = serde_json::from_slice(&bytes).map_err(|error| StoreError::Malformed {
                 path: path.clone(),
-                wanted: "which folder of records is of which trainings".to_owned(),
+                wanted: "the trainings that a folder of records uses".to_owned(),
                 found: error.to_string(),
             })?;
             reports.push((path, report));
@@ -266,7 +265,7 @@ impl Store {
     }
 }
 
-/// The right to remove from a store: no other process opens it as long as this value lives.
+/// The exclusive right to remove from a store: no other process can open it until this value is dropped.
 #[derive(Debug)]
 pub struct Pruning<'a> {
     store: &'a Store,
@@ -276,8 +275,8 @@ pub struct Pruning<'a> {
 }
 
 impl Pruning<'_> {
-    /// Removes a folder of [`unreferenced`](Store::unreferenced), unless a report has come to be of it since it was
-    /// listed or a process trains it. Whether it is removed.
+    /// Removes a folder of [`unreferenced`](Store::unreferenced), unless a report has begun to use it since or a
+    /// process is computing it. Returns whether it was removed.
     ///
     /// # Errors
     /// It can't be removed.
@@ -289,7 +288,7 @@ impl Pruning<'_> {
             return Ok(true);
         }
         self.claim.check()?;
-        // Held until it is removed.
+        // The claim is held until the folder is removed.
         let claimed = match one.kind {
             Kind::Training => self.store.begin(&one.name).map(|work| (Some(work), None)),
             Kind::BrokenOff => (Claim::take(&one.folder, None).map_err(StoreError::from))
@@ -302,7 +301,7 @@ impl Pruning<'_> {
         };
         let aside = match one.kind {
             Kind::LeftOver => one.folder.clone(),
-            // Half of it must not have the name of all of it.
+            // A partly removed folder must not have the name of a complete one.
             _ => {
                 let name = format!("{PARTIAL}{}-{}", self.claim.token(), one.name);
                 let aside = one.folder.with_file_name(name);
@@ -314,10 +313,10 @@ impl Pruning<'_> {
         Ok(true)
     }
 
-    /// Forgets the reports whose folders are gone.
+    /// Forgets the reports whose folders no longer exist.
     ///
     /// # Errors
-    /// The store can't be read, or a file not be removed.
+    /// The store can't be read, or a file can't be removed.
     pub fn forget_missing_reports(&self) -> Result<(), StoreError> {
         for (path, report) in self.store.reports()? {
             if !report.folder.path().is_dir() {
@@ -328,7 +327,8 @@ impl Pruning<'_> {
     }
 }
 
-/// Bytes of all files in a folder; 0 of none. What another process removes meanwhile counts nothing.
+/// The size in bytes of all files in a folder; 0 if it does not exist. Files that another process removes meanwhile
+/// are not counted.
 fn size(folder: &Path) -> Result<u64, StoreError> {
     let gone = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
     let entries = match fs::read_dir(folder) {

@@ -1,4 +1,4 @@
-//! The trials of a search, kept one by one, so that an interrupted search resumes where it was.
+//! The trials of searches, stored one by one, so that an interrupted search resumes.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use crate::error::{IoContext, StoreError};
 use crate::record::seal::{opened_as, sealed};
 use crate::record::search::Trial;
 
-/// What `searches/<name>.json` holds: the trials so far, and what they were of.
+/// The content of `searches/<name>.json`: the trials so far, and what they depend on.
 #[derive(Debug, Serialize, Deserialize)]
 struct Trials {
     subject: Subject,
@@ -20,10 +20,10 @@ struct Trials {
 }
 
 impl Store {
-    /// The trials that were kept for a search that begins with this training.
+    /// The stored trials of a search whose first trial is this training.
     ///
     /// # Errors
-    /// The file was cut off or edited.
+    /// The file was truncated or edited.
     pub fn trials(
         &self,
         subject: &Subject,
@@ -35,10 +35,10 @@ impl Store {
         Ok(found.filter(is_it).map_or(Vec::new(), |found| found.trials))
     }
 
-    /// The trials that were kept in any environment: the most that there are of one.
+    /// The stored trials of the environment that has the most.
     ///
     /// # Errors
-    /// A file was cut off or edited.
+    /// A file was truncated or edited.
     pub fn trials_of_any(&self, subject: &Subject) -> Result<Vec<Trial>, StoreError> {
         let all = self.root.join(SEARCHES);
         let mut most = Vec::new();
@@ -63,7 +63,7 @@ impl Store {
         Ok(most)
     }
 
-    /// Keeps the trials so far.
+    /// Stores the trials so far.
     ///
     /// # Errors
     /// The file can't be written.
@@ -95,7 +95,7 @@ fn read(path: PathBuf) -> Result<Option<Trials>, StoreError> {
     let bytes = fs::read(&path).at("read", &path)?;
     let found = opened_as(&bytes).map_err(|found| StoreError::Malformed {
         path,
-        wanted: "the trials that promptshift writes there; without the file they are made anew"
+        wanted: "the trials that promptshift writes there; without the file they are run again"
             .to_owned(),
         found,
     })?;

@@ -60,7 +60,7 @@ fn provenance() -> Provenance {
     }
 }
 
-/// Trains nothing, and keeps what that left.
+/// Stores an empty training.
 fn train(store: &Store, subject: &Subject, environment: &Environment) -> StoredTraining {
     let name = environment.name(subject);
     let work = store.begin(&name).expect("nobody trains it");
@@ -117,7 +117,7 @@ fn opened() -> (tempfile::TempDir, Store) {
 }
 
 #[test]
-fn a_training_is_found_by_all_that_it_depends_on() {
+fn a_training_is_found_by_everything_that_it_depends_on() {
     let (_folder, store) = opened();
     let here = environment("here");
     let find = |subject: &Subject, environment: &Environment, reuse| {
@@ -133,7 +133,7 @@ fn a_training_is_found_by_all_that_it_depends_on() {
     let mut longer = subject(0);
     longer.recipe.budget.steps += 1;
     assert_eq!(find(&longer, &here, Reuse::Any), None);
-    // On another machine it is another training, unless that is said not to matter.
+    // Another machine has another training, unless any environment is allowed.
     let there = environment("there");
     assert_eq!(find(&subject(0), &there, Reuse::Same), None);
     assert_eq!(find(&subject(0), &there, Reuse::Any), Some(stored.clone()));
@@ -143,7 +143,7 @@ fn a_training_is_found_by_all_that_it_depends_on() {
 }
 
 #[test]
-fn what_is_trained_is_trained_by_one() {
+fn a_training_is_computed_by_one_process_at_a_time() {
     let (_folder, store) = opened();
     let work = store.begin("prompt").expect("nobody trains it");
     let busy = store.begin("prompt").expect_err("it is trained");
@@ -168,7 +168,7 @@ fn what_is_trained_is_trained_by_one() {
 }
 
 #[test]
-fn a_changed_byte_of_a_training_is_found() {
+fn a_changed_byte_of_a_training_is_detected() {
     let (_folder, store) = opened();
     let here = environment("here");
     let stored = train(&store, &subject(0), &here);
@@ -218,7 +218,7 @@ fn batch(rows: &[&str], processor: &str) -> Batch {
 }
 
 #[test]
-fn rows_that_were_answered_are_not_missing() {
+fn answered_rows_are_not_missing() {
     let (_folder, store) = opened();
     let rows = |rows: &[&str]| rows.iter().map(|row| (*row).to_owned()).collect::<Vec<_>>();
     let answered = |reuse| {
@@ -253,7 +253,7 @@ fn rows_that_were_answered_are_not_missing() {
         .collect();
     assert_eq!(texts, ["a by here", "b by here", "c by there"]);
     assert_eq!(given.seconds, 3.0);
-    // Another way to ask has answers of its own.
+    // Rows presented in another way have their own answers.
     let mut other = asked();
     other.limits.answer += 1;
     let found = store
@@ -263,7 +263,7 @@ fn rows_that_were_answered_are_not_missing() {
 }
 
 #[test]
-fn what_no_report_is_of_can_go() {
+fn folders_that_no_report_uses_can_be_removed() {
     let (folder, store) = opened();
     let here = environment("here");
     for seed in 0..2 {
@@ -298,7 +298,7 @@ fn what_no_report_is_of_can_go() {
         store.missing_reports().expect("readable"),
         [report.canonicalize().unwrap_or(report)]
     );
-    // Not beside a process that uses the store, even if it trains nothing now.
+    // Not while another process uses the store, even if it is not training.
     let in_use = store.prune().expect_err("it is open");
     assert!(matches!(in_use, StoreError::InUse { .. }), "{in_use}");
     let root = store.path().to_owned();
@@ -320,7 +320,7 @@ fn what_no_report_is_of_can_go() {
     assert_eq!([TRAININGS, ANSWERS, UNFINISHED, REPORTS].map(left), [0; 4]);
 }
 
-/// A store with a training of each of these seeds, closed.
+/// A closed store with a training for each of these seeds.
 fn closed(seeds: std::ops::Range<u64>) -> (tempfile::TempDir, Store) {
     let (folder, store) = opened();
     for seed in seeds {
@@ -331,7 +331,7 @@ fn closed(seeds: std::ops::Range<u64>) -> (tempfile::TempDir, Store) {
 }
 
 #[test]
-fn what_is_trained_now_stays() {
+fn running_trainings_are_not_removed() {
     let (_folder, store) = closed(0..2);
     let here = environment("here");
     let folder = |seed| {
@@ -340,7 +340,7 @@ fn what_is_trained_now_stays() {
             .join(UNFINISHED)
             .join(here.name(&subject(seed)))
     };
-    // A search was broken off, and what was trained of seed 1 is being trained again.
+    // A search was interrupted, and the training with seed 1 is running again.
     let broken_off = store.path().join(UNFINISHED).join("search-prompt");
     fs::create_dir_all(broken_off.join(BEGUN)).expect("made");
     fs::write(broken_off.join(BEGUN).join("step"), "1234").expect("written");
@@ -372,7 +372,7 @@ fn what_is_trained_now_stays() {
 }
 
 #[test]
-fn what_a_report_has_come_to_be_of_stays() {
+fn a_training_that_a_report_has_begun_to_use_is_not_removed() {
     let (folder, store) = closed(0..1);
     let listed = store.unreferenced().expect("readable");
     let of = std::collections::BTreeSet::from([environment("here").name(&subject(0))]);
@@ -383,7 +383,7 @@ fn what_a_report_has_come_to_be_of_stays() {
 }
 
 #[test]
-fn a_half_removed_training_is_none() {
+fn a_partly_removed_training_does_not_count() {
     let (_folder, store) = closed(0..2);
     let here = environment("here");
     let own = store.path().join(TRAININGS).join(here.name(&subject(0)));
@@ -418,7 +418,7 @@ fn one_damaged_training_does_not_hide_the_others() {
 }
 
 #[test]
-fn who_opens_a_store_waits_while_something_is_removed() {
+fn opening_a_store_waits_for_a_removal() {
     let (_folder, store) = closed(0..1);
     let pruning = store.prune().expect("nobody uses it");
     let busy = store.prune().expect_err("it is pruned");
@@ -441,7 +441,7 @@ fn who_opens_a_store_waits_while_something_is_removed() {
 }
 
 #[test]
-fn to_look_makes_nothing() {
+fn reading_a_store_creates_nothing() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let store = Store::at(&folder.path().join("store"));
     assert!(!store.exists().expect("looked at"));
@@ -456,7 +456,7 @@ fn to_look_makes_nothing() {
 }
 
 #[test]
-fn a_folder_of_something_else_is_no_store() {
+fn a_folder_with_other_content_is_not_a_store() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     fs::write(folder.path().join("thesis.tex"), "x").expect("written");
     let error = Store::open(folder.path(), None).expect_err("not a store");

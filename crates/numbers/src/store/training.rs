@@ -1,10 +1,10 @@
-//! Trainings: what each depends on, and what it left.
+//! Trainings: what their results depend on, and the results.
 //!
 //! ```text
 //! <store>/trainings/<name>/training.json           the TrainingRecord
-//!                          squad@validation.jsonl  source validation as the kept step answers it
-//!                          prompt.safetensors      what was tuned, for use
-//!                          ...                     and what it is tuned or evaluated again from
+//!                          squad@validation.jsonl  predictions of the kept step on source validation
+//!                          prompt.safetensors      the tuned parameters, for use
+//!                          ...                     and the file for further tuning and evaluation
 //! ```
 
 use std::fs;
@@ -15,10 +15,9 @@ use serde::{Deserialize, Serialize};
 use super::{Store, TRAININGS, Work, folders, is_same};
 use crate::error::{IoContext, StoreError};
 use crate::recipe::{Limits, Method, Recipe};
-use crate::record::folder::{read_predictions, sync, sync_files};
+use crate::record::folder::{read_predictions, sync, sync_files, write_in_draft};
 use crate::record::seal::{opened_as, sealed};
 use crate::record::{Prediction, Provenance, SavedDelta, Training, ValidationAnswers};
-use promptshift_text::atomic_file::write_synced;
 use promptshift_text::claim::PARTIAL;
 use promptshift_text::domain::Task;
 use promptshift_text::domain::mixture::Mixing;
@@ -27,7 +26,7 @@ use promptshift_text::hash::sha256;
 
 const RECORD: &str = "training.json";
 
-/// What the result of a training depends on, besides where it is computed. Its hash is the training's name.
+/// Everything that the result of a training depends on, except the environment. Its hash is the training's name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Subject {
     /// SHA-256 of the backbone's weights.
@@ -36,11 +35,11 @@ pub struct Subject {
     pub config_sha256: String,
     /// SHA-256 of its tokenizer.
     pub tokenizer_sha256: String,
-    /// What the source asks.
+    /// The task of the source.
     pub task: Task,
     /// The source's class strings.
     pub labels: Vec<String>,
-    /// SHA-256 of the training rows as they are put to the model, in their order; one for each source.
+    /// SHA-256 of the training rows as they are given to the model, in order; one for each source.
     pub train_sha256: Vec<String>,
     /// SHA-256 of the validation rows with their right answers, likewise.
     pub validation_sha256: Vec<String>,
@@ -53,54 +52,55 @@ pub struct Subject {
     pub limits: Limits,
     /// What is tuned.
     pub method: Method,
-    /// How.
+    /// The recipe.
     pub recipe: Recipe,
     /// The seed of initialisation, order of examples and dropout.
     pub seed: u64,
 }
 
-/// Where a result was computed, as far as its last bits depend on it.
+/// The environment of a computation, as far as the last bits of its result depend on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Environment {
     /// [`ARITHMETIC`](super::ARITHMETIC).
     pub arithmetic: u32,
-    /// `cpu` or `cuda`: which of several is all the same.
+    /// `cpu` or `cuda`, without the index of the device.
     pub device: String,
     /// The processor's name.
     pub processor: String,
-    /// The GPU's name, where one computes.
+    /// The GPU's name, if one is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu: Option<String>,
 }
 
-/// Which results are taken for what is asked for.
+/// Which stored results may be reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reuse {
-    /// Those of this arithmetic, kind of device and processor.
+    /// Those with the same arithmetic, kind of device and processor.
     Same,
-    /// Those of any, which the report then names.
+    /// Those of any environment, which the report then names.
     Any,
 }
 
-/// What training.json holds.
+/// The content of training.json.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrainingRecord {
     /// What it depends on.
     pub subject: Subject,
     /// Where it was computed.
     pub environment: Environment,
-    /// What the files that it read are, who computed it, and when.
+    /// Hashes of the files that were read, program, machine and time.
     pub provenance: Provenance,
-    /// How it went.
+    /// Learning curve, kept step and cost.
     pub training: Training,
-    /// Source validation at the kept step.
+    /// Predictions of the kept step on source validation.
     pub validation: ValidationAnswers,
-    /// The file that it is tuned or evaluated again from, which may be the one for use. It may be gone: `--keep none`.
+    /// The file for further tuning and evaluation, which may be the one for use. It may have been deleted: `--keep
+    /// none`.
     pub trained: SavedDelta,
 }
 
-/// A training that was found.
+/// A stored training.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredTraining {
     /// Its name in the store.
@@ -125,12 +125,12 @@ pub struct FoundTraining {
 }
 
 impl StoredTraining {
-    /// The file that it is tuned or evaluated again from, unless it was not kept.
+    /// The file for further tuning and evaluation, unless it was not kept.
     pub fn trained(&self) -> Option<PathBuf> {
         Some(self.folder.join(&self.record.trained.file)).filter(|path| path.exists())
     }
 
-    /// Removes its weights; its numbers stay.
+    /// Removes its weights but keeps its numbers.
     ///
     /// # Errors
     /// They can't be removed.
@@ -164,10 +164,10 @@ impl Environment {
 }
 
 impl Store {
-    /// The training of a subject, if there is one of this environment, or of any where `reuse` says so.
+    /// The training of a subject in this environment, or in any environment if `reuse` allows it.
     ///
     /// # Errors
-    /// It can't be read, or was changed since it was written.
+    /// It can't be read or was changed.
     pub fn training(
         &self,
         subject: &Subject,
@@ -204,8 +204,8 @@ impl Store {
         Ok(Some(read(other)?).filter(|found| is_same(&found.record.subject, subject)))
     }
 
-    /// Every training, in the order of their names, with what can't be read of it as an error. What is being removed
-    /// is not among them.
+    /// Every training, sorted by name, with an error for those that can't be read. Trainings being removed are not
+    /// included.
     ///
     /// # Errors
     /// They can't be listed.
@@ -216,7 +216,7 @@ impl Store {
                 continue;
             }
             let training = read(&folder);
-            // Another process may have removed it meanwhile.
+            // Another process may have removed it in the meantime.
             if folder.exists() {
                 found.push(FoundTraining {
                     name,
@@ -230,15 +230,15 @@ impl Store {
 }
 
 impl Work {
-    /// Writes the record beside what is in the [draft](Work::draft), reads it back, and gives the training its
-    /// name; what it would have resumed from goes.
+    /// Writes the record into the [draft](Work::draft), reads it back, and renames the draft to the training's name;
+    /// the folder that it would have resumed from is removed.
     ///
     /// # Errors
-    /// It can't be written, or another process has taken the work over.
+    /// It can't be written, or another process has taken the claim over.
     pub fn finish(self, record: &TrainingRecord) -> Result<StoredTraining, StoreError> {
         let draft = self.draft();
         let path = draft.join(RECORD);
-        write_synced(&path, &sealed(record)).at("write", &path)?;
+        write_in_draft(&path, &sealed(record)).at("write", &path)?;
         let mut stored = read(&draft)?;
         sync_files(&draft)?;
         self.claim.check()?;
@@ -273,7 +273,7 @@ fn read(folder: &Path) -> Result<StoredTraining, StoreError> {
     let bytes = fs::read(&path).at("read", &path)?;
     let record: TrainingRecord = opened_as(&bytes).map_err(|found| StoreError::Malformed {
         path: path.clone(),
-        wanted: "what promptshift writes of a training; without its folder it is trained anew"
+        wanted: "a training as promptshift writes it; without its folder it is trained again"
             .to_owned(),
         found,
     })?;

@@ -20,7 +20,7 @@ fn apart(baseline: Baseline, low: f64, value: f64, high: f64) -> Above {
 }
 
 #[test]
-fn an_interval_decides_and_a_wide_one_does_not() {
+fn a_narrow_interval_decides_and_a_wide_one_does_not() {
     let untuned = |low, high| apart(Baseline::Untuned, low, 0.5 * (low + high), high);
     for (low, high, wanted) in [
         (0.001, 0.3, Standing::Above),
@@ -28,7 +28,7 @@ fn an_interval_decides_and_a_wide_one_does_not() {
         (-0.05, 0.02, Standing::Open),
         (-0.05, 0.0199, Standing::NotAbove),
         (-0.4, 0.4, Standing::Open),
-        // Less than the margin above, and shown to be above.
+        // Shown to be above, by less than the margin.
         (0.001, 0.01, Standing::Above),
     ] {
         assert_eq!(
@@ -41,7 +41,7 @@ fn an_interval_decides_and_a_wide_one_does_not() {
 }
 
 #[test]
-fn every_baseline_has_to_be_beaten_and_the_highest_shows_that_none_is() {
+fn a_score_must_exceed_every_baseline_and_the_highest_decides_that_it_does_not() {
     let far = apart(Baseline::Untuned, 0.3, 0.4, 0.5);
     for (constant, wanted) in [
         ([0.01, 0.05, 0.09], Standing::Above),
@@ -56,7 +56,7 @@ fn every_baseline_has_to_be_beaten_and_the_highest_shows_that_none_is() {
 }
 
 #[test]
-fn passages_that_are_all_alike_show_as_much_as_there_are_of_them() {
+fn identical_passages_have_an_interval_that_depends_on_their_number() {
     let standing = |passages: usize, score: f64| {
         let run = |score: f64| -> Vec<Sample> {
             (0..passages)
@@ -89,7 +89,7 @@ fn passages_that_are_all_alike_show_as_much_as_there_are_of_them() {
     assert_eq!(above, Some(7));
 }
 
-/// Pairs of which two of three targets' rows are of class 1, where runs are right on so many of 60 rows.
+/// Pairs in which two of three target rows are of class 1, and runs are right on this number of 60 rows.
 fn two_to_one(right: usize) -> Vec<StoredRecord> {
     let mut records = Fixture {
         passages: 400,
@@ -119,14 +119,14 @@ fn two_to_one(right: usize) -> Vec<StoredRecord> {
         let scores: Vec<Score> = stored.predictions[1].iter().map(|p| p.score).collect();
         let evaluation = &mut stored.record.evaluations[1];
         evaluation.metrics = metrics(Task::Paraphrase, &scores);
-        // Class 0 is the most common of source training.
+        // Class 0 is the most common one in source training.
         evaluation.floor = Some(1.0 / 3.0);
     }
     records
 }
 
 #[test]
-fn what_is_below_the_best_constant_is_never_above_the_floor() {
+fn a_score_below_the_best_constant_is_never_above_the_floor() {
     let standing = |right: usize| {
         let records = two_to_one(right);
         let studies = studies(&records, &[]).expect("they belong together");
@@ -137,14 +137,14 @@ fn what_is_below_the_best_constant_is_never_above_the_floor() {
         let prompt = results.method(Method::Prompt).expect("records");
         prompt.scores[1].above_floor()
     };
-    // 60 % is far above the label of source training, and below the constant.
+    // 60 % is far above the most common label of source training, but below the best constant.
     assert_eq!(standing(36), Some(Standing::NotAbove));
     assert_eq!(standing(40), Some(Standing::Open));
     assert_eq!(standing(44), Some(Standing::Above));
 }
 
-/// Of many studies of balanced pairs, the shares in which a method with this true accuracy is shown to be above the
-/// bar and shown not to be.
+/// The shares of simulated studies of balanced pairs in which a method with this true accuracy is shown to be above
+/// the bar, and shown not to be.
 fn shown(accuracy: f64, rows: usize, studies: u64) -> [f64; 2] {
     let mut state = 0x2545_F491_4F6C_DD1D_u64;
     let mut uniform = || {
@@ -191,7 +191,8 @@ fn shown(accuracy: f64, rows: usize, studies: u64) -> [f64; 2] {
 }
 
 #[test]
-fn chance_is_rarely_praised_and_a_gain_of_the_margin_rarely_denied() {
+fn methods_at_chance_are_rarely_shown_above_the_bar_and_methods_at_the_margin_rarely_shown_not_to_be()
+ {
     let [praised, _] = shown(0.5, 200, 300);
     assert!(praised <= 0.03, "{praised}");
     let [_, denied] = shown(0.5 + MARGIN, 200, 300);
@@ -202,7 +203,7 @@ fn chance_is_rarely_praised_and_a_gain_of_the_margin_rarely_denied() {
 
 #[test]
 #[ignore = "simulated for minutes: cargo test -p promptshift-report baselines -- --ignored --nocapture"]
-fn how_often_each_state_is_found() {
+fn how_often_each_standing_is_found() {
     for rows in [100, 400, 1_600, 4_000] {
         for accuracy in [0.48, 0.5, 0.5 + MARGIN, 0.55] {
             let [above, not] = shown(accuracy, rows, 1_000);

@@ -1,5 +1,5 @@
-//! What criterion keeps of a benchmark: two files (`new/benchmark.json`, `new/estimates.json`) below its
-//! folder, `target/criterion`. Their fields are those of criterion 0.8.
+//! Reads the results of criterion 0.8: two files for each benchmark (`new/benchmark.json`, `new/estimates.json`) in
+//! its folder, `target/criterion`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use super::{GROWTH, STEPS};
 use promptshift_numbers::provenance;
 
-/// Benchmarks that can't be read.
+/// Errors of reading benchmarks.
 #[derive(Debug, thiserror::Error)]
 pub enum BenchError {
-    /// No benchmark below the folder.
+    /// No benchmark in the folder.
     #[error("{}: wanted what `cargo bench` writes (…/new/estimates.json), found none", .0.display())]
     Nothing(PathBuf),
     /// A folder or file can't be read.
@@ -22,23 +22,23 @@ pub enum BenchError {
     Io {
         /// The folder or file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// A file is not criterion's.
+    /// A file is not from criterion.
     #[error("{}: wanted a file of criterion 0.8, or of a report on one: {source}", path.display())]
     Parse {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: serde_json::Error,
     },
 }
 
-/// The name of the file that a report's numbers are kept in.
+/// The name of the file with a report's numbers.
 pub const FILE: &str = "benchmarks.json";
 
-/// What a report is made of, as it is kept beside it.
+/// The numbers of a report, as they are stored in its folder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Benchmarks {
     /// promptshift's version.
@@ -47,8 +47,8 @@ pub struct Benchmarks {
     pub revision: String,
     /// The processor's name.
     pub processor: String,
-    /// By model of the group `encoder`: input tokens, and the operations that the arithmetic of the
-    /// encoder counts for each of them, in the units of [`Benchmarks::measured`]'s lengths.
+    /// For each model of the group `encoder`: input lengths and the encoder's number of operations per token at that
+    /// length.
     pub operations: BTreeMap<String, Vec<(usize, f64)>>,
     /// Every benchmark.
     pub measured: Vec<Measured>,
@@ -58,7 +58,7 @@ impl Benchmarks {
     /// Criterion's results below a folder, read on the machine that they were measured on.
     ///
     /// # Errors
-    /// There is none, or a file is damaged.
+    /// There are none, or a file is damaged.
     pub fn of_criterion(
         folder: &Path,
         operations: BTreeMap<String, Vec<(usize, f64)>>,
@@ -72,7 +72,7 @@ impl Benchmarks {
         })
     }
 
-    /// Those that were kept in a report's folder.
+    /// Reads the numbers in a report's folder.
     ///
     /// # Errors
     /// There are none, or the file is damaged.
@@ -88,9 +88,9 @@ pub struct Measured {
     pub group: String,
     /// `prompt/nano`, or a model alone.
     pub name: String,
-    /// Input tokens, where the benchmark has a parameter.
+    /// Input tokens, if the benchmark has this parameter.
     pub length: Option<usize>,
-    /// What one iteration works on, in the unit of [`Measured::unit`].
+    /// The work of one iteration, in [`Measured::unit`].
     pub amount: Option<f64>,
     /// `tokens`, `bytes`, ...
     pub unit: String,
@@ -99,7 +99,7 @@ pub struct Measured {
 }
 
 impl Measured {
-    /// Work in a second.
+    /// Work per second.
     pub(super) fn rate(&self) -> Option<f64> {
         self.amount.map(|amount| amount * 1e9 / self.median[0])
     }
@@ -144,7 +144,7 @@ pub(super) fn read(folder: &Path) -> Result<Vec<Measured>, BenchError> {
             if !path.is_dir() {
                 continue;
             }
-            // `base` and `change` beside it are of earlier runs.
+            // `base` and `change` are from earlier runs.
             match path.file_name().is_some_and(|name| name == "new") {
                 true => found.push(measured(&path)?),
                 false => folders.push(path),

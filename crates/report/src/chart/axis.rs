@@ -1,36 +1,36 @@
-//! Axes: from values to shares of a length, and the values that are named.
+//! Axes: scales from values to fractions of a length, and ticks.
 
 use crate::number::whole;
 
-/// Amounts further apart than this stand on a logarithmic axis.
+/// Amounts whose ratio exceeds this are shown on a logarithmic axis.
 const FAR_APART: f64 = 30.0;
 
 /// An axis.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Axis {
-    /// What it counts; empty where that is clear.
+    /// Its title; empty if it is obvious.
     pub name: String,
-    /// From values to shares.
+    /// The scale.
     pub scale: Scale,
-    /// The values that are named, in ascending order.
+    /// The ticks, by ascending value.
     pub ticks: Vec<(f64, String)>,
 }
 
-/// From a value to a share of the axis.
+/// A scale from values to fractions of the axis.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Scale {
-    /// Between two values.
+    /// Linear between two values.
     Linear(f64, f64),
-    /// Between two values above zero.
+    /// Logarithmic between two values above zero.
     Log(f64, f64),
-    /// The same, with zero a power of ten below the first.
+    /// Logarithmic, with zero one power of ten below the first value.
     ZeroAndLog(f64, f64),
-    /// So many places at even distances: the first is at 0, the second at 1.
+    /// This number of evenly spaced places; the first has the value 0, the second 1.
     Places(usize),
 }
 
 impl Scale {
-    /// Where a value lies, as a share of the axis.
+    /// The position of a value, as a fraction of the axis.
     pub fn share(self, value: f64) -> f64 {
         match self {
             Scale::Linear(low, high) => (value - low) / (high - low),
@@ -43,7 +43,7 @@ impl Scale {
 }
 
 impl Axis {
-    /// An axis with ticks of one's own.
+    /// An axis with these ticks.
     pub fn new(name: impl Into<String>, scale: Scale, ticks: Vec<(f64, String)>) -> Axis {
         Axis {
             name: name.into(),
@@ -52,20 +52,20 @@ impl Axis {
         }
     }
 
-    /// Names at even distances.
+    /// Evenly spaced names.
     pub fn places(name: impl Into<String>, names: &[String]) -> Axis {
         let ticks = names.iter().enumerate();
         let ticks = ticks.map(|(place, name)| (place as f64, name.clone()));
         Axis::new(name, Scale::Places(names.len()), ticks.collect())
     }
 
-    /// All that a share can be, in percent.
+    /// From 0 to 100 %.
     pub fn unit(name: impl Into<String>) -> Axis {
         Axis::percent(name, 0, 100)
     }
 
-    /// Percent from round tens below scores in [0, 1] to round tens above; from zero, unless all are
-    /// far above it.
+    /// Percent, from a multiple of ten below scores in [0, 1] to one above; from zero unless all scores are far above
+    /// it.
     pub fn scores(name: impl Into<String>, scores: impl IntoIterator<Item = f64>) -> Axis {
         let (least, most) = (scores.into_iter().map(|score| score.clamp(0.0, 1.0)))
             .fold((1.0_f64, 0.0_f64), |(least, most), score| {
@@ -91,7 +91,7 @@ impl Axis {
         )
     }
 
-    /// The first value and the last, of an axis from one to another.
+    /// The first and the last value.
     pub fn ends(&self) -> [f64; 2] {
         match self.scale {
             Scale::Linear(low, high) | Scale::Log(low, high) | Scale::ZeroAndLog(low, high) => {
@@ -101,7 +101,7 @@ impl Axis {
         }
     }
 
-    /// Amounts, none below zero: from zero, or in powers of ten where they differ too much for that.
+    /// Non-negative amounts: linear from zero, or logarithmic if they differ too much.
     pub fn amounts(name: impl Into<String>, amounts: &[f64]) -> Axis {
         let positive = amounts.iter().copied().filter(|amount| *amount > 0.0);
         let (least, most) = positive.fold((f64::INFINITY, 0.0_f64), |(least, most), amount| {
@@ -146,7 +146,7 @@ impl Axis {
         )
     }
 
-    /// Steps from 0 to the last, with its quarters.
+    /// Steps from 0 to the last, with ticks at the quarters.
     pub fn steps(name: impl Into<String>, last: usize) -> Axis {
         let last = last.max(1) as f64;
         let quarter = |part: u32| f64::from(part) / 4.0 * last;
@@ -173,7 +173,7 @@ fn short(amount: f64) -> String {
         _ if amount >= 1e3 => (amount / 1e3, " k"),
         _ => (amount, ""),
     };
-    // Two digits behind the point at most, and none that say nothing.
+    // At most two decimals, without trailing zeros.
     let digits = format!("{value:.2}");
     let digits = digits.trim_end_matches('0').trim_end_matches('.');
     format!("{digits}{unit}")
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn the_range_is_round_and_holds_the_scores() {
+    fn the_range_is_round_and_contains_the_scores() {
         let ends = |scores: &[f64]| {
             let axis = Axis::scores("", scores.iter().copied());
             axis.ends().map(|end| (100.0 * end).round())
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn near_amounts_start_at_zero_and_far_ones_are_powers() {
+    fn amounts_of_similar_size_are_linear_and_others_logarithmic() {
         let near = Axis::amounts("", &[40.0, 55.0]);
         assert_eq!(near.scale, Scale::Linear(0.0, 80.0));
         assert_eq!(named(&near), ["0", "20", "40", "60", "80"]);

@@ -1,11 +1,11 @@
-//! Where the panels of a chart stand, and where values stand in a panel.
+//! The layout of a chart's panels, and positions of values within a panel.
 
 use super::style::{width, wrap};
 use super::{Axis, Chart, Panel, Scale};
 
 pub(super) const NAME: f64 = 13.0;
 pub(super) const TICK: f64 = 12.0;
-/// From one line of words to the next, as a multiple of their size.
+/// The line height as a multiple of the font size.
 pub(super) const LEADING: f64 = 1.3;
 
 /// A rectangle of pixels.
@@ -27,7 +27,7 @@ impl Frame {
     }
 }
 
-/// A frame with the scales of its axes.
+/// The plot area with the scales of its axes.
 pub(super) struct Plot {
     pub frame: Frame,
     pub x: Scale,
@@ -48,15 +48,15 @@ impl Plot {
     }
 }
 
-/// What the panels of a chart have in common, in pixels.
+/// The dimensions that all panels of a chart share, in pixels.
 pub(super) struct Layout {
-    /// Between a panel's left edge and its plot: the names of ticks.
+    /// Space left of the plot, for tick labels.
     pub left: f64,
-    /// Right of the plot: half the name of the last tick.
+    /// Space right of the plot, for half of the last tick's label.
     pub right: f64,
-    /// Lines above the plot: the name of the upright axis.
+    /// Lines above the plot, for the title of the vertical axis.
     pub above: usize,
-    /// Lines under it: the names of ticks, and of the axis.
+    /// Lines below the plot, for tick labels and the title of the horizontal axis.
     pub below: usize,
     pub under: usize,
 }
@@ -94,7 +94,7 @@ impl Layout {
         12.0 + self.above as f64 * TICK * LEADING
     }
 
-    /// A panel's height, with what is above and below its plot.
+    /// A panel's height, including the space above and below its plot.
     pub fn height(&self, chart: &Chart) -> f64 {
         let ticks = self.below as f64 * TICK * LEADING;
         let name = self.under as f64 * NAME * LEADING;
@@ -102,7 +102,7 @@ impl Layout {
     }
 }
 
-/// The width that the name of a tick may have: numbers are not broken.
+/// The greatest width of a tick's label; numbers are not wrapped.
 pub(super) fn tick_room(axis: &Axis, plot: f64) -> f64 {
     match axis.scale {
         Scale::Places(count) => plot / count.max(1) as f64 - 6.0,

@@ -1,30 +1,30 @@
-//! Colours, shapes and the width of words, the same in every figure.
+//! Colours, shapes and text widths, the same in every figure.
 //!
-//! Colours are Okabe & Ito's (2008, *Color universal design*), which colour-blind readers can tell
-//! apart, lighter ones of the same palette where a reader's screen is dark; each method has a shape of
-//! its own as well.
+//! Colours are those of Okabe & Ito (2008, *Color universal design*), which colour-blind readers can distinguish, and
+//! lighter variants for dark screens. Methods also differ in shape.
 
+use crate::number::joined;
 use promptshift_numbers::recipe::Method;
 
-/// A colour, by what it is for.
+/// A colour, by its role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Colour {
-    /// Words.
+    /// Text.
     Ink,
-    /// Words and lines that stand back.
+    /// Secondary text and lines.
     Faint,
-    /// Lines of a grid.
+    /// Grid lines.
     Grid,
     /// The untuned backbone.
     Untuned,
-    /// A line of this number.
+    /// The series with this index.
     Series(usize),
 }
 
-/// How many series have a colour of their own.
+/// The number of colours for series.
 const SERIES: usize = 7;
 
-/// A class, its colour on paper and on a dark screen.
+/// A CSS class, its colour on a light and on a dark background.
 const COLOURS: [(&str, &str, &str); 5 + SERIES] = [
     ("paper", "#FFFFFF", "#16191D"),
     ("ink", "#282828", "#E6E8EA"),
@@ -40,11 +40,10 @@ const COLOURS: [(&str, &str, &str); 5 + SERIES] = [
     ("c6", "#000000", "#F5F5F5"),
 ];
 
-/// The style of every figure: its classes, which a dark screen gives other colours.
+/// The style sheet of every figure, with colours for light and dark screens.
 pub(super) fn sheet() -> String {
-    let rules = |of: fn(&(&str, &str, &str)) -> String| -> String {
-        COLOURS.iter().map(of).collect::<Vec<_>>().join("\n")
-    };
+    let rules =
+        |of: fn(&(&str, &str, &str)) -> String| -> String { joined("\n", COLOURS.iter().map(of)) };
     format!(
         "<style>\n.chart text {{ font-family: system-ui, -apple-system, \"Segoe UI\", Roboto, \"DejaVu Sans\", sans-serif; \
          fill: currentColor; dominant-baseline: central; }}\n\
@@ -84,7 +83,7 @@ impl Colour {
 pub enum Shape {
     /// A disc.
     Circle,
-    /// A circle whose inside is paper.
+    /// A circle filled with the background colour.
     HollowCircle,
     /// A wide circle around another point.
     Ring,
@@ -92,18 +91,18 @@ pub enum Shape {
     Square,
     /// A diamond.
     Diamond,
-    /// A diamond whose inside is paper.
+    /// A diamond filled with the background colour.
     HollowDiamond,
-    /// A triangle on its side.
+    /// A triangle pointing up.
     Up,
-    /// A triangle on its point.
+    /// A triangle pointing down.
     Down,
     /// A cross.
     Cross,
 }
 
 impl Shape {
-    /// A method's shape. Five colours and four shapes in turn tell twenty methods apart.
+    /// A method's shape. Combinations of five colours and four shapes distinguish twenty methods.
     pub fn of(method: Method) -> Shape {
         match method {
             Method::Prompt => Shape::Circle,
@@ -114,7 +113,7 @@ impl Shape {
     }
 }
 
-/// How wide words are in pixels, by the widest of the fonts that a reader may have (DejaVu Sans).
+/// The width of text in pixels, in the widest font that a reader may have (DejaVu Sans).
 pub(super) fn width(words: &str, size: f64) -> f64 {
     let em = |letter: char| match letter {
         'i' | 'j' | 'l' | '.' | ',' | ':' | ';' | '\'' | '|' | '!' | ' ' => 0.34,
@@ -127,8 +126,7 @@ pub(super) fn width(words: &str, size: f64) -> f64 {
     size * words.chars().map(em).sum::<f64>()
 }
 
-/// Words in lines no wider than `room`, broken after spaces, underscores and bars; a word that is wider
-/// than that is a line by itself.
+/// Wraps text into lines no wider than `room`, after spaces, underscores and bars; a wider word gets its own line.
 pub(super) fn wrap(words: &str, size: f64, room: f64) -> Vec<String> {
     let mut lines: Vec<String> = vec![String::new()];
     for part in words.split_inclusive([' ', '_', '|']) {
@@ -146,8 +144,8 @@ pub(super) fn wrap(words: &str, size: f64, room: f64) -> Vec<String> {
         .collect()
 }
 
-/// Moves labels apart: keeps their order and puts at least `gap` between neighbours, as near to where
-/// they want to be as one pass down and one pass up get them.
+/// Moves labels apart: keeps their order and a distance of at least `gap` between neighbours, with the same mean
+/// position as before.
 pub(super) fn spread(wanted: &[f64], gap: f64) -> Vec<f64> {
     let mut order: Vec<usize> = (0..wanted.len()).collect();
     order.sort_by(|one, other| wanted[*one].total_cmp(&wanted[*other]));
@@ -173,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_no_wider_than_their_room() {
+    fn lines_are_no_wider_than_allowed() {
         let lines = wrap("adapted as a language model", 12.0, 100.0);
         assert!(lines.len() > 1 && lines.iter().all(|line| width(line, 12.0) <= 100.0));
         assert_eq!(lines.join(" "), "adapted as a language model");
@@ -185,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn twenty_methods_have_two_marks_alike_at_most_where_there_are_more() {
+    fn at_least_twenty_methods_have_distinct_marks() {
         let offered: Vec<Method> = Method::offered().collect();
         let mark = |method: Method| (Colour::of(method).class(), Shape::of(method) as usize);
         let mut marks: Vec<_> = offered.iter().map(|method| mark(*method)).collect();

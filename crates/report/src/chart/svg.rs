@@ -1,5 +1,5 @@
-//! A chart as SVG: the only place where marks become pixels. Colours are classes of one style, so
-//! that a dark screen can have its own.
+//! Writes charts as SVG; only here are marks converted to pixels. Colours are CSS classes, so that dark screens have
+//! their own.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -8,15 +8,16 @@ use super::layout::{Frame, LEADING, Layout, NAME, Plot, TICK, tick_room};
 use super::style::{self, spread, width, wrap};
 use super::{Axis, Chart, Colour, Key, Mark, Panel, Scale, Shape, Side, Stroke};
 use crate::document::html::escaped;
+use crate::number::joined;
 
 const MARGIN: f64 = 16.0;
 const TITLE: f64 = 17.0;
-/// The sample of a legend, and how far its words are from it and from the next sample.
+/// The size of a legend's sample, and the distances to its label and to the next sample.
 const SAMPLE: (f64, f64) = (26.0, 14.0);
 const BESIDE: f64 = 7.0;
 const APART: f64 = 16.0;
 
-/// The chart as a file that stands by itself.
+/// The chart as a self-contained SVG file.
 pub(super) fn write(chart: &Chart, alt: &str) -> String {
     let mut svg = Svg(String::new());
     let size = svg.chart(chart);
@@ -32,7 +33,7 @@ pub(super) fn write(chart: &Chart, alt: &str) -> String {
     )
 }
 
-/// Where words stand relative to their point.
+/// The position of text relative to its point.
 #[derive(Clone, Copy)]
 enum Anchor {
     Start,
@@ -43,12 +44,12 @@ enum Anchor {
 struct Svg(String);
 
 impl Svg {
-    /// Draws everything; the width and height that it takes.
+    /// Draws the chart and returns its width and height.
     fn chart(&mut self, chart: &Chart) -> (f64, f64) {
         let layout = Layout::of(chart);
         let columns = chart.columns.max(1);
         let cell = layout.left + chart.plot.0 + layout.right;
-        // A single narrow panel leaves room for the words above it.
+        // A single narrow panel leaves room for the title.
         let inside = (columns as f64 * cell).max(460.0);
         let mut top = MARGIN;
         for line in wrap(&chart.title, TITLE, inside) {
@@ -76,7 +77,7 @@ impl Svg {
         (inside + 2.0 * MARGIN, top + rows * layout.height(chart))
     }
 
-    /// Entries from left to right, into a new row where the width is used up; where the rows end.
+    /// Draws entries from left to right, wrapping into rows, and returns where the last row ends.
     fn legend(&mut self, keys: &[Key], top: f64, right: f64) -> f64 {
         if keys.is_empty() {
             return top;
@@ -158,7 +159,7 @@ impl Svg {
         self.labels(&panel.marks, &plot);
     }
 
-    /// The names under a panel; of numbers, those that do not touch the one before.
+    /// Draws the tick labels below a panel; numbers that would touch the previous label are left out.
     fn ticks_below(&mut self, axis: &Axis, plot: &Plot) {
         let frame = plot.frame;
         let room = tick_room(axis, frame.width);
@@ -185,7 +186,7 @@ impl Svg {
         }
     }
 
-    /// The labels of a panel: those of one x and side are moved apart, and stay in the frame.
+    /// Draws the labels of a panel; those at the same x and side are moved apart.
     fn labels(&mut self, marks: &[Mark], plot: &Plot) {
         type Label<'a> = (f64, &'a str, Colour);
         let mut groups: BTreeMap<(i64, Side), Vec<Label>> = BTreeMap::new();
@@ -248,13 +249,13 @@ impl Svg {
                     self.line(&[(x, y - 4.0), (x, y + 4.0)], 2.0, *colour, "");
                 }
             }
-            // They are placed together, after everything else.
+            // Labels are drawn last.
             Mark::Label(..) => {}
             Mark::Cell((x, y), value) => self.cell((plot.x(*x), plot.y(*y)), *value, plot),
         }
     }
 
-    /// From orange (−1) over paper (0) to blue (1): the two that colour-blind readers tell apart best.
+    /// From orange (−1) through the background (0) to blue (1), which colour-blind readers distinguish best.
     fn cell(&mut self, (x, y): (f64, f64), value: f64, plot: &Plot) {
         let (columns, rows) = match (plot.x, plot.y) {
             (Scale::Places(columns), Scale::Places(rows)) => (columns as f64, rows as f64),
@@ -350,6 +351,6 @@ impl Svg {
 }
 
 fn points(all: &[(f64, f64)]) -> String {
-    let all: Vec<String> = all.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
-    all.join(" ")
+    let all = all.iter().map(|(x, y)| format!("{x:.1},{y:.1}"));
+    joined(" ", all)
 }

@@ -1,11 +1,11 @@
-//! Figures are looked at as a reader's eye would: where their words stand.
+//! Checks the positions of text in figures.
 
 use super::*;
 use crate::analyse;
 use crate::fixture::Fixture;
 use promptshift_numbers::record::folder::StoredRecord;
 
-/// A line of words: its left and right ends and its middle, in pixels.
+/// A line of text: its left and right ends and its vertical middle, in pixels.
 type Words = (f64, f64, f64, f64, String);
 
 fn attribute<'a>(element: &'a str, name: &str) -> &'a str {
@@ -32,7 +32,7 @@ fn words(svg: &str) -> Vec<Words> {
         .collect()
 }
 
-/// That no words overlap, and all are inside the figure.
+/// Asserts that no texts overlap and all are inside the figure.
 fn assert_legible(figure: &Figure) {
     let name = &figure.name;
     let head = figure.svg.lines().next().expect("an element");
@@ -58,7 +58,7 @@ fn figures_of(records: &[StoredRecord]) -> Vec<Figure> {
 }
 
 #[test]
-fn no_words_of_a_report_overlap() {
+fn texts_in_figures_do_not_overlap() {
     let fixtures = [
         Fixture::one_target(),
         Fixture::six_targets(),
@@ -72,7 +72,7 @@ fn no_words_of_a_report_overlap() {
 }
 
 #[test]
-fn scores_that_are_equal_have_labels_apart() {
+fn labels_of_equal_scores_are_moved_apart() {
     let mut records = Fixture::one_target().records();
     let prompts: Vec<StoredRecord> = (records.iter())
         .filter(|stored| stored.record.cell.method == Method::Prompt)
@@ -101,7 +101,7 @@ fn a_figure_has_classes_and_its_alternative_text() {
     assert!(svg.contains("a &lt;long&gt; name"), "{svg}");
     assert!(svg.contains("class=\"c1 fill\""), "{svg}");
     assert!(svg.contains("prefers-color-scheme: dark"), "{svg}");
-    // Colours are in the style alone.
+    // Colours are only in the style sheet.
     let drawn = svg.split("</style>").nth(1).expect("after the style");
     assert!(!drawn.contains('#') && !drawn.contains("rgb("), "{drawn}");
 }

@@ -1,5 +1,4 @@
-//! A document as one HTML page that opens from disk: style and figures lie in it, and nothing is
-//! fetched.
+//! A document as one self-contained HTML page: it includes style and figures, and fetches nothing.
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd, html};
 
@@ -8,19 +7,19 @@ use super::{Block, Document, Table};
 const STYLE: &str = include_str!("style.css");
 const SORTING: &str = include_str!("sorting.js");
 
-/// What a reader can do with a page's tables.
+/// How readers can use a page's tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tables {
-    /// Read them; the page has no script.
+    /// Tables are static; the page has no script.
     Still,
-    /// Sort them by a column, with a few lines of script that lie in the page.
+    /// Tables can be sorted by column, with a short script in the page.
     Sortable,
 }
 
 /// The page of a document.
 ///
-/// HTML in its words is shown as text: names and predictions come from files, and must not be able
-/// to put anything into a page.
+/// HTML in its words is shown as text: names and predictions come from files and must not inject anything into the
+/// page.
 pub fn page(document: &Document, tables: Tables) -> String {
     let script = match tables {
         Tables::Still => String::new(),
@@ -61,7 +60,7 @@ fn block(block: &Block) -> String {
     }
 }
 
-/// A table in a box that scrolls by itself.
+/// A table in a box that scrolls horizontally.
 fn table(table: &Table) -> String {
     let row = |cells: &[String], tag: &str| {
         let cells: String = (cells.iter().enumerate())
@@ -83,12 +82,12 @@ fn table(table: &Table) -> String {
     )
 }
 
-/// Paragraphs of Markdown, with HTML in them as text.
+/// Paragraphs of Markdown, with HTML shown as text.
 fn markdown(words: &str) -> String {
     pushed(harmless(words))
 }
 
-/// Words of one line: what stands in the paragraph that they are.
+/// One line of Markdown, without its paragraph tags.
 fn inline(words: &str) -> String {
     let is_paragraph = |event: &Event| {
         matches!(
@@ -102,7 +101,7 @@ fn inline(words: &str) -> String {
 fn harmless(words: &str) -> impl Iterator<Item = Event<'_>> {
     Parser::new_ext(words, Options::empty()).map(|event| match event {
         Event::Html(html) | Event::InlineHtml(html) => Event::Text(html),
-        // A link in a report is one that no promptshift wrote.
+        // Reports contain no links of their own, so any link comes from a file.
         Event::Start(Tag::Link { .. } | Tag::Image { .. })
         | Event::End(TagEnd::Link | TagEnd::Image) => Event::Text("".into()),
         other => other,
@@ -115,7 +114,7 @@ fn pushed<'a>(events: impl Iterator<Item = Event<'a>>) -> String {
     text
 }
 
-/// Text as it may stand between tags and inside quoted attributes.
+/// Text escaped for element content and quoted attributes.
 pub fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
@@ -134,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_lie_in_the_page() {
+    fn figures_are_included_in_the_page() {
         let figure = Figure {
             name: "scores.svg".to_owned(),
             alt: "Scores".to_owned(),
@@ -150,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_scroll_in_a_box_of_their_own() {
+    fn tables_scroll_in_their_own_box() {
         let table = Table::new(["a", "b"]).rows([vec!["**x**".to_owned(), "1".to_owned()]]);
         let page = still(vec![table.into()]);
         let row = "<tr><td><strong>x</strong></td><td class=\"number\">1</td></tr>";
@@ -162,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn words_put_no_html_into_a_page() {
+    fn words_cannot_inject_html() {
         let page = still(vec![
             Block::Details("<img src=x>".to_owned(), vec![Block::text("*kept*")]),
             Block::text("<script>alert(1)</script>\n\nin a line <b onclick=x>bold</b>"),

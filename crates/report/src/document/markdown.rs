@@ -1,6 +1,7 @@
 //! A document as GitHub's Markdown.
 
 use super::{Block, Document, Table};
+use crate::number::joined;
 
 impl Document {
     /// As Markdown, with figures in `figure_folder`.
@@ -8,7 +9,7 @@ impl Document {
         blocks(&self.blocks, Some(figure_folder)) + "\n"
     }
 
-    /// As Markdown of words and tables alone.
+    /// As Markdown without figures.
     pub fn without_figures(&self) -> String {
         blocks(&self.blocks, None) + "\n"
     }
@@ -30,40 +31,39 @@ fn blocks(all: &[Block], figure_folder: Option<&str>) -> String {
         Block::List(items) => Some(format!("- {}", items.join("\n- "))),
         Block::Details(summary, inside) => Some(format!(
             "<details><summary>{}</summary>\n\n{}\n\n</details>",
-            // Of HTML's letters none may stand in a summary, which a page takes as it is.
+            // A summary is raw HTML, so it must not contain HTML's special characters.
             summary.replace(['<', '>', '&'], ""),
             blocks(inside, figure_folder)
         )),
     });
-    shown.collect::<Vec<_>>().join("\n\n")
+    joined("\n\n", shown)
 }
 
 fn table(table: &Table) -> String {
     let line = |cells: &[String]| {
-        let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
-        format!("| {} |", cells.join(" | "))
+        let cells = cells.iter().map(|cell| cell.replace('|', "\\|"));
+        format!("| {} |", joined(" | ", cells))
     };
     let rule = |column: usize| match table.words.contains(&column) {
         true => "---".to_owned(),
         false => "---:".to_owned(),
     };
     let rules: Vec<String> = (0..table.header.len()).map(rule).collect();
-    let lines: Vec<String> = [&table.header, &rules]
+    let lines = [&table.header, &rules]
         .into_iter()
         .chain(&table.rows)
-        .map(|cells| line(cells))
-        .collect();
-    lines.join("\n")
+        .map(|cells| line(cells));
+    joined("\n", lines)
 }
 
-/// Text that means nothing but itself in Markdown: on one line, with a backslash before every letter
-/// that could begin something. (A bar begins nothing outside a table, and tables escape it.)
+/// Text escaped for Markdown: on one line, with a backslash before every special character. (A bar is special only in
+/// tables, which escape it.)
 pub fn plain(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = joined(" ", text.split_whitespace());
     let letters: Vec<char> = line.chars().collect();
     let mut shown = String::with_capacity(line.len());
     for (index, letter) in letters.iter().enumerate() {
-        // Inside a word an underscore begins nothing: names keep theirs as they are.
+        // An underscore inside a word is not special, so names stay as they are.
         let inside = *letter == '_'
             && index > 0
             && letters[index - 1].is_alphanumeric()
@@ -76,7 +76,7 @@ pub fn plain(text: &str) -> String {
     shown
 }
 
-/// [`plain`] text between quotation marks, or words for none.
+/// [`plain`] text in quotation marks, or `(nothing)` if it is empty.
 pub fn quoted(text: &str) -> String {
     match text.trim().is_empty() {
         true => "(nothing)".to_owned(),
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_from_files_means_only_itself() {
+    fn text_from_files_is_escaped() {
         assert_eq!(plain("a  *b*\n<c> | d_e"), r"a \*b\* \<c\> | d_e");
         assert_eq!(plain("_a_ `b`"), r"\_a\_ \`b\`");
         assert_eq!(quoted(" \n"), "(nothing)");
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_stand_apart_and_bars_are_escaped() {
+    fn blocks_are_separated_and_bars_are_escaped() {
         let table = Table::new(["a", "b"]).rows([vec!["x|y".to_owned(), "1".to_owned()]]);
         let document = Document {
             title: String::new(),

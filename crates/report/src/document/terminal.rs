@@ -1,17 +1,18 @@
-//! A document on a terminal: without Markdown's marks, tables no wider than the screen, no figures.
+//! A document as text for the terminal: without Markdown's marks and figures, with tables no wider than the screen.
 
 use comfy_table::{CellAlignment, ContentArrangement, presets};
 use pulldown_cmark::{Event, Parser, TagEnd};
 
 use super::{Block, Document, Table};
+use crate::number::joined;
 
-/// The widest that a table gets on any screen, and where there is none: longer lines are hard to follow.
+/// The greatest width of a table, also without a terminal: longer lines are hard to read.
 const WIDEST: u16 = 120;
 
 /// The document as text.
 pub fn text(document: &Document) -> String {
     let blocks = document.blocks.iter().filter_map(block);
-    blocks.collect::<Vec<_>>().join("\n") + "\n"
+    joined("\n", blocks) + "\n"
 }
 
 fn block(block: &Block) -> Option<String> {
@@ -19,11 +20,8 @@ fn block(block: &Block) -> Option<String> {
         Block::Title(words) | Block::Heading(words) | Block::Text(words) => Some(unmarked(words)),
         Block::Table(rows) => Some(table(rows)),
         Block::List(items) => {
-            let items: Vec<String> = items
-                .iter()
-                .map(|item| format!("- {}", unmarked(item)))
-                .collect();
-            Some(items.join("\n"))
+            let items = items.iter().map(|item| format!("- {}", unmarked(item)));
+            Some(joined("\n", items))
         }
         Block::Figure(_) | Block::Details(..) => None,
     }
@@ -49,7 +47,7 @@ fn table(rows: &Table) -> String {
     table.to_string()
 }
 
-/// What Markdown's words say.
+/// Markdown without its marks.
 fn unmarked(words: &str) -> String {
     let mut text = String::new();
     for event in Parser::new(words) {
@@ -71,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn marks_are_left_out() {
+    fn marks_are_removed() {
         assert_eq!(unmarked(r"**a\_b** `c` \<d\>"), "a_b c <d>");
         assert_eq!(unmarked("− model tuning [95 %]"), "− model tuning [95 %]");
         assert_eq!(unmarked("–"), "–");

@@ -27,7 +27,7 @@ fn provenance() -> Provenance {
     }
 }
 
-/// Three members, each wrong on another third of the examples: together they are always right.
+/// Three members, each wrong on a different third of the examples: their vote is always right.
 fn complementary() -> StoredEnsemble {
     let line = |example: usize| EnsembleLine {
         id: format!("{example}"),
@@ -85,10 +85,10 @@ fn complementary() -> StoredEnsemble {
 }
 
 #[test]
-fn members_that_err_on_other_examples_gain_by_voting() {
+fn members_with_different_errors_gain_by_voting() {
     let document = document(&complementary()).expect("a report");
     let text = document.markdown("figures");
-    // Two thirds by themselves, all of it together; the paper's claims hold.
+    // Two thirds right individually, everything right together: agreement with the paper.
     assert!(
         text.contains("| squad (source) | 66.7 ± 0.0 | 66.7 | 66.7 | 100.0 | +33.3 ["),
         "{text}"
@@ -96,7 +96,7 @@ fn members_that_err_on_other_examples_gain_by_voting() {
     assert_eq!(text.matches("| agrees |").count(), 2, "{text}");
     assert!(text.contains("| 2 of 3 | 60 | 100.0 ["), "{text}");
     assert!(text.contains("| 3 of 3 | 0 | – |"), "{text}");
-    // One backbone and three prompts against three backbones.
+    // One backbone and three prompts, compared with three backbones.
     assert!(
         text.contains("| 3 prompts in one batch | 1 | 1,030 | 4.0 |"),
         "{text}"
@@ -113,7 +113,7 @@ fn members_that_err_on_other_examples_gain_by_voting() {
 }
 
 #[test]
-fn members_that_say_the_same_gain_nothing_and_nothing_is_claimed() {
+fn identical_members_gain_nothing() {
     let mut same = complementary();
     for line in same.lines.iter_mut().flatten() {
         let first = line.members[0].clone();
@@ -125,10 +125,10 @@ fn members_that_say_the_same_gain_nothing_and_nothing_is_claimed() {
 }
 
 #[test]
-fn classes_are_decided_by_mean_probability_as_well() {
+fn classes_are_combined_by_mean_probability_as_well() {
     let mut pairs = complementary();
     for line in pairs.lines.iter_mut().flatten() {
-        // Two of three are a little wrong, one is very right.
+        // Two of three are slightly wrong, one is clearly right.
         for (member, given) in line
             .members
             .iter_mut()
@@ -144,7 +144,7 @@ fn classes_are_decided_by_mean_probability_as_well() {
         evaluation.task = Task::Paraphrase;
     }
     let text = document(&pairs).expect("a report").markdown("figures");
-    // The vote is wrong everywhere, the mean probability right everywhere.
+    // The vote is always wrong, the mean probability always right.
     assert!(
         text.contains("| 33.3 ± 57.7 | 100.0 | 100.0 | 0.0 | −33.3 ["),
         "{text}"

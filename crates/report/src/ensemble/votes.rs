@@ -1,4 +1,4 @@
-//! What the votes of several prompts score on one domain, for every choice of them.
+//! The scores of votes on one domain, for every subset of members.
 
 use promptshift_numbers::record::Score;
 use promptshift_numbers::record::ensemble::{EnsembleLine, MemberLine, StoredEnsemble};
@@ -7,7 +7,7 @@ use promptshift_numbers::score::vote::{Ballot, Vote, majority, mean_probability}
 use promptshift_numbers::stats::bootstrap::{Bootstrap, Draws};
 use promptshift_numbers::stats::panel::{Panel, Sample};
 
-/// How members' answers become one.
+/// How the members' answers are combined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rule {
     /// [`majority`].
@@ -25,19 +25,19 @@ impl Rule {
     }
 }
 
-/// What each rule scores on one domain with so many members.
+/// The scores on one domain.
 pub(super) struct DomainResult {
     /// Each member's score.
     pub singles: Vec<f64>,
-    /// By rule, for 1, 2, … N members: the mean over all choices of so many members.
+    /// For each rule and for 1, 2, … N members: the mean over all subsets of that size.
     pub sizes: Vec<Vec<Draws>>,
-    /// The member with the highest score here, which is not known beforehand.
+    /// The member with the highest score here, which is not known in advance.
     pub best: Draws,
     /// The member with the highest score on source validation.
     pub picked: Draws,
 }
 
-/// The answer of some members to one example, and what it is worth.
+/// The score of the combined answer of some members to one example.
 fn decided(members: &[&MemberLine], rule: Rule) -> Score {
     let vote = || members[vote(members).winner].score;
     match rule {
@@ -141,12 +141,12 @@ fn sample(metric: Metric, seed: u64, line: &EnsembleLine, score: Score) -> Sampl
 }
 
 impl DomainResult {
-    /// A rule's score with all members.
+    /// The score of a rule with all members.
     pub fn all(&self, rule: usize) -> &Draws {
         self.sizes[rule].last().expect("at least one member")
     }
 
-    /// The mean of the members by themselves.
+    /// The mean of the single members.
     pub fn single(&self) -> &Draws {
         &self.sizes[0][0]
     }
@@ -156,35 +156,23 @@ impl DomainResult {
     }
 }
 
-/// Whether a score is that of a right answer.
-pub(super) fn is_right(score: &Score) -> bool {
-    match *score {
-        Score::Span { exact_match, .. } => exact_match == 1.0,
-        Score::Label { gold, predicted }
-        | Score::Option {
-            gold, predicted, ..
-        } => predicted == Some(gold),
-    }
-}
-
-/// One vote a line: how many agreed, how sure they are, whether they are right.
+/// The vote on each line, and whether it is right.
 pub(super) fn votes(lines: &[EnsembleLine]) -> Vec<(Vote, bool)> {
     lines
         .iter()
         .map(|line| {
             let members: Vec<&MemberLine> = line.members.iter().collect();
             let vote = vote(&members);
-            (vote, is_right(&members[vote.winner].score))
+            (vote, members[vote.winner].score.is_right())
         })
         .collect()
 }
 
-/// Choices are counted up to so many members; beyond, only those of one member and of the first k are
-/// taken.
+/// All subsets are used up to this number of members; with more, only single members and the first k.
 const COUNTED: usize = 8;
 
-/// Every non-empty choice of `count` members, each in ascending order; of more than eight, every
-/// single one and the first two, three, … of them.
+/// Every non-empty subset of `count` members, in ascending order; for more than [`COUNTED`] members, every single
+/// member and the first two, three, … members.
 fn subsets(count: usize) -> Vec<Vec<usize>> {
     if count > COUNTED {
         let singles = (0..count).map(|member| vec![member]);
@@ -201,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_choice_is_there_once() {
+    fn every_subset_occurs_once() {
         assert_eq!(subsets(2), [vec![0], vec![1], vec![0, 1]]);
         let all = subsets(5);
         let of_size = |size| all.iter().filter(|choice| choice.len() == size).count();

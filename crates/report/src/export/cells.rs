@@ -1,14 +1,13 @@
-//! The table `cells`: a row for each domain that a record was scored on, and one for each number of
-//! examples of a target that tuning went on with.
+//! The table `cells`: a row for each domain that a record was scored on, and one for each few-shot evaluation.
 
 use std::borrow::Cow;
 
 use super::column::Column;
-use super::{setting, word};
+use super::word;
 use promptshift_numbers::recipe::Recipe;
+use promptshift_numbers::record::KShot;
 use promptshift_numbers::record::TunedElsewhere;
 use promptshift_numbers::record::folder::StoredRecord;
-use promptshift_numbers::record::k_shot::KShot;
 use promptshift_numbers::record::{Cell, Evaluation, Provenance, Record, Training};
 
 /// One evaluation of a record.
@@ -16,7 +15,7 @@ use promptshift_numbers::record::{Cell, Evaluation, Provenance, Record, Training
 pub(super) struct Row<'a> {
     stored: &'a StoredRecord,
     evaluation: &'a Evaluation,
-    /// What was tuned on besides; `None` for zero-shot.
+    /// The few-shot tuning; `None` for zero-shot.
     shot: Option<&'a KShot>,
 }
 
@@ -64,19 +63,19 @@ impl<'a> Row<'a> {
         self.stored.folder.to_string_lossy()
     }
 
-    /// The name and value of a metric of the task: the main one at place 0, the other one at 1.
+    /// The name and value of a metric of the task: 0 for the main metric, 1 for the other.
     fn metric(&self, place: usize) -> (&'static str, Option<f64>) {
         let name = self.evaluation.task.metrics()[place];
         (name, self.evaluation.metrics.get(name).copied())
     }
 }
 
-/// The table's columns with the values of some rows.
-#[rustfmt::skip] // A column a line.
+/// The table's columns with the values of these rows.
+#[rustfmt::skip] // One column per line.
 pub(super) fn columns<'a>(rows: &[Row<'a>]) -> Vec<Column<'a>> {
     let mut columns = identity(rows);
     columns.extend([
-        // What was scored.
+        // Scores and the cost of evaluation.
         Column::count("examples", rows, |row| Some(row.evaluation.examples)),
         Column::count("cut_inputs", rows, |row| Some(row.evaluation.cut_inputs)),
         Column::text("metric", rows, |row| Some(row.metric(0).0)),
@@ -87,7 +86,7 @@ pub(super) fn columns<'a>(rows: &[Row<'a>]) -> Vec<Column<'a>> {
         Column::number("eval_seconds", rows, |row| Some(row.evaluation.seconds)),
         Column::count("eval_peak_bytes", rows, |row| Some(row.evaluation.peak_bytes)),
         Column::count("generated_tokens", rows, |row| Some(row.evaluation.generated_tokens)),
-        // What was tuned, and how.
+        // Tuning.
         Column::count("trainable_parameters", rows, |row| Some(row.training()?.trainable_parameters)),
         Column::count("total_parameters", rows, |row| Some(row.training()?.total_parameters)),
         Column::count("train_examples", rows, |row| Some(row.training()?.examples)),
@@ -115,10 +114,10 @@ pub(super) fn columns<'a>(rows: &[Row<'a>]) -> Vec<Column<'a>> {
     columns
 }
 
-/// What sets a row apart from others.
+/// The identity of a row.
 #[rustfmt::skip]
 fn identity<'a>(rows: &[Row<'a>]) -> Vec<Column<'a>> {
-    let setting = |row: &Row<'a>| setting(row.cell());
+    let setting = |row: &Row<'a>| &row.cell().setting;
     vec![
         Column::text("folder", rows, |row| Some(row.folder())),
         Column::text("source", rows, |row| Some(&setting(row).source)),
@@ -143,7 +142,7 @@ fn identity<'a>(rows: &[Row<'a>]) -> Vec<Column<'a>> {
     ]
 }
 
-/// Where a row's numbers come from.
+/// The provenance of a row.
 #[rustfmt::skip]
 fn origin<'a>(rows: &[Row<'a>]) -> Vec<Column<'a>> {
     vec![
@@ -164,7 +163,7 @@ fn origin<'a>(rows: &[Row<'a>]) -> Vec<Column<'a>> {
     ]
 }
 
-/// What has parts of its own, as `record.json` has it.
+/// A nested value as JSON, as in `record.json`.
 fn json(value: impl serde::Serialize) -> String {
     serde_json::to_string(&value).expect("plain data")
 }

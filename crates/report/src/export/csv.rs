@@ -1,7 +1,7 @@
-//! Columns as CSV: RFC 4180's quoting with a line feed at the end of a row, in UTF-8.
+//! Writes columns as CSV in UTF-8: quoted as in RFC 4180, with a line feed at the end of each row.
 //!
-//! A missing value is an empty field, an empty text is `""`; a reader that looks at quotes can tell
-//! them apart. Lists are JSON. Numbers are written with as many digits as bring back the same one.
+//! A missing value is an empty field, an empty text is `""`. Lists are JSON. Numbers have enough digits to be read
+//! back exactly.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -9,8 +9,9 @@ use std::path::PathBuf;
 
 use super::ExportError;
 use super::column::{Column, Values, rows};
+use crate::number::joined;
 
-/// A table while it is written.
+/// A table while it is being written.
 #[derive(Debug)]
 pub(super) struct Writer {
     path: PathBuf,
@@ -18,12 +19,12 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Makes the file, with the columns' names as its first line.
+    /// Creates the file, with the columns' names as the first line.
     pub fn create(path: PathBuf, columns: &[Column]) -> Result<Writer, ExportError> {
-        let header: Vec<&str> = columns.iter().map(|column| column.name).collect();
+        let header = columns.iter().map(|column| column.name);
         let begun = File::create_new(&path).and_then(|file| {
             let mut file = BufWriter::new(file);
-            writeln!(file, "{}", header.join(","))?;
+            writeln!(file, "{}", joined(",", header))?;
             Ok(file)
         });
         match begun {
@@ -50,7 +51,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes what is left, down to the disk.
+    /// Flushes the file and syncs it to disk.
     pub fn finish(mut self) -> Result<(), ExportError> {
         let written = self.file.flush();
         let written = written.and_then(|()| self.file.get_ref().sync_all());
@@ -71,7 +72,7 @@ fn field(values: &Values, row: usize) -> String {
         Values::Text(values) => values[row].as_deref().map(quoted),
         Values::Count(values) => values[row].map(|value| value.to_string()),
         Values::Key(values) => values[row].map(|value| value.to_string()),
-        // Not `Display`, which writes 1e-300 as three hundred zeros.
+        // `Debug` rather than `Display`, which writes 1e-300 with three hundred zeros.
         Values::Number(values) => values[row].map(|value| format!("{value:?}")),
         Values::Flag(values) => values[row].map(|value| value.to_string()),
         Values::Texts(values) => values[row].map(|list| json(&list)),
@@ -84,7 +85,7 @@ fn json(list: &impl serde::Serialize) -> String {
     quoted(&serde_json::to_string(list).expect("plain data"))
 }
 
-/// A text in quotes where it would else be taken apart, or for a missing value.
+/// Quotes a text that contains special characters or is empty.
 fn quoted(text: &str) -> String {
     match text.is_empty() || text.contains([',', '"', '\n', '\r']) {
         true => format!("\"{}\"", text.replace('"', "\"\"")),
@@ -97,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_would_be_taken_apart_is_quoted() {
+    fn only_special_and_empty_texts_are_quoted() {
         for (text, wanted) in [
             ("mill", "mill"),
             (" the mill ", " the mill "),
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_short_and_come_back() {
+    fn numbers_are_short_and_read_back_exactly() {
         let numbers = [0.1 + 0.2, 1.0, 1e-300, -2.5e17, f64::MIN_POSITIVE];
         let values = Values::Number(numbers.map(Some).to_vec());
         for (row, number) in numbers.into_iter().enumerate() {

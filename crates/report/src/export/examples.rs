@@ -1,15 +1,15 @@
-//! The table `examples`: a row for each prediction of a record, on scored splits, after tuning with a
-//! few examples of a target, and on source validation.
+//! The table `examples`: a row for each prediction of a record, zero-shot, after few-shot tuning, and on source
+//! validation.
 
 use std::borrow::Cow;
 
 use super::column::Column;
-use super::{setting, word};
+use super::word;
 use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::record::{Cell, Evaluation, Prediction, Score, Traits};
 use promptshift_text::domain::Split;
 
-/// Predictions that were made together, and what they have in common.
+/// Predictions of one evaluation, with the values that they share.
 #[derive(Debug)]
 pub(super) struct Part<'a> {
     folder: Cow<'a, str>,
@@ -18,7 +18,7 @@ pub(super) struct Part<'a> {
     role: String,
     task: String,
     split: &'static str,
-    /// The examples of the target that were tuned on; `None` for zero-shot.
+    /// The number of few-shot examples; `None` for zero-shot.
     few_shot: Option<usize>,
     predictions: &'a [Prediction],
 }
@@ -30,7 +30,7 @@ pub(super) struct Row<'a> {
     prediction: &'a Prediction,
 }
 
-/// A record's predictions: its evaluations, those with a few examples of a target, source validation.
+/// A record's predictions: zero-shot evaluations, few-shot evaluations, source validation.
 pub(super) fn parts(stored: &StoredRecord) -> Vec<Part<'_>> {
     let record = &stored.record;
     let part = |evaluation, few_shot, predictions| part(stored, evaluation, few_shot, predictions);
@@ -39,7 +39,7 @@ pub(super) fn parts(stored: &StoredRecord) -> Vec<Part<'_>> {
     let few_shot = (record.k_shots.iter().zip(&stored.k_shots))
         .map(|(shot, predictions)| part(&shot.evaluation, Some(shot.examples), predictions));
     let mut parts: Vec<Part> = zero_shot.chain(few_shot).collect();
-    // Source validation is asked what the source is.
+    // Source validation has the source's task.
     let source = record.evaluations.first();
     if let (Some(source), false) = (source, stored.validation.is_empty()) {
         parts.push(Part {
@@ -69,7 +69,7 @@ fn part<'a>(
 }
 
 impl Part<'_> {
-    /// One for each prediction.
+    /// A row for each prediction.
     pub fn rows(&self) -> Vec<Row<'_>> {
         let row = |prediction| Row {
             part: self,
@@ -92,7 +92,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// The right class and the predicted one.
+    /// The right and the predicted class.
     fn classes(&self) -> Option<(usize, Option<usize>)> {
         match self.prediction.score {
             Score::Span { .. } => None,
@@ -111,12 +111,12 @@ impl<'a> Row<'a> {
     }
 }
 
-/// The table's columns with the values of some rows.
-#[rustfmt::skip] // A column a line.
+/// The table's columns with the values of these rows.
+#[rustfmt::skip] // One column per line.
 pub(super) fn columns<'a>(rows: &[Row<'a>]) -> Vec<Column<'a>> {
-    let setting = |row: &Row<'a>| setting(row.part.cell);
+    let setting = |row: &Row<'a>| &row.part.cell.setting;
     vec![
-        // What sets the prediction's cell apart from others.
+        // The cell of the prediction.
         Column::text("folder", rows, |row| Some(row.part.folder.as_ref())),
         Column::text("source", rows, |row| Some(&setting(row).source)),
         Column::text("domain", rows, |row| Some(row.part.domain)),
@@ -127,7 +127,7 @@ pub(super) fn columns<'a>(rows: &[Row<'a>]) -> Vec<Column<'a>> {
         Column::key("seed", rows, |row| Some(row.part.cell.seed)),
         Column::count("few_shot", rows, |row| row.part.few_shot),
         Column::text("model", rows, |row| Some(&setting(row).model)),
-        // The example, what was answered, and what that is worth.
+        // The example, the prediction and its score.
         Column::text("id", rows, |row| Some(&row.prediction.id)),
         Column::text("passage", rows, |row| Some(&row.prediction.passage)),
         Column::text("prediction", rows, |row| Some(&row.prediction.prediction)),
@@ -143,7 +143,7 @@ pub(super) fn columns<'a>(rows: &[Row<'a>]) -> Vec<Column<'a>> {
         Column::count("input_tokens", rows, |row| Some(row.prediction.input_tokens)),
         Column::count("output_tokens", rows, |row| Some(row.prediction.output_tokens)),
         Column::flag("cut", rows, |row| Some(row.prediction.cut)),
-        // What it is like.
+        // Properties of the example.
         Column::text("question_word", rows, |row| row.traits()?.question_word.as_deref()),
         Column::number("answer_position", rows, |row| row.traits()?.answer_position),
         Column::text("member_domain", rows, |row| row.traits()?.domain.as_deref()),

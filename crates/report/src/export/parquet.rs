@@ -1,4 +1,4 @@
-//! Columns as Parquet, compressed with Snappy, which every reader has.
+//! Writes columns as Parquet, compressed with Snappy, which all readers support.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -18,10 +18,10 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use super::column::{Column, Values};
 use super::{ExportError, VERSION};
 
-/// Rows of one row group, which is held until it is full.
+/// Rows per row group, which is kept in memory until it is full.
 const GROUP: usize = 1 << 16;
 
-/// A table while it is written.
+/// A table while it is being written.
 #[derive(Debug)]
 pub(super) struct Writer {
     path: PathBuf,
@@ -30,7 +30,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Makes the file for columns like these.
+    /// Creates the file, with the schema of these columns.
     pub fn create(path: PathBuf, columns: &[Column]) -> Result<Writer, ExportError> {
         let file = File::create_new(&path).map_err(|source| ExportError::Io {
             path: path.clone(),
@@ -41,7 +41,7 @@ impl Writer {
             Field::new(column.name, kind, true)
         });
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        // The default names the version of the library, which would change the bytes.
+        // The default includes the library's version, so the bytes would change with it.
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
             .set_max_row_group_row_count(Some(GROUP))
@@ -70,7 +70,7 @@ impl Writer {
         written.map_err(|source| self.failed(source))
     }
 
-    /// Writes what is left and the file's end, down to the disk.
+    /// Finishes the file and syncs it to disk.
     pub fn finish(mut self) -> Result<(), ExportError> {
         let written = self.writer.finish().map(|_| ());
         written.map_err(|source| self.failed(source))?;
@@ -89,7 +89,7 @@ impl Writer {
     }
 }
 
-/// Values as Arrow has them.
+/// Values as an Arrow array.
 fn array(values: &Values) -> ArrayRef {
     match values {
         Values::Text(values) => {

@@ -1,4 +1,4 @@
-//! Both tables of synthetic records, read back.
+//! Writes both tables of synthetic records and reads them back.
 
 mod reading;
 mod records;
@@ -14,7 +14,7 @@ use records::{recorded_cells, recorded_examples, records};
 
 const SCHEMA: &str = include_str!("../../../../docs/tables.md");
 
-/// Where a column's value stands in what is recorded: `cells` as JSON pointers.
+/// The JSON pointer in the record for each column of `cells`.
 const CELLS: [(&str, &str); 61] = [
     ("folder", "/folder"),
     ("source", "/record/cell/source"),
@@ -86,13 +86,13 @@ const CELLS: [(&str, &str); 61] = [
     ("model_sha256", "/record/provenance/model_sha256"),
     ("tokenizer_sha256", "/record/provenance/tokenizer_sha256"),
     ("texts", "/record/texts"),
-    // Text that is JSON itself, compared as what it says.
+    // Text that is JSON, compared by value.
     ("recipe_json", "/record/cell/recipe"),
     ("mixing_json", "/record/cell/mixing"),
     ("data_sha256_json", "/record/provenance/data_sha256"),
 ];
 
-/// The same of `examples`.
+/// The JSON pointers for columns of `examples`.
 const EXAMPLES: [(&str, &str); 26] = [
     ("folder", "/folder"),
     ("source", "/record/cell/source"),
@@ -135,7 +135,7 @@ fn pointed(row: &Value, pointer: &str) -> Value {
 }
 
 #[test]
-fn cells_are_what_records_say() {
+fn cells_have_the_values_of_records() {
     let (records, folder) = (records(), tempfile::tempdir().expect("a folder"));
     let count = written(folder.path(), Format::Parquet, &records).cells;
     let (rows, kinds) = read_parquet(&folder.path().join("cells.parquet"));
@@ -185,7 +185,7 @@ fn cells_are_what_records_say() {
 }
 
 #[test]
-fn examples_are_what_predictions_say() {
+fn examples_have_the_values_of_predictions() {
     let (records, folder) = (records(), tempfile::tempdir().expect("a folder"));
     let count = written(folder.path(), Format::Parquet, &records).examples;
     let (rows, kinds) = read_parquet(&folder.path().join("examples.parquet"));
@@ -210,7 +210,7 @@ fn examples_are_what_predictions_say() {
         };
         assert_eq!(row["right"], right);
     }
-    // No column is compared with nothing but what is missing.
+    // Every column has at least one value to compare.
     for (name, _) in &kinds {
         assert!(
             rows.iter().any(|row| !row[name].is_null()),
@@ -220,7 +220,7 @@ fn examples_are_what_predictions_say() {
 }
 
 #[test]
-fn csv_says_what_parquet_says() {
+fn csv_and_parquet_have_the_same_values() {
     let (records, folder) = (records(), tempfile::tempdir().expect("a folder"));
     let parquet = written(folder.path(), Format::Parquet, &records);
     assert_eq!(written(folder.path(), Format::Csv, &records), parquet);
@@ -291,7 +291,7 @@ fn a_record_that_contradicts_its_predictions_is_refused() {
 }
 
 #[test]
-fn a_table_that_is_there_stays() {
+fn an_existing_table_is_not_overwritten() {
     let folder = tempfile::tempdir().expect("a folder");
     for (format, name) in [
         (Format::Parquet, "cells.parquet"),

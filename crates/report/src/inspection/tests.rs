@@ -1,7 +1,7 @@
 use super::*;
 
-/// Four entries along the axes; the prompt started at the first two and its second vector went
-/// over to the third.
+/// A vocabulary of four entries along the axes; the prompt was initialised with the first two, and its second vector
+/// moved to the third.
 fn example() -> (Inspected, Vocabulary) {
     let axes = |which: &[usize], size: f32| {
         let mut values = vec![0.0; 4 * which.len()];
@@ -26,11 +26,11 @@ fn example() -> (Inspected, Vocabulary) {
 }
 
 #[test]
-fn vectors_are_named_by_their_nearest_entries() {
+fn vectors_are_described_by_their_nearest_entries() {
     let (prompt, vocabulary) = example();
     let document = document(&[prompt], &vocabulary, 1);
     let text = document.markdown("figures");
-    // The first only grew, the second turned: |2 e₂ − e₁| / 1 = √5.
+    // The first only grew, the second rotated: |2 e₂ − e₁| / 1 = √5.
     assert!(
         text.contains("| 0 | “mill” 1.00 | “mill” | yes | 1.00 | 1.00 |"),
         "{text}"
@@ -51,14 +51,14 @@ fn vectors_are_named_by_their_nearest_entries() {
 }
 
 #[test]
-fn several_prompts_stand_beside_each_other() {
+fn several_prompts_are_compared() {
     let (prompt, vocabulary) = example();
     let mut other = prompt.clone();
     other.name = "race, seed 0".to_owned();
     other.vectors = prompt.start.clone().expect("given");
     let document = document(&[prompt, other], &vocabulary, 2);
     let text = document.markdown("figures");
-    // They share one of two directions.
+    // They have one of two directions in common.
     assert!(
         text.contains("| squad, seed 0 | 1.00 / 1.00 | 0.50 / 0.50 |"),
         "{text}"
@@ -67,9 +67,9 @@ fn several_prompts_stand_beside_each_other() {
 }
 
 #[test]
-fn likeness_is_held_against_what_prompts_keep_on_each_others_domains() {
+fn similarity_is_correlated_with_retained_scores() {
     let (prompt, vocabulary) = example();
-    // Prompts between two directions, at 0, 30 and 90 degrees: what a prompt keeps falls with the angle.
+    // Prompts between two directions, at 0, 30 and 90 degrees: the retained score falls with the angle.
     let turned = |source: &str, degrees: f32, scores: [f64; 3]| {
         let (sine, cosine) = degrees.to_radians().sin_cos();
         Inspected {
@@ -92,7 +92,7 @@ fn likeness_is_held_against_what_prompts_keep_on_each_others_domains() {
     let text = document(&prompts, &vocabulary, 1).markdown("figures");
     assert!(text.contains("| a | b | 0.87 | 0.87 | 100.0 |"), "{text}");
     assert!(text.contains("| c | b | 0.50 | 0.50 | 75.0 |"), "{text}");
-    // Likeness .87 .87 .5 .5 0 0 against 100, 100, 50, 75, 25, 50.
+    // Similarities .87 .87 .5 .5 0 0 against 100, 100, 50, 75, 25, 50.
     assert!(
         text.contains("prompt similarity: 0.92 over 6 pairs, p 0.33"),
         "{text}"

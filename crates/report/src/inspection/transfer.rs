@@ -1,5 +1,5 @@
-//! Whether similar prompts score alike on each other's domains, as Vu et al. 2022 (SPoT, arXiv
-//! 2110.07904, §5) found of tasks.
+//! Whether similar prompts score alike on each other's domains, as Vu et al. 2022 (SPoT, arXiv 2110.07904, §5) found
+//! for tasks.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,16 +10,16 @@ use promptshift_numbers::inspect::cosine;
 use promptshift_numbers::stats::estimate::mean;
 use promptshift_numbers::stats::mantel::{Mantel, mantel};
 
-/// What a prompt scores, by the record that it lies in.
+/// A prompt's scores, from its record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scored {
     /// The domain that it was tuned on.
     pub source: String,
-    /// The main metric on each domain, its own among them, in [0, 1].
+    /// The main metric on each domain, including its own, in [0, 1].
     pub scores: BTreeMap<String, f64>,
 }
 
-/// Prompts of one domain taken together: another seed of a domain is no other domain.
+/// Prompts grouped by domain, since prompts with other seeds are not other domains.
 struct Domains<'a> {
     names: Vec<&'a str>,
     prompts: &'a [Inspected],
@@ -36,7 +36,7 @@ impl<'a> Domains<'a> {
         }
     }
 
-    /// The places of the prompts that were tuned on a domain.
+    /// The indices and scores of the prompts that were tuned on a domain.
     fn tuned_on(&self, domain: &str) -> impl Iterator<Item = (usize, &'a Scored)> {
         let scored = self.prompts.iter().map(|prompt| prompt.scored.as_ref());
         (scored.enumerate())
@@ -44,19 +44,19 @@ impl<'a> Domains<'a> {
             .filter(move |(_, scored)| scored.source == domain)
     }
 
-    /// The mean over prompts of a domain of what they score on another.
+    /// The mean score of a domain's prompts on another domain.
     fn score(&self, source: &str, asked: &str) -> Option<f64> {
         let scores = (self.tuned_on(source)).filter_map(|(_, scored)| scored.scores.get(asked));
         mean(&scores.copied().collect::<Vec<_>>())
     }
 
-    /// What prompts of `source` score on `asked`, of what its own prompts score there.
+    /// The score of prompts of `source` on `asked`, divided by that of the prompts of `asked`.
     fn kept(&self, source: &str, asked: &str) -> Option<f64> {
         let own = self.score(asked, asked).filter(|own| *own > 0.0)?;
         Some(self.score(source, asked)? / own)
     }
 
-    /// The mean over pairs of prompts of both domains.
+    /// The mean similarity over pairs of prompts of both domains.
     fn alike(&self, one: &str, other: &str, alike: impl Fn(usize, usize) -> f64) -> f64 {
         let pairs = (self.tuned_on(one))
             .flat_map(|(a, _)| self.tuned_on(other).map(move |(b, _)| (a, b)))
@@ -70,7 +70,7 @@ impl<'a> Domains<'a> {
     }
 }
 
-/// The section; none of fewer than three domains whose prompts lie in records.
+/// The section; `None` with fewer than three domains whose prompts are from records.
 pub(super) fn section(prompts: &[Inspected], likenesses: &[Vec<f64>]) -> Option<[Block; 3]> {
     let domains = Domains::of(prompts);
     if domains.names.len() < 3 {
@@ -105,8 +105,8 @@ pub(super) fn section(prompts: &[Inspected], likenesses: &[Vec<f64>]) -> Option<
         Table::new(header).words(&[0, 1]).rows(rows),
         format!(
             "Rank correlation (Spearman's ρ) of the retained score with prompt similarity: {}; with the cosine of \
-             mean vectors: {}. p by permutation of whole {} (Mantel 1967). Vu et al. 2022 (SPoT) found that \
-             prompts of tasks transfer better the more similar they are.",
+             mean vectors: {}. p by permutation of whole {} (Mantel 1967). Vu et al. 2022 (SPoT) found that prompts \
+             of similar tasks transfer better.",
             words(mantel(&like, &kept)),
             words(mantel(&by_means, &kept)),
             count(domains.names.len(), "domain"),

@@ -37,7 +37,7 @@ fn a_row_for_each_method_the_best_first() {
 }
 
 #[test]
-fn recipes_of_one_method_are_rows_apart() {
+fn recipes_of_one_method_have_separate_rows() {
     let mut records = Fixture::one_target().records();
     let prompts: Vec<StoredRecord> = (records.iter())
         .filter(|stored| stored.record.cell.method == Method::Prompt)
@@ -78,7 +78,7 @@ fn recipes_of_one_method_are_rows_apart() {
         markdown.contains("| prompt tuning (prompt.length 5) |"),
         "{markdown}"
     );
-    // The same recipe and seed twice is still one record too many.
+    // Two records of the same recipe and seed are still an error.
     records.push(StoredRecord {
         folder: Path::new("copy").to_owned(),
         ..records[1].clone()
@@ -88,7 +88,7 @@ fn recipes_of_one_method_are_rows_apart() {
 }
 
 #[test]
-fn rows_of_unlike_hardware_say_what_theirs_is() {
+fn rows_on_different_hardware_name_it() {
     let mut records = two_studies();
     let markdown = |records: &[StoredRecord]| {
         let board = leaderboard(records, &[]).expect("consistent");
@@ -106,13 +106,13 @@ fn rows_of_unlike_hardware_say_what_theirs_is() {
 }
 
 #[test]
-fn the_page_sorts_by_itself() {
+fn the_page_can_be_sorted() {
     let page = leaderboard(&two_studies(), &[]).expect("consistent").page();
     assert!(page.contains("<script>\nfor (const table"), "{page}");
     assert!(!page.contains("src=") && !page.contains("http"), "{page}");
 }
 
-/// The keys of an object and of everything below it hold to the schema.
+/// Asserts that a value and everything in it conform to the schema.
 fn holds(value: &Value, schema: &Value, root: &Value, at: &str) {
     let schema = match schema.get("$ref").and_then(Value::as_str) {
         Some(name) => root
@@ -146,7 +146,7 @@ fn holds(value: &Value, schema: &Value, root: &Value, at: &str) {
 }
 
 #[test]
-fn the_json_is_what_its_schema_says() {
+fn the_json_conforms_to_its_schema() {
     let schema: Value = serde_json::from_str(SCHEMA).expect("JSON");
     let board = leaderboard(&two_studies(), &[]).expect("consistent");
     let json: Value = serde_json::from_str(&board.json()).expect("JSON");

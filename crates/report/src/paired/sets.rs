@@ -1,4 +1,4 @@
-//! What is compared: the runs of a folder of records, or the lines of a predictions file.
+//! The sets that are compared: the runs of a folder of records, or a predictions file.
 
 use std::collections::BTreeMap;
 
@@ -7,31 +7,30 @@ use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::Prediction;
 use promptshift_numbers::record::folder::StoredRecord;
 
-/// Runs to be compared with another set's.
+/// The runs of one side of a comparison.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Set {
-    /// What the user called it.
+    /// The user's name for it.
     pub name: String,
     /// At least one.
     pub runs: Vec<Run>,
 }
 
-/// One trained model's answers.
+/// The answers of one trained model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
-    /// The folder or file, for messages.
+    /// The folder or file, in messages.
     pub name: String,
     /// The method's name, or `predictions`.
     pub method: String,
-    /// The training seed; 0 for a file, which does not say.
+    /// The training seed; 0 for a file, whose seed is unknown.
     pub seed: u64,
-    /// Whether another seed would give other answers, as of the untuned model it would not; so for a file, which does
-    /// not say.
+    /// Whether answers depend on the seed: not for the untuned model; assumed for a file.
     pub varies_with_seed: bool,
-    /// What the answers depend on besides the model: data, cut, form of the answers. Runs that both
-    /// know a fact must agree on it.
+    /// What the answers depend on besides the model: data, limits, form of the answers. Two runs must agree on facts
+    /// that both have.
     pub facts: BTreeMap<String, String>,
-    /// The tokenizer, where known: with the same one, inputs must have the same length.
+    /// The tokenizer, if known: with the same tokenizer, inputs must have the same length.
     pub tokenizer: Option<String>,
     /// Predictions by domain.
     pub answers: BTreeMap<String, Vec<Prediction>>,
@@ -93,7 +92,7 @@ fn of_record(stored: StoredRecord) -> Run {
     }
 }
 
-/// The one run of a predictions file.
+/// The single run of a predictions file.
 pub fn of_lines(name: &str, lines: Vec<Line>) -> Set {
     let mut answers: BTreeMap<String, Vec<Prediction>> = BTreeMap::new();
     for line in lines {

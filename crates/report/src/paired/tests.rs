@@ -14,7 +14,7 @@ fn set(name: &str, method: Method) -> Set {
 }
 
 #[test]
-fn a_set_is_no_worse_than_itself() {
+fn a_set_does_not_lose_against_itself() {
     let one = set("a", Method::Model);
     for row in compare(&one, &one, None).expect("the same set") {
         assert_eq!((row.difference.value, row.p_value), (0.0, Some(1.0)));
@@ -50,7 +50,7 @@ fn methods_are_paired_by_name() {
 }
 
 #[test]
-fn what_differs_is_named() {
+fn differences_between_sets_are_named() {
     let one = set("a", Method::Model);
     let refused = |change: &dyn Fn(&mut Run)| {
         let mut other = one.clone();
@@ -111,7 +111,7 @@ fn what_differs_is_named() {
 }
 
 #[test]
-fn a_run_stands_in_a_set_once() {
+fn a_run_occurs_in_a_set_once() {
     let one = set("a", Method::Model);
     let mut twice = one.clone();
     twice.runs[2].seed = 0;
@@ -123,17 +123,19 @@ fn a_run_stands_in_a_set_once() {
 }
 
 #[test]
-fn unknown_metrics_are_answered_with_the_known_ones() {
+fn an_unknown_metric_is_an_error_that_lists_the_known_ones() {
     let one = set("a", Method::Model);
     let error = compare(&one, &one, Some("bleu")).expect_err("no such metric");
     assert!(
-        error.to_string().contains("known there: f1, exact_match"),
+        error
+            .to_string()
+            .contains("wanted a metric of squad (f1, exact_match)"),
         "{error}"
     );
 }
 
 #[test]
-fn single_runs_show_what_each_has_alone() {
+fn single_runs_have_a_test_of_discordant_answers() {
     let single = |method| {
         let mut set = set("a", method);
         set.runs.truncate(1);
@@ -157,7 +159,7 @@ fn single_runs_show_what_each_has_alone() {
     assert_eq!(rows[0].discordant, None);
 }
 
-/// The answer where sides have so many runs.
+/// The verdict with these numbers of runs.
 fn said(runs: [usize; 2]) -> String {
     let side = |name: &str, runs: usize| {
         let mut set = set(name, Method::Model);
@@ -170,8 +172,8 @@ fn said(runs: [usize; 2]) -> String {
 }
 
 #[test]
-fn a_side_with_one_run_is_told_what_the_level_does_not_cover() {
-    let warns = "one run: the level holds for these runs on other passages, not for other seeds";
+fn the_verdict_on_a_single_run_says_what_the_level_does_not_cover() {
+    let warns = "one run: the level is for these runs on other passages, not for other seeds";
     for (runs, sides) in [
         ([1, 1], "A and B have"),
         ([1, 3], "A has"),
@@ -180,12 +182,12 @@ fn a_side_with_one_run_is_told_what_the_level_does_not_cover() {
         let words = said(runs);
         assert!(words.contains(&format!("{sides} {warns}")), "{words}");
     }
-    // Two runs a side are the nearest that show how far seeds are apart.
+    // Two runs on each side are enough to show the variance between seeds.
     assert!(!said([2, 2]).contains("one run"));
 }
 
 #[test]
-fn the_untuned_model_is_no_single_run() {
+fn the_untuned_model_does_not_count_as_a_single_run() {
     let all = of_records("a", Fixture::one_target().records());
     let rows = compare(&all, &all, None).expect("the same set");
     assert!(rows.iter().any(|row| row.runs == [1, 1]));
@@ -194,7 +196,7 @@ fn the_untuned_model_is_no_single_run() {
 }
 
 #[test]
-fn of_two_seeds_as_many_differ_as_the_level_lets() {
+fn the_share_of_significant_differences_between_two_seeds_depends_on_the_level() {
     let (better, worse) = (set("a", Method::Model), set("b", Method::Prompt));
     let single = |mut set: Set| {
         set.runs.truncate(1);
@@ -204,13 +206,13 @@ fn of_two_seeds_as_many_differ_as_the_level_lets() {
     // R: 2 * pnorm(-qnorm(1 - c(.05, .01, .5) / 2) / sqrt(2)) is 0.1658, 0.0685, 0.6334.
     for (alpha, share) in [(0.05, 17), (0.01, 7), (0.5, 63)] {
         let words = verdict::verdict(&rows, alpha);
-        let wanted = format!("in some {share} of 100 comparisons");
+        let wanted = format!("in about {share} of 100 comparisons");
         assert!(words.contains(&wanted), "{alpha}: {words}");
     }
 }
 
 #[test]
-fn one_passage_is_no_verdict() {
+fn one_passage_gives_no_verdict() {
     let small = |method: Method| {
         let fixture = Fixture {
             passages: 1,
@@ -219,7 +221,7 @@ fn one_passage_is_no_verdict() {
         let mut records = fixture.records();
         records.retain(|stored| stored.record.cell.method == method);
         for stored in &mut records {
-            // Right everywhere or nowhere, in every run.
+            // All answers right or all wrong, in every run.
             let right = f64::from(u8::from(method == Method::Model));
             for prediction in stored.predictions.iter_mut().flatten() {
                 prediction.score = Score::Span {
@@ -238,21 +240,21 @@ fn one_passage_is_no_verdict() {
     let words = verdict::verdict(&rows, 0.05);
     assert_eq!(
         words,
-        "No verdict.\nOf one passage there is no verdict, as it says nothing of others: squad and textbookqa."
+        "No verdict.\nThere is no verdict for a single passage, which says nothing about others: squad and textbookqa."
     );
 }
 
 #[test]
-fn identical_sets_are_called_that() {
+fn identical_sets_are_reported_as_identical() {
     let one = set("a", Method::Model);
     let rows = compare(&one, &one, None).expect("the same set");
     let words = verdict::verdict(&rows, 0.05);
     assert!(words.starts_with("A and B are identical"), "{words}");
-    assert!(!words.contains("would be told from none"), "{words}");
+    assert!(!words.contains("would be detected"), "{words}");
 }
 
 #[test]
-fn a_loss_is_named_and_its_absence_has_a_size() {
+fn a_loss_is_named_and_without_one_the_detectable_difference_is_given() {
     let (better, worse) = (set("a", Method::Model), set("b", Method::Prompt));
     let rows = compare(&better, &worse, None).expect("the same data");
     let words = verdict::verdict(&rows, 0.05);
@@ -264,14 +266,14 @@ fn a_loss_is_named_and_its_absence_has_a_size() {
     let words = verdict::verdict(&rows, 0.05);
     assert!(words.starts_with("No significant loss"), "{words}");
     assert!(
-        words.contains("would be told from none in four of five"),
+        words.contains("would be detected in four of five"),
         "{words}"
     );
 }
 
-/// Two runs that differ in nothing but their seed, whose scores vary by as much as passages make them.
+/// Two runs that differ only in their seed, with equal variance between seeds and between passages.
 #[test]
-fn two_seeds_of_one_method_differ_significantly_in_as_many_as_the_level_lets() {
+fn simulated_pairs_of_seeds_differ_significantly_as_often_as_the_formula_says() {
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
     let mut uniform = || {
         state ^= state << 13;
@@ -279,7 +281,7 @@ fn two_seeds_of_one_method_differ_significantly_in_as_many_as_the_level_lets() {
         state ^= state << 17;
         (state >> 11) as f64 / (1_u64 << 53) as f64
     };
-    // The sum of twelve is normal enough, with variance 1.
+    // The sum of twelve uniform numbers is nearly normal, with variance 1.
     let mut normal = || (0..12).map(|_| uniform()).sum::<f64>() - 6.0;
     let (studies, passages) = (600, 60);
     let mut significant = 0;

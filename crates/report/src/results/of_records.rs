@@ -1,4 +1,4 @@
-//! Results from the records of a study and their resamples.
+//! Computes results from the records of a study and their resamples.
 
 use std::collections::BTreeSet;
 
@@ -9,6 +9,7 @@ use crate::resamples::{Resamples, Scored};
 use crate::study::Study;
 use promptshift_numbers::recipe::{Before, Method};
 use promptshift_numbers::record::Evaluation;
+use promptshift_numbers::record::folder::End;
 use promptshift_numbers::score::Metric;
 use promptshift_numbers::stats::bootstrap::{Bootstrap, Draws};
 use promptshift_numbers::stats::estimate::{Estimate, mean, standard_deviation};
@@ -53,7 +54,7 @@ impl Results {
                 .collect(),
             without_checkpoints: resamples.without_checkpoints(),
             unfinished: (study.unfinished().iter())
-                .filter(|one| one.cell.method != Method::Untuned)
+                .filter(|one| one.cell.method != Method::Untuned || one.end != End::Missing)
                 .map(|one| UnfinishedRun {
                     method: one.cell.method,
                     seed: one.cell.seed,
@@ -102,7 +103,7 @@ pub fn differences(resamples: &Resamples, domain: usize, of: impl Into<Scored>) 
         .chain(resamples.constants(domain))
         .map(|(baseline, other)| above(score, baseline, other, passages))
         .collect();
-    // Where there are classes, what is recorded is one of the constants, and rarely the best.
+    // With classes, the recorded floor is one of the constants, and rarely the best.
     if resamples.constants(domain).next().is_none() {
         let fact = recorded_floor(resamples.study, domain);
         all.extend(fact.map(|fact| above_fact(score, fact, passages)));
@@ -152,11 +153,7 @@ fn method_result(resamples: &Resamples, method: Method, second: Metric) -> Metho
     }
 }
 
-/// A score's estimate: its interval ends where scores do.
+/// A score's estimate with the interval clamped to [0, 1].
 pub fn clamped(draws: &Draws) -> Estimate {
-    let estimate = draws.estimate();
-    Estimate {
-        interval: estimate.interval.clamp(0.0, 1.0),
-        ..estimate
-    }
+    draws.estimate().clamp()
 }

@@ -1,4 +1,4 @@
-//! Does a method's confidence tell how often it is right?
+//! Does a method's confidence match how often it is right?
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::chart::{self, Axis, Chart, Colour, Key, Mark, Panel, Point, Shape, Stroke};
 use crate::document::{Block, Figure, Table, or_dash};
-use crate::number::{difference, gap, list, percent};
+use crate::number::{difference, gap, joined, list, percent};
 use crate::resamples::Resamples;
 use crate::results::{Domain, Results};
 use crate::study::Study;
@@ -26,45 +26,45 @@ use promptshift_numbers::stats::estimate::{Estimate, mean};
 pub struct MethodCalibration {
     /// The method.
     pub method: Method,
-    /// The temperature of each seed, fitted on source validation alone; `None` where that was not
-    /// recorded, or all of it was right or wrong.
+    /// The temperature of each seed, fitted on source validation only; `None` if that was not recorded, or if all its
+    /// answers are right or all wrong.
     pub temperatures: Vec<Option<f64>>,
-    /// On each domain.
+    /// The calibration on each domain.
     pub domains: Vec<DomainCalibration>,
 }
 
 /// One method's calibration on one domain.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DomainCalibration {
-    /// Of each seed, as it is.
+    /// The calibration of each seed.
     pub by_seed: Vec<Calibration>,
-    /// Of each seed that has a temperature, at that temperature.
+    /// The calibration of each seed that has a temperature, at that temperature.
     pub scaled: Vec<Calibration>,
-    /// The calibration error without what chance adds, over seeds and passages: below zero where chance would have
-    /// added more than there is. `None` with fewer than two passages.
+    /// The calibration error without the contribution of chance, over seeds and passages; negative if chance is
+    /// expected to contribute more than was measured. `None` with fewer than two passages.
     pub calibration_error: Option<Estimate>,
     /// The same at the seeds' temperatures.
     pub scaled_calibration_error: Option<Estimate>,
-    /// The calibration error minus the source's, none below zero; absent for the source.
+    /// The calibration error minus the source's, negative errors taken as zero; absent for the source.
     pub calibration_error_above_source: Option<Estimate>,
 }
 
 /// A number of a calibration.
 pub type Part = fn(&Calibration) -> f64;
 
-/// The mean over seeds of a number of a calibration; `None` without any.
+/// The mean over seeds of a number of a calibration; `None` without seeds.
 pub fn over_seeds(all: &[Calibration], part: Part) -> Option<f64> {
     let values: Vec<f64> = all.iter().map(part).collect();
     mean(&values)
 }
 
-/// The bins of a reliability diagram, as means over seeds: bins of the same rank belong together,
-/// since all runs answer the same examples and bins hold nearly equally many.
+/// The bins of a reliability diagram, as means over seeds: bins of the same rank are averaged, since all runs answer
+/// the same examples and bins have nearly equal sizes.
 fn mean_bins(all: &[Calibration]) -> Vec<Bin> {
     let Some(first) = all.first() else {
         return Vec::new();
     };
-    // Equal confidences share a bin, so that one seed may have fewer.
+    // Equal confidences share a bin, so a seed may have fewer bins.
     let over = |place: usize, part: fn(&Bin) -> f64| -> f64 {
         let of_seeds = all.iter().filter_map(|one| one.bins.get(place));
         let of_seeds: Vec<f64> = of_seeds.map(part).collect();
@@ -90,7 +90,7 @@ fn outcomes(predictions: &[Prediction]) -> Vec<Outcome> {
         .collect()
 }
 
-/// A run's answers with the numbers of their passages, at a temperature.
+/// A run's answers at a temperature, with the numbers of their passages.
 fn answers(predictions: &[Prediction], temperature: Temperature) -> Vec<Answer> {
     let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
     (outcomes(predictions).into_iter().zip(predictions))
@@ -159,7 +159,7 @@ fn of_method(study: &Study, method: Method) -> MethodCalibration {
     }
 }
 
-/// Of every method.
+/// The calibration of every method.
 pub fn calibrations(resamples: &Resamples) -> Vec<MethodCalibration> {
     (resamples.methods())
         .map(|method| of_method(resamples.study, method))
@@ -177,13 +177,14 @@ pub fn blocks(results: &Results, all: &[MethodCalibration], suffix: &str) -> Vec
         false => "the probability of its tokens",
     };
     let words = format!(
-        "Means over seeds. The confidence of an answer is {confidence}; an answer is right if it equals a right one. \
-         ECE: expected calibration error in points, the root of the mean squared distance of confidence and accuracy \
-         over bins of some {ANSWERS_A_BIN} answers or more, without what chance adds to it (Bröcker 2012; Kumar et al. \
-         2019), over seeds and passages; 0.0 where chance adds more than there is. Brier: mean squared error of the \
-         confidence; NLL: mean negative log-likelihood in nats. Risk–coverage: the share of wrong answers \
-         among the most confident, averaged over all coverages. Lower is better for these four. {} In the figure, \
-         answers are binned by confidence; above the diagonal a method is underconfident, below it overconfident.",
+        "Means over seeds. The confidence of an answer is {confidence}; an answer is right if it equals a right \
+         answer. ECE: expected calibration error in points, the root of the mean squared difference between \
+         confidence and accuracy over bins of at least {ANSWERS_A_BIN} answers, without the expected contribution of \
+         chance (Bröcker 2012; Kumar et al. 2019), over seeds and passages; 0.0 if chance is expected to contribute \
+         more than was measured. Brier: mean squared error of the confidence; NLL: mean negative log-likelihood in \
+         nats. Risk–coverage: the share of wrong answers among the most confident ones, averaged over all coverages. \
+         Lower is better for these four. {} In the figure, answers are binned by confidence; above the diagonal a \
+         method is underconfident, below it overconfident.",
         temperatures(results, &tuned)
     );
     let mut blocks = Block::section("Calibration", table(results, &tuned), words).to_vec();
@@ -238,11 +239,11 @@ fn table(results: &Results, methods: &[&MethodCalibration]) -> Table {
     Table::new(header).rows(rows)
 }
 
-/// An error as it is shown: not below zero.
+/// An error as it is shown, with negative values as zero.
 fn shown(error: Estimate) -> Estimate {
     Estimate {
         value: error.value.max(0.0),
-        interval: error.interval.clamp(0.0, 1.0),
+        ..error.clamp()
     }
 }
 
@@ -257,8 +258,8 @@ fn temperatures(results: &Results, methods: &[&MethodCalibration]) -> String {
         })
         .collect();
     if known.is_empty() {
-        return "Scaled: –, because these records have no answers on source validation, which a temperature must be \
-                fitted on."
+        return "Scaled: –, because these records have no answers on source validation, on which a temperature would \
+                be fitted."
             .to_owned();
     }
     format!(
@@ -268,7 +269,7 @@ fn temperatures(results: &Results, methods: &[&MethodCalibration]) -> String {
     )
 }
 
-/// Reliability diagrams, a panel a domain: accuracy against confidence.
+/// Reliability diagrams, one panel per domain: accuracy against confidence.
 fn figure(results: &Results, all: &[MethodCalibration], suffix: &str) -> Figure {
     let tuned = tuned(results, all);
     let mut keys: Vec<Key> = (tuned.iter())
@@ -315,10 +316,10 @@ fn figure(results: &Results, all: &[MethodCalibration], suffix: &str) -> Figure 
             Some(format!("{} on {}", percent(error), domain.name))
         };
         let domains = results.domains.iter().zip(&one.domains);
-        let domains: Vec<String> = domains.filter_map(of_domain).collect();
-        format!("{} {}", results.title(one.method), list(&domains))
+        let domains = domains.filter_map(of_domain);
+        format!("{} {}", results.title(one.method), list(domains))
     };
-    let errors: Vec<String> = tuned.iter().map(errors).collect();
+    let errors = tuned.iter().map(errors);
     Chart {
         title: "Reliability: accuracy against confidence".to_owned(),
         keys,
@@ -331,7 +332,7 @@ fn figure(results: &Results, all: &[MethodCalibration], suffix: &str) -> Figure 
         format!(
             "Reliability, accuracy against confidence, {}. Expected calibration error in points: {}.",
             results.transfer(),
-            errors.join("; ")
+            joined("; ", errors)
         ),
     )
 }

@@ -1,4 +1,4 @@
-//! What limits a comparison, computed from its numbers.
+//! The limits of a comparison, computed from its numbers.
 
 mod runs;
 
@@ -8,33 +8,33 @@ use serde::Serialize;
 
 use super::differences::Difference;
 use super::search::{MethodSearch, trials};
+use crate::cost;
 use crate::diagnosis;
 use crate::document::{Block, Table, UNDEFINED, plain};
-use crate::hardware;
 use crate::number::{capital, count, difference, list, percent, share};
 use crate::results::Results;
 use crate::study::Study;
 use promptshift_numbers::recipe::{Before, Method};
-use promptshift_numbers::record::{Cell, Provenance};
+use promptshift_numbers::record::Cell;
 
-/// A larger share of truncated inputs is a caution.
+/// A larger share of truncated inputs gets a caution.
 const CUT_SHARE: f64 = 0.01;
 
-/// With fewer passages than this an interval is doubtful.
+/// Intervals with fewer passages get a caution.
 const FEW_PASSAGES: usize = 20;
 
-/// With fewer rows of source validation than this the choice of a step or a recipe is doubtful: at 200 a score of
-/// 50 % has a standard error of 3.5 points.
+/// Choosing a step or a recipe by fewer rows of source validation gets a caution: with 200 rows, a score of 50 % has
+/// a standard error of 3.5 points.
 const FEW_VALIDATION_ROWS: usize = 200;
 
 /// A limit of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Caution {
-    /// What it is about, in a word or two.
+    /// The subject, in a few words.
     pub about: &'static str,
-    /// What was seen, and what it means for the reader. Markdown.
+    /// What was found, and what it means for the reader. Markdown.
     pub seen: String,
-    /// What would help; empty where nothing would. Markdown.
+    /// What would help; empty if nothing would. Markdown.
     pub remedy: String,
 }
 
@@ -46,7 +46,7 @@ fn caution(about: &'static str, seen: impl Into<String>, remedy: impl Into<Strin
     }
 }
 
-/// A caution about some things; none without any.
+/// A caution about these items; none without items.
 fn about(
     items: Vec<String>,
     about: &'static str,
@@ -72,7 +72,7 @@ pub fn blocks(cautions: &[Caution]) -> Vec<Block> {
     ]
 }
 
-/// All cautions, the gravest first.
+/// All cautions, the most serious first.
 pub fn cautions(
     study: &Study,
     results: &Results,
@@ -97,7 +97,7 @@ pub fn cautions(
     if trials.len() > 1 {
         cautions.push(caution(
             "unequal budgets",
-            "The methods' recipes had different numbers of trials; more trials give a better best one.",
+            "The methods' recipes had different numbers of trials; the best of more trials is better.",
             "the same `--trials` for every method",
         ));
     }
@@ -108,13 +108,13 @@ pub fn cautions(
     let targets = results.targets.len();
     if targets > 1 {
         let seen = format!(
-            "Each interval covers 95 % by itself: of {targets} targets one may differ by chance. p values are adjusted \
-             for that, intervals are not. Nothing here is about targets that were not tried."
+            "Each interval has 95 % coverage on its own, so one of {targets} targets may differ by chance. p values \
+             are adjusted for that, intervals are not. The results do not extend to targets that were not evaluated."
         );
         cautions.push(caution(
             "many intervals",
             seen,
-            "reading the average over targets first",
+            "reading the mean over targets first",
         ));
     }
     cautions.extend(cut(study, results));
@@ -125,17 +125,17 @@ pub fn cautions(
     cautions.push(caution(
         "shift or difficulty",
         "A gap mixes the shift with the difficulty of the target.",
-        "a model trained on the target, which this study does not have",
+        "a model trained on the target, which this study does not include",
     ));
     cautions
 }
 
-/// Methods whose initialisation was tuned on a target, or may have been.
+/// Methods whose initialisation was, or may have been, tuned on a target.
 fn not_zero_shot(study: &Study, results: &Results) -> Option<Caution> {
     let tuned_on = |cell: &Cell| match cell.recipe.as_ref()?.before() {
         Before::Nothing => None,
         Before::Unknown => Some(format!(
-            "{} was initialised from a prompt, and it is not known what that was tuned on",
+            "{} was initialised from a prompt whose training data are unknown",
             cell.title()
         )),
         Before::Domains(domains) => {
@@ -144,12 +144,11 @@ fn not_zero_shot(study: &Study, results: &Results) -> Option<Caution> {
                 .iter()
                 .filter(|domain| targets.contains(domain))
                 .collect();
-            let seen: Vec<&String> = seen.into_iter().collect();
             (!seen.is_empty()).then(|| {
                 let title = cell.title();
                 format!(
-                    "{title} was initialised from what was tuned on {}",
-                    list(&seen)
+                    "{title} was initialised from a prompt or subspace that was tuned on {}",
+                    list(seen)
                 )
             })
         }
@@ -163,11 +162,11 @@ fn not_zero_shot(study: &Study, results: &Results) -> Option<Caution> {
         starts.into_iter().collect(),
         "not zero-shot",
         remedy,
-        |starts| format!("{}: scores there are not zero-shot.", capital(&starts)),
+        |starts| format!("{}: the scores are not zero-shot.", capital(&starts)),
     )
 }
 
-/// What was tuned elsewhere: how is not known here.
+/// A method that another program tuned, in an unknown way.
 fn elsewhere(study: &Study, results: &Results) -> Option<Caution> {
     let result = results.method(Method::Elsewhere)?;
     let forms: BTreeSet<&str> = (study.of(Method::Elsewhere).iter())
@@ -177,15 +176,15 @@ fn elsewhere(study: &Study, results: &Results) -> Option<Caution> {
         })
         .collect();
     let one = match result.seeds.as_slice() {
-        [_] => " It is one run: its intervals cover the sampling of passages only.",
+        [_] => " It has one run, so its intervals cover only the sampling of passages.",
         _ => "",
     };
     let seen = format!(
-        "**{}** ({}) was not tuned here: its recipe, its training rows and how it was selected are not known. It may \
-         have seen rows of {}, test rows included, so its scores are no zero-shot claim; tests against it say whether \
-         scores differ, not which way of tuning is better.{one}",
+        "**{}** ({}) was not tuned here: its recipe, its training rows and its selection are unknown. It may have \
+         been trained on rows of {}, including test rows, so its scores may not be zero-shot; tests against it say \
+         whether scores differ, not which method is better.{one}",
         plain(&result.title),
-        list(&forms.into_iter().collect::<Vec<_>>()),
+        list(forms),
         list(&results.targets),
     );
     let remedy = "the same method tuned here, on the source alone";
@@ -196,9 +195,9 @@ fn not_adapted(results: &Results) -> Option<Caution> {
     results.method(Method::Prompt)?;
     diagnosis::span_corruption_alone(&results.model).then(|| {
         let seen = format!(
-            "{} is, by its name, a T5 v1.1 without LM adaptation, pre-trained by span corruption alone. Prompt tuning \
-             of such a frozen model is known to fail (Lester et al. 2021, §3.3), so the comparison may be about \
-             pre-training rather than tuning.",
+            "{} is, by its name, a T5 v1.1 without LM adaptation, pre-trained by span corruption alone. Prompt \
+             tuning of such a frozen model is known to fail (Lester et al. 2021, §3.3), so the difference may be due \
+             to pre-training rather than tuning.",
             plain(&results.model)
         );
         let remedy = "its LM-adapted version, such as `google/t5-small-lm-adapt`";
@@ -231,13 +230,14 @@ fn few_passages(results: &Results) -> Option<Caution> {
         "more rows of these domains",
         |few| {
             format!(
-                "With fewer than 20 passages intervals rest on a normal approximation that was not checked: {few}."
+                "With fewer than 20 passages, intervals rely on a normal approximation that has not been checked: \
+                 {few}."
             )
         },
     )
 }
 
-/// Steps and recipes that were chosen on few rows, the same for every seed.
+/// Steps and recipes that were chosen by few rows, the same for every seed.
 fn few_validation_rows(study: &Study, results: &Results) -> Option<Caution> {
     let answered = study.records().iter();
     let answered = answered.filter_map(|stored| stored.record.validation.as_ref());
@@ -245,9 +245,9 @@ fn few_validation_rows(study: &Study, results: &Results) -> Option<Caution> {
     (rows < FEW_VALIDATION_ROWS).then(|| {
         let error = 0.5 / (rows.max(1) as f64).sqrt();
         let seen = format!(
-            "The best step, and the recipe where it was searched, was chosen on {} of {} validation, where a score of 50 % \
-             has a standard error of {} points. Every seed was chosen by the same rows, so no interval covers what other \
-             rows would have chosen.",
+            "Best steps, and searched recipes, were chosen by {} of {} validation, on which a score of 50 % has a \
+             standard error of {} points. All seeds use the same rows, so no interval covers the choice that other \
+             rows would have led to.",
             count(rows, "row"),
             results.source,
             percent(error)
@@ -271,12 +271,12 @@ fn cut(study: &Study, results: &Results) -> Option<Caution> {
     let all = training.into_iter().chain(evaluated);
     about(all.collect(), "cut inputs", "", |all| {
         format!(
-            "Inputs longer than the limit were truncated, and answers after the cut cannot be found: {all}."
+            "Inputs longer than the limit were truncated, and answers in the removed part cannot be found: {all}."
         )
     })
 }
 
-/// What records say of their rows and models.
+/// Remarks of the records about their rows and models.
 fn notes(study: &Study) -> Vec<Caution> {
     let rows = study.records()[0].record.notes.iter();
     let rows = rows.map(|note| caution("the rows", format!("Rows of {}.", plain(note)), ""));
@@ -287,47 +287,42 @@ fn notes(study: &Study) -> Vec<Caution> {
     let models: BTreeSet<&String> = models.collect();
     let models = models.into_iter();
     rows.chain(models.map(|note| {
-        let seen = format!("Of the model: {}.", plain(note));
+        let seen = format!("About the model: {}.", plain(note));
         caution("the model", seen, "")
     }))
     .collect()
 }
 
-/// Where the model has no head of its own for the task.
+/// Models without a head for the task.
 fn head(study: &Study, results: &Results) -> Option<Caution> {
     let mut recipes =
         (study.records().iter()).filter_map(|stored| stored.record.cell.recipe.as_ref());
     recipes.any(|recipe| recipe.head.is_some()).then(|| {
         let seen = format!(
-            "{} has no head for this task. Each seed draws one, the same for every method, and every method trains it; \
-             untuned is the pre-trained model under the head of seed 0, which answers at chance.",
+            "{} has no head for this task. Each seed initialises one at random, the same for every method, and every \
+             method trains it; untuned is the pre-trained model with the head of seed 0, which answers at chance.",
             plain(&results.model)
         );
         caution("the head", seen, "")
     })
 }
 
-/// Records of several programs or machines, or of a program that cannot be rebuilt.
+/// Records from several programs or machines, or from a program that cannot be rebuilt.
 fn programs(study: &Study) -> Vec<Caution> {
-    let of = |field: fn(&Provenance) -> String| -> Vec<String> {
-        let records = study.records().iter();
-        let values: BTreeSet<String> = records
-            .map(|stored| field(&stored.record.provenance))
-            .collect();
-        values.into_iter().collect()
-    };
-    let revisions = of(|origin| origin.revision.clone());
-    let machines = hardware::kinds(study.records().iter().copied());
+    let revisions: BTreeSet<&str> = (study.records().iter())
+        .map(|stored| stored.record.provenance.revision.as_str())
+        .collect();
+    let machines = cost::hardware(study.records().iter().copied());
     let mut cautions = Vec::new();
     if revisions.len() > 1 {
         let seen = format!(
             "The records come from several revisions: {}.",
-            list(&revisions)
+            list(revisions.iter())
         );
         cautions.push(caution(
             "several programs",
             seen,
-            "running all of them with one program",
+            "running all of them with the same program",
         ));
     }
     if revisions
@@ -342,7 +337,7 @@ fn programs(study: &Study) -> Vec<Caution> {
     }
     if machines.len() > 1 {
         let seen = format!(
-            "The records come from several machines, so times do not compare: {}.",
+            "The records come from several kinds of machines, so times are not comparable: {}.",
             list(&machines)
         );
         cautions.push(caution("several machines", seen, ""));
@@ -354,9 +349,9 @@ fn pretraining(results: &Results) -> Caution {
     match (results.model.as_str(), results.suite.as_str()) {
         ("nano", "mini") => caution(
             "pre-training",
-            "The backbone `nano` was pre-trained on generated text of all miniature domains, including question–answer \
-             notes in other formats: targets are unseen in tuning, not in pre-training. `models/nano/README.md` \
-             describes that text.",
+            "The backbone `nano` was pre-trained on generated text of all miniature domains, including questions and \
+             answers in other formats: targets are unseen in tuning, but not in pre-training. \
+             `models/nano/README.md` describes that text.",
             "",
         ),
         ("nano", _) => caution(
@@ -367,10 +362,11 @@ fn pretraining(results: &Results) -> Caution {
         ),
         (model, _) => {
             let seen = format!(
-                "The pre-training data of `{model}` are not known here and may include texts or answers of the source \
-                 or a target; \"zero-shot\" refers to tuning only."
+                "The pre-training data of `{model}` are unknown and may include texts or answers of the source or a \
+                 target; \"zero-shot\" refers to tuning only."
             );
-            let remedy = "a model whose pre-training text is published and searched for the rows";
+            let remedy =
+                "a model with published pre-training text that was searched for these rows";
             caution("pre-training", seen, remedy)
         }
     }

@@ -1,25 +1,24 @@
-//! How many runs failed or collapsed, and what the others score when one run weighs less than in the mean.
+//! How many runs failed or collapsed, and scores that depend less on a single run than the mean.
 
 use crate::document::{Block, Table, or_dash};
 use crate::number::{interval, percent, whole};
 use crate::results::{MethodResult, Results};
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::folder::End;
-use promptshift_numbers::stats::collapse::{Collapse, interquartile_mean};
 use promptshift_numbers::stats::estimate::{mean, median};
+use promptshift_numbers::stats::runs::{Collapse, interquartile_mean};
 
-/// A run has collapsed below this share of the way from the floor to its method's best source score.
+/// A run has collapsed if its source score is below this fraction of the way from the floor to its method's best run.
 const COLLAPSED: f64 = 0.5;
 
-/// The source score below which a method's run has collapsed; of a method none of whose runs is above the floor, the
-/// floor.
+/// The source score below which a run of a method has collapsed; the floor if no run is above it.
 pub fn bar(result: &MethodResult, floor: Option<f64>) -> f64 {
     let floor = floor.unwrap_or(0.0);
     let best = (result.source().by_seed.iter()).fold(floor, |best, score| best.max(*score));
     floor + COLLAPSED * (best - floor)
 }
 
-/// A method's runs; `None` of none.
+/// The outcomes of a method's runs; `None` without runs.
 pub fn collapse(results: &Results, method: Method) -> Option<Collapse> {
     let failed = results
         .without_record(method)
@@ -34,7 +33,7 @@ pub fn collapse(results: &Results, method: Method) -> Option<Collapse> {
     }
 }
 
-/// The section; nothing where no method has several runs.
+/// The section; empty if no method has several runs.
 pub fn blocks(results: &Results) -> Vec<Block> {
     let all: Vec<(Method, Collapse)> = (results.reported().into_iter())
         .filter_map(|method| Some((method, collapse(results, method)?)))
@@ -83,10 +82,10 @@ pub fn blocks(results: &Results) -> Vec<Block> {
     Block::section(
         "Failed and collapsed runs",
         Table::new(header).rows(rows),
-        "A run has collapsed whose source score lies less than halfway from the floor to that of its method's best run. \
-         The interval of the share is Clopper and Pearson's: none of five is compatible with half of all. Failed runs \
-         have no score. *Middle half*: the interquartile mean of the runs (Agarwal et al. 2021), which one collapsed run \
-         moves less than the mean; *targets*: of each run's mean over targets.",
+        "A run has collapsed if its source score is less than halfway from the floor to that of its method's best \
+         run. The interval of the share is Clopper and Pearson's: none of five is compatible with a rate of one \
+         half. Failed runs have no score. *Middle half*: the interquartile mean of the runs (Agarwal et al. 2021), \
+         which depends less on a single collapsed run than the mean; *targets*: of each run's mean over targets.",
     )
     .into()
 }

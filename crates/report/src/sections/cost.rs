@@ -1,19 +1,17 @@
-//! What did each method cost, and what does that buy on the targets?
+//! What did each method cost, and how does it score on the targets for that cost?
 
 use crate::chart::{Axis, Chart, Colour, Key, Mark, Panel, Shape, Stroke};
-use crate::cost::{Cost, Sizes, TrainingCost};
-use crate::document::{Block, Figure, Table, or_dash};
-use crate::hardware;
-use crate::number::{bytes, capital, list, metric_title, percent, share, whole};
+use crate::cost::{self, Cost, Sizes, TrainingCost};
+use crate::document::{Block, Figure, Table, line, or_dash};
+use crate::number::{bytes, capital, joined, list, metric_title, percent, share, whole};
 use crate::results::{MethodResult, Results};
 use crate::study::Study;
-use promptshift_numbers::recipe::Method;
-use promptshift_numbers::record::memory::PeakParts;
+use promptshift_numbers::record::PeakParts;
 use promptshift_numbers::stats::estimate::Estimate;
 
 /// The table and the figure.
 pub fn blocks(study: &Study, results: &Results, suffix: &str) -> Vec<Block> {
-    let unlike = hardware::unlike(study.records().iter().copied());
+    let unlike = cost::unlike_hardware(study.records().iter().copied());
     let (shown, words) = match unlike {
         Some(why) => (Shown::Counts, format!("Means over seeds. {why}")),
         None => (Shown::All, measured(study)),
@@ -23,49 +21,47 @@ pub fn blocks(study: &Study, results: &Results, suffix: &str) -> Vec<Block> {
         blocks.extend([
             figure(&results.featured(), shown, suffix).into(),
             Block::text(
-                "Ringed points are on the Pareto front: nothing cheaper scores as high. The front is of the means; \
-                 where intervals overlap, it may be chance.",
+                "Ringed points are on the Pareto front: no cheaper method scores as high. The front is that of the \
+                 means; where intervals overlap, it may be due to chance.",
             ),
         ]);
     }
     blocks
 }
 
-/// Which costs are put side by side.
+/// Which costs are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shown {
-    /// All: the runs were computed on like hardware.
+    /// All, since the runs have the same kind of hardware.
     All,
-    /// What does not depend on the hardware.
+    /// Those that do not depend on the hardware.
     Counts,
 }
 
-/// What is to be known of times and memory.
+/// A note on times and memory.
 fn measured(study: &Study) -> String {
     format!(
-        "Means over seeds; memory is the maximum over seeds. Training seconds exclude the scoring of source \
-         validation. Of the peak in training, weights, gradients and optimiser state are counted by their tensors (a \
-         forward pass has no gradients yet); activations are everything else allocated by the step, working memory of \
-         operations included; the remainder was there before: the loaded model, the copy of the best step, the \
-         rows.{}",
-        hardware::shared(study.records().iter().copied())
+        "Means over seeds; memory is the maximum over seeds. Training seconds exclude scoring source validation. \
+         Parts of the peak in training: weights, gradients and optimiser state are the sizes of their tensors (there \
+         are no gradients yet in a forward pass); activations are everything else that the step allocated, including \
+         the working memory of operations; the remainder was allocated before: the loaded model, the copy of the \
+         best step, the rows.{}",
+        cost::shared_machines(study.records().iter().copied())
     )
 }
 
-/// Columns that are still read at a glance.
+/// The greatest number of columns that are read at a glance.
 const WIDEST: usize = 6;
 
-/// What stands in the place of a number that the record does not have.
+/// Shown in place of a number that the record does not have.
 const NOT_RECORDED: &str = "not recorded";
 
-/// The name of a row and how it is read from a cost.
+/// The name of a row and the function that formats it from a cost.
 type Line<C> = (&'static str, fn(&C) -> String);
 
-/// A row a resource, a column a method.
+/// A row for each resource, a column for each method.
 fn table(results: &Results, shown: Shown) -> Table {
-    let methods: Vec<Method> = (results.reported().into_iter())
-        .chain([Method::Untuned])
-        .collect();
+    let methods = results.reported_and_untuned();
     let costs: Vec<Result<&Cost, &'static str>> = (methods.iter())
         .map(|method| {
             let cost = results.method(*method).and_then(|r| r.cost.as_ref());
@@ -73,7 +69,7 @@ fn table(results: &Results, shown: Shown) -> Table {
         })
         .collect();
     let titles = methods.iter().map(|method| results.title(*method));
-    let header = std::iter::once("").chain(titles);
+    let header = line("", titles);
     let sizes: [Line<Sizes>; 3] = [
         ("trainable parameters", |cost| {
             whole(cost.trainable_parameters as f64)
@@ -145,10 +141,10 @@ fn part_of(training: &TrainingCost, part: Part) -> String {
     }
 }
 
-/// How a cell is read from the parts and the whole.
+/// A cell from the parts and the peak.
 type Part = fn(&PeakParts, u64) -> String;
 
-/// When the peak in training was, and its parts.
+/// The moment of the peak in training, and its parts.
 const PARTS: [(&str, Part); 6] = [
     ("– in the", |parts, _| parts.moment.name().to_owned()),
     ("– weights", |parts, _| bytes(parts.weights)),
@@ -165,15 +161,14 @@ fn row(
     costs: &[Result<&Cost, &'static str>],
     show: impl Fn(&Cost) -> Option<String>,
 ) -> Vec<String> {
-    let mut row = vec![name.to_owned()];
-    row.extend(costs.iter().map(|cost| match cost {
+    let cells = costs.iter().map(|cost| match cost {
         Ok(cost) => or_dash(show(cost), |shown| shown),
         Err(word) => (*word).to_owned(),
-    }));
-    row
+    });
+    line(name, cells)
 }
 
-/// How many a second: whole, and with decimals where few.
+/// A rate per second: whole, or with a decimal if it is small.
 fn rate(rate: Option<f64>) -> String {
     or_dash(rate, |rate| match rate {
         _ if rate < 9.95 => format!("{rate:.1}"),
@@ -181,7 +176,7 @@ fn rate(rate: Option<f64>) -> String {
     })
 }
 
-/// A tuned method with its score and its cost.
+/// A tuned method's score and cost.
 struct Priced<'a> {
     result: &'a MethodResult,
     score: Estimate,
@@ -210,20 +205,11 @@ fn figure(results: &Results, shown: Shown, suffix: &str) -> Figure {
     let mut front = Key::line("Pareto front", Stroke::Dashed, Colour::Faint);
     (front.sample).push(Mark::Dot((0.5, 0.5), Shape::Ring, Colour::Ink));
     keys.extend([Key::interval(), front]);
-    let prices: Vec<String> = (priced.iter())
-        .map(|one| {
-            let amounts: Vec<String> = resources
-                .iter()
-                .map(|resource| resource.words(one.cost))
-                .collect();
-            let score = percent(one.score.value);
-            format!(
-                "{} scores {score} with {}",
-                one.result.title,
-                list(&amounts)
-            )
-        })
-        .collect();
+    let prices = (priced.iter()).map(|one| {
+        let amounts = resources.iter().map(|resource| resource.words(one.cost));
+        let score = percent(one.score.value);
+        format!("{} scores {score} with {}", one.result.title, list(amounts))
+    });
     Chart {
         title: format!(
             "{}, {}, against the cost of training",
@@ -242,7 +228,7 @@ fn figure(results: &Results, shown: Shown, suffix: &str) -> Figure {
         format!(
             "Target score against the cost of training, {}: {}.",
             results.transfer(),
-            prices.join("; ")
+            joined("; ", prices)
         ),
     )
 }
@@ -256,7 +242,7 @@ fn panel(results: &Results, priced: &[Priced], resource: Resource) -> Panel {
         .collect();
     let front = front(&points);
     let mut marks = Vec::new();
-    // What can be had for a given cost: level up to the next method of the front.
+    // The score attainable at a given cost: constant up to the next method on the front.
     for pair in front.windows(2) {
         let (one, other) = (points[pair[0]], points[pair[1]]);
         let steps = vec![one, (other.0, one.1), other];
@@ -287,10 +273,10 @@ fn panel(results: &Results, priced: &[Priced], resource: Resource) -> Panel {
     }
 }
 
-/// What training is paid in.
+/// A resource that training takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Resource {
-    /// Numbers that the optimiser may move.
+    /// Trainable parameters.
     Parameters,
     /// Time in training steps.
     Time,
@@ -311,7 +297,7 @@ impl Resource {
         }
     }
 
-    /// What an axis up to `most` divides amounts by, and its name with the unit.
+    /// The divisor of amounts on an axis up to `most`, and the axis's name with the unit.
     fn unit(self, most: f64) -> (f64, &'static str) {
         match self {
             Resource::Parameters => (1.0, "trainable parameters"),
@@ -334,8 +320,8 @@ impl Resource {
     }
 }
 
-/// The Pareto front of `(cost, score)`: the places of those that nothing costs less than (or as
-/// little) and scores as high (or higher), unless it is equal in both; by rising cost.
+/// The Pareto front of `(cost, score)`: the indices of points for which no other point is at least as good in both
+/// and better in one, by rising cost.
 fn front(points: &[(f64, f64)]) -> Vec<usize> {
     let beaten = |(cost, score): (f64, f64)| {
         points
@@ -354,7 +340,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_front_is_what_nothing_beats() {
+    fn the_front_has_the_points_that_no_other_dominates() {
         assert_eq!(front(&[(10.0, 0.5), (1.0, 0.4)]), [1, 0]);
         assert_eq!(front(&[(10.0, 0.4), (1.0, 0.5)]), [1]);
         assert_eq!(front(&[(1.0, 0.5), (1.0, 0.5), (1.0, 0.4)]), [0, 1]);
@@ -363,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn an_axis_has_a_unit_that_fits() {
+    fn the_unit_of_an_axis_depends_on_the_amounts() {
         assert_eq!(Resource::Time.unit(60.0).1, "training time [s]");
         assert_eq!(Resource::Time.unit(1e5), (3_600.0, "training time [h]"));
         assert_eq!(Resource::Memory.unit(2e9).0, 1e9);

@@ -1,28 +1,29 @@
-//! How did training go: learning curves on source validation.
+//! How did training go? Learning curves on source validation.
 
 use crate::chart::{Axis, Chart, Colour, Key, Mark, Panel, Shape, Stroke};
 use crate::document::{Block, Figure};
-use crate::number::{metric_title, percent};
+use crate::number::{joined, metric_title, percent};
 use crate::results::{MethodResult, Results};
 use crate::study::Study;
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::{CurvePoint, Training};
 use promptshift_numbers::stats::estimate::mean;
 
-/// The figure with a sentence; nothing where no method takes steps.
+/// The figure with a sentence; empty if no method takes steps.
 pub fn blocks(study: &Study, results: &Results, suffix: &str) -> Vec<Block> {
     match figure(study, &results.featured(), suffix) {
         None => Vec::new(),
         Some(figure) => vec![
             figure.into(),
             Block::text(
-                "Learning curves on source validation, by which the best step is chosen; test scores are of that step.",
+                "Learning curves on source validation, by which the best step is chosen; test scores are those of \
+                 that step.",
             ),
         ],
     }
 }
 
-/// Source validation over the steps of training; none where no method takes steps.
+/// Source validation over the steps of training; `None` if no method takes steps.
 fn figure(study: &Study, results: &Results, suffix: &str) -> Option<Figure> {
     let trainings = |result: &MethodResult| -> Vec<&Training> {
         let runs = study.trainings(result.method).into_iter();
@@ -49,9 +50,7 @@ fn figure(study: &Study, results: &Results, suffix: &str) -> Option<Figure> {
         "{metric} on {} validation [%]; a marker is the mean best step",
         results.source
     );
-    let rises: Vec<String> = (methods.iter())
-        .filter_map(|(result, runs)| rise(&result.title, runs))
-        .collect();
+    let rises = (methods.iter()).filter_map(|(result, runs)| rise(&result.title, runs));
     let chart = Chart {
         title: format!("Learning curves on {} validation", results.source),
         keys: keys
@@ -72,7 +71,7 @@ fn figure(study: &Study, results: &Results, suffix: &str) -> Option<Figure> {
         format!(
             "Learning curves on {} validation, {metric} in percent, means over seeds: {}.",
             results.source,
-            rises.join("; ")
+            joined("; ", rises)
         ),
     ))
 }
@@ -114,7 +113,7 @@ fn curve_marks(method: Method, runs: &[&Training]) -> Vec<Mark> {
     marks
 }
 
-/// The mean over runs at the steps that all of them were scored at.
+/// The mean over runs at the steps at which all of them were scored.
 fn mean_curve(runs: &[&Training]) -> Vec<(usize, f64)> {
     let Some(first) = runs.first() else {
         return Vec::new();

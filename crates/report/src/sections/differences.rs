@@ -1,4 +1,4 @@
-//! Does a method score differently from model tuning, domain by domain, and may that be chance?
+//! Does a method score differently from model tuning on each domain, and may that be chance?
 
 use serde::Serialize;
 
@@ -12,18 +12,17 @@ use crate::resamples::Resamples;
 use crate::results::Results;
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::stats::estimate::{Estimate, prediction_interval};
-use promptshift_numbers::stats::holm;
-use promptshift_numbers::stats::permutation::SignFlip;
-use promptshift_numbers::stats::winning;
+use promptshift_numbers::stats::runs;
+use promptshift_numbers::stats::significance::{self, SignFlip};
 
 /// One method against model tuning.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AgainstModel {
     /// The method.
     pub method: Method,
-    /// On each domain.
+    /// The tests on each domain.
     pub domains: Vec<DomainTest>,
-    /// On average over targets.
+    /// The tests of means over targets.
     pub mean: MeanTest,
 }
 
@@ -34,41 +33,42 @@ pub struct DomainTest {
     pub difference: Estimate,
     /// The method's gap minus model tuning's; absent for the source.
     pub gap_difference: Option<Estimate>,
-    /// That the gaps do not differ, [adjusted](crate::level); absent for the source, and where nothing varies.
+    /// The p value of the difference in gaps, [adjusted](crate::level); absent for the source, and if nothing varies.
     pub gap_adjusted: Option<f64>,
-    /// That the scores do not differ, over seeds and passages: the level at which the interval
-    /// touches zero. Absent where nothing varies.
+    /// The p value of the difference over seeds and passages: the level at which the interval touches zero. Absent if
+    /// nothing varies.
     pub p_value: Option<f64>,
     /// `p_value`, [adjusted](crate::level).
     pub adjusted: Option<f64>,
-    /// That these runs do not differ: sign flips by passage. Absent with fewer than two passages.
+    /// The p value of the difference between these runs, by sign flips over passages. Absent with fewer than two
+    /// passages.
     pub runs_p_value: Option<f64>,
     /// `runs_p_value`, [adjusted](crate::level).
     pub runs_adjusted: Option<f64>,
-    /// The smallest difference that such a study finds with 80 % power.
+    /// The smallest difference that such a study detects with 80 % power.
     pub detectable: f64,
-    /// How often a run of the method scores higher than one of model tuning.
+    /// The probability that a run of the method scores higher than a run of model tuning.
     pub wins: Option<Estimate>,
 }
 
-/// One method against model tuning on average over targets.
+/// One method against model tuning, averaged over targets.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct MeanTest {
     /// The method's mean score minus model tuning's.
     pub difference: Estimate,
-    /// That the mean scores do not differ.
+    /// The p value of the difference of mean scores.
     pub score_p_value: Option<f64>,
     /// `score_p_value`, [adjusted](crate::level).
     pub score_adjusted: Option<f64>,
-    /// The smallest difference of mean scores that such a study finds with 80 % power.
+    /// The smallest difference of mean scores that such a study detects with 80 % power.
     pub score_detectable: f64,
     /// The method's mean gap minus model tuning's.
     pub gap_difference: Estimate,
-    /// That the mean gaps do not differ.
+    /// The p value of the difference of mean gaps.
     pub gap_p_value: Option<f64>,
     /// `gap_p_value`, [adjusted](crate::level).
     pub gap_adjusted: Option<f64>,
-    /// The smallest difference of mean gaps that such a study finds with 80 % power.
+    /// The smallest difference of mean gaps that such a study detects with 80 % power.
     pub gap_detectable: f64,
 }
 
@@ -85,13 +85,13 @@ pub struct Difference {
     pub mean_gap: Estimate,
 }
 
-/// Every other tuned method against model tuning; empty where that has no records.
+/// Every other tuned method against model tuning; empty if model tuning has no records.
 pub fn against_model(resamples: &Resamples) -> Vec<AgainstModel> {
     let mut all: Vec<AgainstModel> = (resamples.methods())
         .filter(|method| !matches!(method, Method::Untuned | Method::Model))
         .filter_map(|method| tests(resamples, method))
         .collect();
-    // The source is another question than the targets.
+    // The source and the targets are separate families.
     for places in [0..1, 1..resamples.panels.len()] {
         let mut family: Vec<(Method, &mut DomainTest)> = (all.iter_mut())
             .flat_map(|one| {
@@ -107,20 +107,22 @@ pub fn against_model(resamples: &Resamples) -> Vec<AgainstModel> {
             (test.gap_adjusted, &mut test.gap_adjusted)
         });
     }
-    let p_values = |of: fn(&MeanTest) -> Option<f64>| -> Vec<(Method, Option<f64>)> {
-        all.iter().map(|one| (one.method, of(&one.mean))).collect()
-    };
-    let scores = adjusted(&p_values(|mean| mean.score_p_value));
-    let gaps = adjusted(&p_values(|mean| mean.gap_p_value));
-    for ((one, score), gap) in all.iter_mut().zip(scores).zip(gaps) {
-        (one.mean.score_adjusted, one.mean.gap_adjusted) = (score, gap);
-    }
+    let mut means: Vec<(Method, &mut MeanTest)> = (all.iter_mut())
+        .map(|one| (one.method, &mut one.mean))
+        .collect();
+    adjust(&mut means, |mean| {
+        (mean.score_p_value, &mut mean.score_adjusted)
+    });
+    adjust(&mut means, |mean| {
+        (mean.gap_p_value, &mut mean.gap_adjusted)
+    });
     all
 }
 
-fn adjust(
-    family: &mut [(Method, &mut DomainTest)],
-    of: impl Fn(&mut DomainTest) -> (Option<f64>, &mut Option<f64>),
+/// Sets the adjusted p values of a family of tests.
+fn adjust<T>(
+    family: &mut [(Method, &mut T)],
+    of: impl Fn(&mut T) -> (Option<f64>, &mut Option<f64>),
 ) {
     let found: Vec<_> = (family.iter_mut())
         .map(|(method, test)| (*method, of(test).0))
@@ -135,7 +137,7 @@ pub fn of(all: &[AgainstModel], method: Method) -> Option<&AgainstModel> {
     all.iter().find(|one| one.method == method)
 }
 
-/// Prompt tuning's tests as plain differences.
+/// The differences of prompt tuning's tests.
 pub fn difference(all: &[AgainstModel]) -> Option<Difference> {
     let AgainstModel { domains, mean, .. } = of(all, Method::Prompt)?;
     Some(Difference {
@@ -175,7 +177,7 @@ fn tests(resamples: &Resamples, method: Method) -> Option<AgainstModel> {
             runs_p_value,
             runs_adjusted: None,
             detectable: difference.detectable(),
-            wins: winning::probability(one, other),
+            wins: runs::probability(one, other),
         })
     };
     let domains = (0..resamples.panels.len()).filter_map(test).collect();
@@ -197,7 +199,7 @@ fn tests(resamples: &Resamples, method: Method) -> Option<AgainstModel> {
     })
 }
 
-/// Prompt tuning's differences in the open, the other methods' folded; nothing without model tuning.
+/// Prompt tuning's differences, and the other methods' in a collapsed block; empty without model tuning.
 pub fn blocks(results: &Results, all: &[AgainstModel]) -> Vec<Block> {
     if all.is_empty() {
         return Vec::new();
@@ -230,9 +232,10 @@ fn legend(results: &Results, all: &[AgainstModel]) -> String {
     let methods: Vec<Method> = all.iter().map(|tests| tests.method).collect();
     let level = in_words(&methods, results.targets.len());
     format!(
-        "Points, method − {}, paired by passage, finished runs. Inconclusive: p is not below {LEVEL}. Floor: one of the two \
-         is not shown to be above it on this domain; not learned: one of the two is shown not to have learned the source; \
-         learning open: whether one of them learned it cannot be told; then gaps are not comparable.{level}",
+        "Points, method − {}, paired by passage, finished runs. Inconclusive: p is not below {LEVEL}. Gaps are not \
+         comparable if one of the two methods is not shown to be above the floor on this domain (floor), is shown \
+         not to have learned the source (not learned), or is not shown to have learned it (learning \
+         inconclusive).{level}",
         Method::Model.title()
     )
 }
@@ -250,7 +253,7 @@ fn table<'a>(results: &Results, all: impl IntoIterator<Item = &'a AgainstModel>)
     let mut rows = Vec::new();
     for tests in all {
         let title = results.title(tests.method);
-        for (index, (domain, test)) in results.domains.iter().zip(&tests.domains).enumerate() {
+        for (index, test) in tests.domains.iter().enumerate() {
             let score = on_score(test);
             let verdict = match (test.gap_difference, why_not(results, tests.method, index)) {
                 (None, _) => score.to_owned(),
@@ -259,10 +262,7 @@ fn table<'a>(results: &Results, all: impl IntoIterator<Item = &'a AgainstModel>)
             };
             rows.push(vec![
                 title.to_owned(),
-                match index {
-                    0 => format!("{} (source)", domain.name),
-                    _ => domain.name.clone(),
-                },
+                results.domain_title(index),
                 signed(test.difference),
                 or_dash(test.adjusted, drawn_p_value),
                 or_dash(test.gap_difference, signed),
@@ -286,8 +286,8 @@ fn table<'a>(results: &Results, all: impl IntoIterator<Item = &'a AgainstModel>)
     Table::new(header).words(&[0, 1, 6]).rows(rows)
 }
 
-/// Why a method's gap on a domain is not comparable with model tuning's: one of them is not shown to have learned the
-/// source, or to be above the domain's floor.
+/// Why a method's gap on a domain is not comparable with model tuning's: one of the two is not shown to have learned
+/// the source, or to be above the domain's floor.
 fn why_not(results: &Results, method: Method, domain: usize) -> Option<&'static str> {
     let both = [method, Method::Model];
     let floored = results.at_floor(domain);
@@ -297,14 +297,14 @@ fn why_not(results: &Results, method: Method, domain: usize) -> Option<&'static 
         return Some("not learned");
     }
     if learned.contains(&Standing::Open) {
-        return Some("learning open");
+        return Some("learning inconclusive");
     }
     both.iter()
         .any(|method| floored.contains(method))
         .then_some("floor")
 }
 
-/// In words; without a p value nothing varies, and the interval is none.
+/// The difference in scores in words; without a p value nothing varies, and there is no interval.
 fn on_score(test: &DomainTest) -> &'static str {
     match Direction::of(test.difference, test.adjusted) {
         _ if test.adjusted.is_none() => "score difference cannot be estimated",
@@ -325,13 +325,14 @@ fn on_gap(test: &DomainTest) -> &'static str {
     }
 }
 
-/// On how many of several targets at least prompt tuning scores higher or lower, and what one more target may bring.
+/// On at least how many of several targets prompt tuning scores higher or lower, and the prediction for one more
+/// target.
 fn tally(results: &Results, tests: &AgainstModel) -> String {
     let targets = results.targets.len();
     if targets == 1 {
         return String::new();
     }
-    // One-sided: half of a two-sided p value where the difference has the wanted sign.
+    // One-sided: half of the two-sided p value if the difference has the tested sign.
     let at_least = |of: &dyn Fn(&DomainTest) -> Option<(f64, f64)>, sign: f64| {
         let one_sided = tests.domains[1..].iter().map(|test| {
             let (value, p) = of(test).unwrap_or((0.0, 1.0));
@@ -340,7 +341,7 @@ fn tally(results: &Results, tests: &AgainstModel) -> String {
                 false => 1.0 - 0.5 * p,
             }
         });
-        holm::at_least(&one_sided.collect::<Vec<_>>(), 0.5 * LEVEL)
+        significance::at_least(&one_sided.collect::<Vec<_>>(), 0.5 * LEVEL)
     };
     let score = |test: &DomainTest| Some((test.difference.value, test.p_value?));
     let mut words = format!(
@@ -354,18 +355,18 @@ fn tally(results: &Results, tests: &AgainstModel) -> String {
         .collect();
     if let (Some(interval), true) = (prediction_interval(&gaps), targets >= ENOUGH_TARGETS) {
         words += &format!(
-            " These intervals are of these targets; for one more target like them, the difference in gaps is predicted to \
-             lie in {} (95 % prediction interval).",
+            " These intervals are for these targets only; for another similar target, the difference in gaps is \
+             predicted to be in {} (95 % prediction interval).",
             in_points(interval)
         );
     }
     words
 }
 
-/// Targets from which on one more is predicted.
+/// The least number of targets for a prediction interval.
 const ENOUGH_TARGETS: usize = 5;
 
-/// How often a run of one method beats one of the other, and the smallest effects found.
+/// How often a run of one method beats a run of the other, and the smallest detectable effects.
 fn runs(results: &Results, tests: &AgainstModel) -> String {
     let wins: Vec<String> = (results.domains.iter().zip(&tests.domains))
         .filter_map(|(domain, test)| {
@@ -382,8 +383,8 @@ fn runs(results: &Results, tests: &AgainstModel) -> String {
         wins => wins.join(", "),
     };
     format!(
-        " Share of pairs of runs in which prompt tuning scores higher (ties count half) [95 %]: {wins}. 80 % power: from {} \
-         points in target scores, from {} in gaps.",
+        " Share of pairs of runs in which prompt tuning scores higher (ties count half) [95 %]: {wins}. Detectable \
+         with 80 % power: {} points in target scores, {} in gaps.",
         percent(tests.mean.score_detectable),
         percent(tests.mean.gap_detectable)
     )

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::document::{Block, plain, quoted};
-use crate::number::{list, whole};
+use crate::number::{joined, list, whole};
 use crate::results::Results;
 use crate::study::Study;
 use promptshift_numbers::recipe::Method;
@@ -11,39 +11,39 @@ use promptshift_numbers::record::{Excerpt, Prediction, Texts};
 use promptshift_text::domain::Task;
 use promptshift_text::hash::sha256;
 
-/// How prompt tuning and model tuning fare on the examples of one target, with one seed each.
+/// The right answers of prompt tuning and model tuning on the examples of one target, with one seed each.
 #[derive(Debug, Clone, PartialEq)]
 struct Disagreement<'a> {
     /// The seed compared: the smallest that both methods have.
     seed: u64,
-    /// Examples that both answer rightly.
+    /// Examples that both answer correctly.
     both: usize,
-    /// Examples that prompt tuning alone answers rightly.
+    /// Examples that only prompt tuning answers correctly.
     prompt_alone: usize,
-    /// Examples that model tuning alone answers rightly.
+    /// Examples that only model tuning answers correctly.
     model_alone: usize,
-    /// Examples that neither answers rightly.
+    /// Examples that neither answers correctly.
     neither: usize,
-    /// Some of those that one alone answers rightly, by turns.
+    /// Some examples that only one answers correctly, alternating between the methods.
     examples: Vec<Disputed<'a>>,
 }
 
 /// An example on which the methods disagree.
 #[derive(Debug, Clone, PartialEq)]
 struct Disputed<'a> {
-    /// The method that answers it rightly.
+    /// The method that answers it correctly.
     right: Method,
-    /// What prompt tuning said.
+    /// Prompt tuning's prediction.
     prompt: &'a Prediction,
-    /// What model tuning said.
+    /// Model tuning's prediction.
     model: &'a Prediction,
-    /// The example's text, where the records keep it.
+    /// The example's input, if the records contain it.
     input: Option<&'a str>,
 }
 
-/// The disagreement on a domain, by its place among the study's evaluations; `None` where a method
-/// has no records or no seed is common to both. Examples are taken in the order of their ids' hashes,
-/// at most `most` of them: of those whose text the records keep, if they keep any.
+/// The disagreement on a domain, by its index among the study's evaluations; `None` if a method has no records or the
+/// methods have no seed in common. At most `most` examples are taken, in the order of the hashes of their ids, from
+/// those whose text the records contain, if there are any.
 fn disagreement<'a>(study: &Study<'a>, domain: usize, most: usize) -> Option<Disagreement<'a>> {
     let (prompts, models) = (study.of(Method::Prompt), study.of(Method::Model));
     let (prompt, model) = prompts.iter().find_map(|prompt| {
@@ -65,7 +65,7 @@ fn disagreement<'a>(study: &Study<'a>, domain: usize, most: usize) -> Option<Dis
         examples: Vec::new(),
     };
     let mut disputed: [Vec<Disputed>; 2] = [Vec::new(), Vec::new()];
-    // The study was checked: the same examples in the same order.
+    // The study was checked to have the same examples in the same order.
     for (one, other) in prompt.predictions[domain]
         .iter()
         .zip(&model.predictions[domain])
@@ -100,7 +100,7 @@ fn disagreement<'a>(study: &Study<'a>, domain: usize, most: usize) -> Option<Dis
     if prompt.record.texts == Texts::Hashed {
         return Some(found);
     }
-    // An answer without its question says little: such examples only stand in where no text is kept.
+    // An answer without its question says little: such examples are shown only if the records contain no texts.
     let any_text = disputed.iter().flatten().any(|one| one.input.is_some());
     for kind in &mut disputed {
         kind.retain(|disputed| disputed.input.is_some() || !any_text);
@@ -118,10 +118,10 @@ fn disagreement<'a>(study: &Study<'a>, domain: usize, most: usize) -> Option<Dis
     Some(found)
 }
 
-/// Examples shown of a single target, and of each of several.
+/// The number of examples shown for a single target, and for each of several.
 const SHOWN: [usize; 2] = [4, 2];
 
-/// The section; nothing where no seed has both methods.
+/// The section; empty if the methods have no seed in common.
 pub fn blocks(study: &Study, results: &Results) -> Vec<Block> {
     let most = SHOWN[usize::from(results.targets.len() > 1)];
     let mut parts = Vec::new();
@@ -143,11 +143,11 @@ pub fn blocks(study: &Study, results: &Results) -> Vec<Block> {
         return parts;
     }
     let right = match results.task {
-        Task::ExtractiveQa => "Right means an exact match with a right answer. ",
+        Task::ExtractiveQa => "A prediction is right if it matches a right answer exactly. ",
         _ => "",
     };
     let drawn = match study.records()[0].record.texts {
-        Texts::Hashed => "Records hold hashes in place of texts, so no examples are shown.",
+        Texts::Hashed => "The records contain hashes in place of texts, so no examples are shown.",
         Texts::Kept => {
             "Examples are drawn by a hash of their ids, alternating between the methods, and not selected by content."
         }
@@ -174,8 +174,8 @@ fn counted(target: &str, found: &Disagreement) -> String {
 }
 
 fn shown(found: &Disagreement) -> Block {
-    let examples: Vec<String> = found.examples.iter().map(example).collect();
-    Block::Text(examples.join("\n"))
+    let examples = found.examples.iter().map(example);
+    Block::Text(joined("\n", examples))
 }
 
 fn example(disputed: &Disputed) -> String {
@@ -188,12 +188,7 @@ fn example(disputed: &Disputed) -> String {
         (Method::Model, disputed.model),
     ]
     .map(|(method, prediction)| answer(method, prediction, disputed.right == method));
-    let answers: Vec<String> = disputed
-        .prompt
-        .answers
-        .iter()
-        .map(|one| quoted(one))
-        .collect();
+    let answers = disputed.prompt.answers.iter().map(|one| quoted(one));
     format!(
         "Only {} is right, `{}`:\n\n{text}- right: {}\n{}",
         match disputed.right {
@@ -201,7 +196,7 @@ fn example(disputed: &Disputed) -> String {
             _ => "model tuning",
         },
         disputed.prompt.id.replace('`', "'"),
-        list(&answers),
+        list(answers),
         said.concat()
     )
 }
@@ -215,7 +210,7 @@ fn answer(method: Method, prediction: &Prediction, right: bool) -> String {
     )
 }
 
-/// An input with the names of its parts in bold. Escaping leaves a colon as it is.
+/// An input with the names of its parts in bold. Colons are not escaped.
 fn labelled(input: &str) -> String {
     let mut text = plain(input);
     for name in [
@@ -238,7 +233,7 @@ mod tests {
     use crate::study::studies;
 
     #[test]
-    fn every_example_is_counted_once_and_those_shown_have_texts() {
+    fn every_example_is_counted_once_and_shown_examples_have_texts() {
         let records = Fixture::one_target().records();
         let studies = studies(&records, &[]).expect("they belong together");
         let found = disagreement(&studies[0], 1, 4).expect("both methods have seed 0");
@@ -263,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_common_seed_there_is_nothing_to_compare() {
+    fn without_a_common_seed_there_is_no_disagreement() {
         let mut records = Fixture::one_target().records();
         records.retain(|stored| stored.record.cell.method != Method::Model);
         let studies = studies(&records, &[]).expect("they belong together");

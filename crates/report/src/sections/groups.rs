@@ -1,11 +1,11 @@
-//! On which target and which group of examples is a method worst? What a mean over a domain hides.
+//! On which target and which group of examples does a method score lowest?
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use crate::document::{Block, Table, or_dash};
-use crate::number::{capital, gap, list, metric_title, percent, whole};
+use crate::number::{capital, gap, joined, list, metric_title, percent, whole};
 use crate::resamples::Resamples;
 use crate::results::Results;
 use crate::study::Study;
@@ -13,18 +13,18 @@ use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::Prediction;
 use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::score::Metric;
-use promptshift_numbers::stats::cluster::ratio_estimate;
 use promptshift_numbers::stats::estimate::Estimate;
+use promptshift_numbers::stats::intervals::ratio_estimate;
 use promptshift_numbers::stats::panel::Sum;
 
-/// A group with fewer examples has no score of its own: its interval would be as wide as the scale.
+/// Groups with fewer examples are not scored: their intervals would be too wide.
 const FEWEST_EXAMPLES: usize = 50;
 
-/// What examples are grouped by.
+/// A property by which examples are grouped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum By {
-    /// The domain, in a source of several.
+    /// The domain, if the source is a mixture.
     Domain,
     /// The values of a column that the domain's card names.
     Card,
@@ -32,7 +32,7 @@ pub enum By {
     QuestionWord,
     /// Thirds of the domain's examples by input length.
     InputLength,
-    /// Thirds of the input, by where the first right answer ends.
+    /// Thirds of the input, by the end of the first right answer.
     AnswerPosition,
     /// Whether the input was longer than the limit.
     Cut,
@@ -65,11 +65,11 @@ impl By {
 /// The groups of one domain.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DomainGroups {
-    /// The domain's place.
+    /// The domain's index.
     pub domain: usize,
-    /// What its examples are grouped by.
+    /// The property.
     pub by: By,
-    /// The groups, in the order of their names; of a single group none.
+    /// The groups, in the order of their names; at least two.
     pub groups: Vec<Group>,
 }
 
@@ -80,9 +80,8 @@ pub struct Group {
     pub name: String,
     /// Its examples.
     pub examples: usize,
-    /// The methods' scores, in the order of [`Method::ALL`], with intervals over passages alone;
-    /// `None` where a method has no records, the group fewer than `FEWEST_EXAMPLES` examples, or
-    /// its examples share one passage.
+    /// The methods' scores, in the order of [`Method::ALL`], with intervals over passages only; `None` if a method
+    /// has no records, or the group has fewer than `FEWEST_EXAMPLES` examples or a single passage.
     pub scores: Vec<Option<Estimate>>,
 }
 
@@ -106,7 +105,7 @@ pub fn groups(resamples: &Resamples) -> Vec<DomainGroups> {
         .collect()
 }
 
-/// Each example's group; `None` where that was not recorded.
+/// Each example's group; `None` if the property was not recorded.
 fn names(by: By, examples: &[Prediction]) -> Option<Vec<String>> {
     match by {
         By::Domain => (examples.iter())
@@ -159,7 +158,7 @@ fn grouped(study: &Study, metric: Metric, domain: usize, names: &[String]) -> Ve
         places.entry(name).or_default().push(place);
     }
     let mut groups: Vec<(&str, Vec<usize>)> = places.into_iter().collect();
-    // Lengths by number, not by letter.
+    // Lengths are sorted by number.
     groups.sort_by_key(|(name, _)| first_number(name));
     groups
         .into_iter()
@@ -178,14 +177,14 @@ fn grouped(study: &Study, metric: Metric, domain: usize, names: &[String]) -> Ve
         .collect()
 }
 
-/// The number in `under 95 tokens`, less one; in `95 to 120 tokens` as it is.
+/// The first number in a name; less one for `under 95 tokens`, so that it sorts before `95 to 120 tokens`.
 fn first_number(name: &str) -> usize {
     let under = usize::from(name.starts_with("under"));
     let number = name.split(' ').find_map(|word| word.parse::<usize>().ok());
     number.map_or(0, |number| number - under)
 }
 
-/// The mean over seeds on some examples. Seeds count the same, as each answers all of them.
+/// The mean over seeds on some examples. All seeds have equal weight, since each answers all examples.
 fn estimate(
     records: &[&StoredRecord],
     metric: Metric,
@@ -203,17 +202,13 @@ fn estimate(
         }
     }
     let sums: Vec<Sum> = passages.into_values().collect();
-    let estimate = ratio_estimate(&sums)?;
-    Some(Estimate {
-        interval: estimate.interval.clamp(0.0, 1.0),
-        ..estimate
-    })
+    Some(ratio_estimate(&sums)?.clamp())
 }
 
 /// The methods whose groups are shown.
 const SHOWN: [Method; 2] = [Method::Prompt, Method::Model];
 
-/// The worst target and group of each method, the table folded; empty without tuned methods.
+/// The lowest target and group of each method, and all groups in a collapsed table; empty without tuned methods.
 pub fn blocks(results: &Results, groups: &[DomainGroups]) -> Vec<Block> {
     if results.tuned().next().is_none() {
         return Vec::new();
@@ -225,9 +220,9 @@ pub fn blocks(results: &Results, groups: &[DomainGroups]) -> Vec<Block> {
     let mut every = groups.iter().flat_map(|domain| &domain.groups);
     if every.any(|group| group.scores.iter().any(Option::is_some)) {
         let words = format!(
-            "[low, high] is over passages with these runs held fixed, not over seeds; – marks groups of fewer than \
-             {FEWEST_EXAMPLES} examples or of a single passage. Lengths are in tokens, in thirds of the domain's \
-             examples; positions are where the first right answer ends in the whole input.{}",
+            "[low, high] covers passages with these runs held fixed, not seeds; – marks groups with fewer than \
+             {FEWEST_EXAMPLES} examples or a single passage. Input lengths, in tokens, divide the domain's examples \
+             into thirds; answer positions are where the first right answer ends in the whole input.{}",
             unrecorded(groups)
         );
         blocks.push(Block::Details(
@@ -236,7 +231,7 @@ pub fn blocks(results: &Results, groups: &[DomainGroups]) -> Vec<Block> {
         ));
     } else if !groups.is_empty() {
         blocks.push(Block::text(format!(
-            "Groups of examples (by input length and so on) are not scored: none has {FEWEST_EXAMPLES} examples on \
+            "Groups of examples (by input length and so on) are not scored: none has {FEWEST_EXAMPLES} examples from \
              several passages."
         )));
     }
@@ -268,10 +263,10 @@ fn worst(results: &Results, groups: &[DomainGroups]) -> String {
             group.unwrap_or_default()
         ))
     });
-    let sentences: Vec<String> = sentences.collect();
+    let sentences = sentences;
     format!(
-        "{}. The lowest of several scores is low partly by chance.",
-        sentences.join(". ")
+        "{}. The lowest of several scores is partly low by chance.",
+        joined(". ", sentences)
     )
 }
 
@@ -305,7 +300,7 @@ fn table(results: &Results, all: &[DomainGroups]) -> Table {
     Table::new(header.chain(titles)).words(&[0, 1]).rows(rows)
 }
 
-/// What older records cannot be grouped by.
+/// A note on properties that older records do not have.
 fn unrecorded(all: &[DomainGroups]) -> String {
     let absent: Vec<&str> = [By::QuestionWord, By::AnswerPosition]
         .into_iter()

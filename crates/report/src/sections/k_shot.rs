@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::document::{Block, Figure, Table};
-use crate::number::{count, interval, metric_title, percent, spread, whole};
+use crate::number::{count, interval, joined, metric_title, percent, spread, whole};
 use crate::results::{Results, clamped};
 use crate::settings::{self, Order, Scores, Series, Varied};
 use crate::study::{Study, samples};
@@ -18,7 +18,7 @@ use promptshift_numbers::stats::panel::Panel;
 /// The K-shot curves of a study.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct KShots {
-    /// How many examples and steps.
+    /// The numbers of examples and steps.
     pub tune_on: TuneOn,
     /// The methods that were tuned further, in the order of [`Method::ALL`].
     pub methods: Vec<Method>,
@@ -31,25 +31,25 @@ pub struct KShots {
 pub struct Curve {
     /// Its seeds, ascending.
     pub seeds: Vec<u64>,
-    /// Zero-shot, then each of [`TuneOn::examples`].
+    /// The zero-shot score, then one for each of [`TuneOn::examples`].
     pub points: Vec<Point>,
 }
 
-/// One method on one target with K examples of it.
+/// One method on one target after tuning on K examples of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Point {
     /// `K`.
     pub examples: usize,
-    /// Mean over seeds of the main metric.
+    /// The mean over seeds of the main metric.
     pub score: Estimate,
-    /// Standard deviation over seeds (n - 1).
+    /// The standard deviation over seeds (n - 1).
     pub deviation: Option<f64>,
     /// The main metric of each seed.
     pub by_seed: Vec<f64>,
 }
 
 impl KShots {
-    /// Every K, zero-shot first.
+    /// The values of K, 0 for zero-shot first.
     pub fn counts(&self) -> Vec<usize> {
         std::iter::once(0)
             .chain(self.tune_on.examples.iter().copied())
@@ -57,7 +57,7 @@ impl KShots {
     }
 }
 
-/// The curves of a study; none where no method was tuned further.
+/// The curves of a study; `None` if no method was tuned further.
 pub fn k_shots(study: &Study, metric: Metric) -> Option<KShots> {
     let tune_on = study.cell().setting.tune_on.clone()?;
     let methods: Vec<Method> = Method::ALL
@@ -123,7 +123,7 @@ pub fn k_shots(study: &Study, metric: Metric) -> Option<KShots> {
     })
 }
 
-/// A run's predictions on a target: zero-shot at place 0, then K by K.
+/// A run's predictions on a target: zero-shot at index 0, then for each K.
 fn predictions(stored: &StoredRecord, target: usize, place: usize, counts: usize) -> &[Prediction] {
     match place.checked_sub(1) {
         None => &stored.predictions[1 + target],
@@ -139,23 +139,23 @@ pub fn blocks(results: &Results, found: &KShots, suffix: &str) -> Vec<Block> {
         format!("{score} {}", interval(point.score.interval))
     });
     let runs = table(results, found, &|point: &Point| {
-        let scores: Vec<String> = point.by_seed.iter().copied().map(percent).collect();
-        scores.join(", ")
+        let scores = point.by_seed.iter().copied().map(percent);
+        joined(", ", scores)
     });
     vec![
         Block::heading("With a few examples of the target"),
         Block::text(format!(
-            "Not zero-shot: what was tuned on {} is tuned further on K examples of the target's training split for \
-             {}, with the recipe's learning rate held constant and a fresh optimiser. The last step is kept: nothing \
-             is validated or selected on a target's rows. Each seed draws its own examples, the same for every \
-             method; a smaller K is a subset of a larger one.",
+            "Not zero-shot: after tuning on {}, each run is tuned further on K examples of the target's training \
+             split for {}, with the recipe's learning rate held constant and a fresh optimiser. The last step is \
+             kept: nothing is validated or selected on a target's rows. Each seed draws its own examples, the same \
+             for every method; the examples of a smaller K are a subset of those of a larger one.",
             results.source,
             count(found.tune_on.steps, "step")
         )),
         scores.into(),
         Block::text(format!(
-            "{} ± standard deviation over seeds (which also draw different examples), with its 95 % interval over \
-             seeds and passages; K = 0 is zero-shot. Methods without training have no curve. Run by run:",
+            "{} ± standard deviation over seeds (which also draw different examples), with 95 % interval over seeds \
+             and passages; K = 0 is zero-shot. Methods without training have no curve. Scores of each run:",
             metric_title(results.metric)
         )),
         runs.into(),

@@ -1,11 +1,11 @@
-//! How many rows were there, how much of them did the model read, and had training seen any of them?
+//! How many rows were there, how much of them did the model read, and did any occur in training?
 
 use crate::document::{Block, Table, or_dash};
 use crate::number::{share, whole};
 use crate::study::Study;
-use promptshift_numbers::record::leakage::Leakage;
+use promptshift_numbers::leakage::Leakage;
 
-/// The section; empty for records from before rows were counted.
+/// The section; empty for older records.
 pub fn blocks(study: &Study) -> Vec<Block> {
     let counted = (study.records().iter())
         .map(|stored| &stored.record.leakage)
@@ -16,9 +16,9 @@ pub fn blocks(study: &Study) -> Vec<Block> {
     Block::section(
         "Rows and leakage",
         table(leakage),
-        "Shares are of examples; tokens are counted before truncation. Answers are searched for as written, in the \
-         model's input. Passages and questions (of pairs: whole pairs and single texts) are counted once each; they \
-         are also in training if they equal one there after lower-casing and collapsing white space.",
+        "Shares are of examples; tokens are counted before truncation. Answers are searched for verbatim in the \
+         model's input. Distinct passages and questions are counted (for pairs: whole pairs and single texts); one \
+         is also in training if an equal text occurs there after lower-casing and collapsing white space.",
     )
     .to_vec()
 }

@@ -1,19 +1,19 @@
-//! Does a method score higher on the targets than model tuning *that scores as high on the source*? Finished runs
-//! stop at different source scores; here model tuning is stopped where its source-validation score is nearest to the
-//! method's.
+//! Does a method score higher on the targets than model tuning *with the same source score*? Finished runs have
+//! different source scores; here model tuning is stopped at the checkpoint whose source-validation score is nearest
+//! to the method's.
 //!
-//! This is the comparison on which Awadalla et al. 2022 (arXiv 2210.12517) dispute Lester et al. 2021: what is lost in a
-//! shift depends on how much was learned. No two scores are exactly equal. What remains of a difference on the source
-//! changes the target score by some share of it, so that the difference at equal source scores lies between the
-//! difference of target scores (share 0) and that of target scores less source scores (share 1). Both must agree and
-//! both must be significant (an intersection-union test: Berger 1982).
+//! By this comparison Awadalla et al. 2022 (arXiv 2210.12517) dispute Lester et al. 2021: the loss under shift
+//! depends on how much was learned. Source scores never match exactly. A remaining difference on the source changes
+//! the target score by some fraction of it, so the difference at equal source scores is between the difference of
+//! target scores (fraction 0) and the same minus the difference of source scores (fraction 1). Both must have the
+//! same sign and both must be significant (an intersection-union test: Berger 1982).
 
 use serde::Serialize;
 
 use crate::baselines::Above;
-use crate::document::{Block, Table, or_dash};
+use crate::document::{Block, Table, line, or_dash};
 use crate::level::{Direction, adjusted, in_words};
-use crate::number::{capital, difference, drawn_p_value, list, percent};
+use crate::number::{difference, drawn_p_value, list, percent};
 use crate::resamples::{Resamples, Scored, checkpoints};
 use crate::results::{Results, differences};
 use promptshift_numbers::recipe::Method;
@@ -22,39 +22,39 @@ use promptshift_numbers::score::Metric;
 use promptshift_numbers::stats::bootstrap::Draws;
 use promptshift_numbers::stats::estimate::{Estimate, mean};
 
-/// Validation scores that are further apart than this are no match, in [0, 1].
+/// Validation scores that differ by more than this, in [0, 1], do not match.
 pub const TOLERANCE: f64 = 0.05;
 
-/// A method beside model tuning at the nearest source-validation score.
+/// A method and model tuning at the nearest source-validation score.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Matched {
     /// The method.
     pub method: Method,
-    /// The step at which model tuning is stopped; absent where its kept steps are nearest.
+    /// The step at which model tuning is stopped; absent if its kept steps are nearest.
     pub step: Option<usize>,
     /// The method's mean score on source validation.
     pub validation: f64,
-    /// Model tuning's at that step.
+    /// Model tuning's mean score at that step.
     pub model_validation: f64,
     /// Model tuning's scores at that step on each domain, source first.
     pub model_scores: Vec<f64>,
-    /// The method's scores minus those.
+    /// The method's scores minus these.
     pub differences: Vec<Estimate>,
-    /// The mean of those over targets.
+    /// The mean of the differences over targets.
     pub mean_difference: Estimate,
     /// Model tuning's scores at that step minus those of each baseline, on each domain.
     pub above: Vec<Vec<Above>>,
-    /// The smallest difference of mean target scores that such a study finds with 80 % power, were the source scores
-    /// equal.
+    /// The smallest difference of mean target scores that such a study would detect with 80 % power if the source
+    /// scores were equal.
     pub detectable: f64,
     /// The method's mean gap minus model tuning's at that step.
     pub gap_difference: Estimate,
-    /// That target scores do not differ, whatever share of the source difference reaches the targets,
-    /// [adjusted](crate::level). Absent where nothing varies.
+    /// The p value of the difference of target scores, for any fraction of the source difference that carries over to
+    /// the targets, [adjusted](crate::level). Absent if nothing varies.
     pub p_value: Option<f64>,
 }
 
-/// A method that nothing was matched with.
+/// A method that could not be matched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Unmatched {
     /// The method.
@@ -63,34 +63,34 @@ pub struct Unmatched {
     pub reason: Reason,
 }
 
-/// Why there is nothing to match.
+/// Why a method could not be matched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// No step has predictions in all runs of model tuning.
     NoCheckpoints,
-    /// Not every run of the method has answers to source validation.
+    /// Some runs of the method have no answers to source validation.
     NoValidation,
 }
 
 impl Matched {
-    /// How far apart the validation scores are: the method's minus model tuning's.
+    /// The method's validation score minus model tuning's.
     pub fn apart(&self) -> f64 {
         self.validation - self.model_validation
     }
 
-    /// Whether the two are near enough to be compared.
+    /// Whether the validation scores match.
     pub fn is_match(&self) -> bool {
         self.apart().abs() <= TOLERANCE
     }
 
-    /// What it says of the method's loss.
+    /// The direction of the method's loss relative to model tuning's.
     pub fn direction(&self) -> Direction {
         Direction::of(self.gap_difference, self.p_value)
     }
 }
 
-/// These methods beside model tuning, and those that nothing was matched with, in their order.
+/// Matches these methods; returns those that were matched and those that could not be, in order.
 pub fn matched(resamples: &Resamples, methods: &[Method]) -> (Vec<Matched>, Vec<Unmatched>) {
     let (mut found, mut p_values, mut unmatched) = (Vec::new(), Vec::new(), Vec::new());
     for &method in methods {
@@ -160,8 +160,8 @@ fn of(resamples: &Resamples, method: Method) -> Result<(Matched, Option<f64>), R
     Ok((matched, both(&mean, &gap)))
 }
 
-/// The p value of "target scores do not differ, whichever share of the source difference reaches the targets": the
-/// higher of the two at the ends, and 1 where these disagree.
+/// The p value for any fraction of the source difference: the higher of the p values at fractions 0 and 1, and 1 if
+/// the signs there differ.
 fn both(score: &Draws, gap: &Draws) -> Option<f64> {
     let p = score.p_value()?.max(gap.p_value()?);
     match score.value() * gap.value() < 0.0 {
@@ -170,7 +170,7 @@ fn both(score: &Draws, gap: &Draws) -> Option<f64> {
     }
 }
 
-/// A method's mean score on source validation at the steps that its runs kept.
+/// A method's mean score on source validation at the kept steps of its runs.
 fn validation(resamples: &Resamples, method: Method) -> Option<f64> {
     let of_run = |stored: &StoredRecord| score(resamples.metric, stored);
     let all: Option<Vec<f64>> = resamples.study.of(method).into_iter().map(of_run).collect();
@@ -182,8 +182,8 @@ fn score(metric: Metric, stored: &StoredRecord) -> Option<f64> {
     (!scores.is_empty()).then(|| metric.value(&scores))
 }
 
-/// The step of model tuning whose mean score on source validation is nearest, the earlier of equals; `None` is the
-/// kept one of each run.
+/// The step of model tuning with the nearest mean score on source validation, the earliest among equals; `None`
+/// stands for the kept step of each run.
 fn nearest(resamples: &Resamples, wanted: f64) -> Option<(Option<usize>, f64)> {
     let models = resamples.study.of(Method::Model);
     let at = |step: usize| {
@@ -211,7 +211,7 @@ pub fn stopped(matched: &Matched) -> String {
     }
 }
 
-/// The section, with what the verdict `says` of a method; nothing without anything to compare.
+/// The section, with the verdict that `says` gives for a method; empty without methods to compare.
 pub fn blocks(
     results: &Results,
     found: &[Matched],
@@ -220,8 +220,8 @@ pub fn blocks(
 ) -> Vec<Block> {
     let heading = Block::heading("At the same source score");
     let question = format!(
-        "Does a method score higher on the targets than {} that scores as high on the source? Finished runs do not \
-         answer that: how much is lost depends on how much was learned (Awadalla et al. 2022).",
+        "Does a method score higher on the targets than {} with the same source score? Finished runs do not answer \
+         this question: the loss depends on how much was learned (Awadalla et al. 2022).",
         Method::Model.title()
     );
     let Some(first) = unmatched.first().filter(|_| found.is_empty()) else {
@@ -234,7 +234,7 @@ pub fn blocks(
     ]
 }
 
-/// Why nothing was matched with a method.
+/// Why a method could not be matched.
 pub fn why_not(results: &Results, unmatched: &[Unmatched], method: Method) -> String {
     let model = Method::Model.title();
     let reason = unmatched.iter().find(|one| one.method == method);
@@ -243,7 +243,7 @@ pub fn why_not(results: &Results, unmatched: &[Unmatched], method: Method) -> St
         results.without_checkpoints.as_slice(),
     ) {
         (Some(Reason::NoValidation), _) => format!(
-            "not every run of {} has answers to source validation",
+            "some runs of {} have no answers to source validation",
             results.title(method)
         ),
         (_, without)
@@ -253,14 +253,15 @@ pub fn why_not(results: &Results, unmatched: &[Unmatched], method: Method) -> St
                     .map_or(0, |one| one.seeds.len()) =>
         {
             format!(
-                "these records hold no predictions of {model}'s checkpoints, as none did before they were kept, or its weights \
-             there were not kept when more was asked (`--keep all`); it has to be trained again in a new store"
+                "these records have no predictions of {model}'s checkpoints, either because they are older than this \
+                 comparison or because the weights were not kept (`--keep all`); {model} must be trained again in a \
+                 new store"
             )
         }
         (_, without) => format!(
-            "{model} has no checkpoint with predictions in all its runs: with seed {} some are missing, since its weights \
-             there were not kept (`--keep all`)",
-            list(&without.iter().map(u64::to_string).collect::<Vec<_>>())
+            "no checkpoint of {model} has predictions in all runs: some are missing with seed {}, because the \
+             weights were not kept (`--keep all`)",
+            list(without.iter().map(u64::to_string))
         ),
     }
 }
@@ -278,8 +279,8 @@ fn compared(
     let incomplete = match results.without_checkpoints.as_slice() {
         [] => String::new(),
         seeds => format!(
-            " Checkpoints that some runs lack (seed {}) are left out.",
-            list(&seeds.iter().map(u64::to_string).collect::<Vec<_>>())
+            " Checkpoints that some runs do not have (seed {}) are left out.",
+            list(seeds.iter().map(u64::to_string))
         ),
     };
     let methods: Vec<Method> = found.iter().map(|one| one.method).collect();
@@ -288,16 +289,17 @@ fn compared(
         Block::text(question),
         table(results, found, says).into(),
         Block::text(format!(
-            "{model} is stopped at that checkpoint (or at its kept steps) whose mean score on source validation is \
-             nearest to the method's; more than {} points apart is no match. Differences: method minus that, in points, on \
-             all test rows, paired by passage. What remains of a difference on {} changes a target score by some share of \
-             it: the difference at equal source scores lies between that of target scores and the same less the difference \
-             on {}. p is the higher of the two, and 1 where they do not agree.{}{incomplete}",
+            "Each method is compared with {model} stopped at the checkpoint (or at its kept steps) whose mean score \
+             on source validation is nearest; a difference of more than {} points is no match. Differences: method − \
+             {model} stopped there, in points, on all test rows, paired by passage. A remaining difference on {} \
+             changes a target score by some fraction of it: the difference at equal source scores is between that of \
+             target scores and the same minus the difference on {}. p is the higher of the p values of these two, \
+             and 1 if their signs differ.{}{incomplete}",
             percent(TOLERANCE),
             results.source,
             results.source,
             in_words(&methods, 1),
-            model = capital(Method::Model.title()),
+            model = Method::Model.title(),
         )),
     ];
     if results.targets.len() > 1 {
@@ -342,12 +344,9 @@ fn table(results: &Results, all: &[Matched], says: impl Fn(Method) -> String) ->
 
 fn by_target(results: &Results, all: &[Matched]) -> Table {
     let titles = all.iter().map(|matched| results.title(matched.method));
-    let header = std::iter::once("difference [95 %]").chain(titles);
     let rows = results.targets.iter().enumerate().map(|(target, name)| {
-        let cells = all
-            .iter()
-            .map(|matched| difference(matched.differences[target + 1]));
-        std::iter::once(name.clone()).chain(cells).collect()
+        let differences = all.iter().map(|matched| matched.differences[target + 1]);
+        line(name, differences.map(difference))
     });
-    Table::new(header).rows(rows)
+    Table::new(line("difference [95 %]", titles)).rows(rows)
 }

@@ -1,5 +1,5 @@
-//! How do source and target scores move together while a method is trained? Its path from the first checkpoint to the
-//! end, beside those of the others: at one source score, whose path is higher?
+//! How do source and target scores change together during training? The paths of all methods from the first
+//! checkpoint to the end: which path is higher at the same source score?
 
 use std::collections::BTreeSet;
 
@@ -8,21 +8,21 @@ use serde::Serialize;
 use super::robustness::Robustness;
 use crate::chart::{self, Axis, Chart, Colour, Key, Mark, Panel, Shape, Stroke};
 use crate::document::{Block, Figure};
-use crate::number::{capital, count, metric_title, percent};
+use crate::number::{capital, count, joined, metric_title, percent};
 use crate::resamples::Resamples;
 use crate::results::{MethodResult, Results};
 use promptshift_numbers::recipe::Method;
+use promptshift_numbers::record::Checkpoint;
 use promptshift_numbers::record::Training;
-use promptshift_numbers::record::checkpoint::Checkpoint;
 use promptshift_numbers::stats::estimate::mean;
 use promptshift_numbers::stats::robustness::Line;
 
-/// What one method scores at its checkpoints, as means over runs.
+/// One method's scores at its checkpoints, as means over runs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Path {
     /// The method.
     pub method: Method,
-    /// The checkpoints that all its runs have, ascending by step.
+    /// The checkpoints that all its runs have, by ascending step.
     pub stops: Vec<Stop>,
 }
 
@@ -33,11 +33,11 @@ pub struct Stop {
     pub step: usize,
     /// The mean score on each domain, source first, in [0, 1].
     pub scores: Vec<f64>,
-    /// The most examples of a domain that it is of.
+    /// The largest number of scored examples of a domain.
     pub examples: usize,
 }
 
-/// Of every method whose runs have checkpoints.
+/// The paths of all methods whose runs have checkpoints.
 pub fn paths(resamples: &Resamples) -> Vec<Path> {
     (resamples.methods())
         .map(|method| path(resamples, method))
@@ -87,16 +87,17 @@ fn on(checkpoint: &Checkpoint, domain: &str) -> Option<(f64, usize)> {
     Some((found.score, found.examples))
 }
 
-/// The figure with what it shows; empty without tuned methods.
+/// The figure and its explanation; empty without tuned methods.
 pub fn blocks(results: &Results, paths: &[Path], lines: &[Robustness], suffix: &str) -> Vec<Block> {
     if results.tuned().next().is_none() {
         return Vec::new();
     }
     let reference = match results.method(Method::Model) {
         Some(_) => {
-            " on the dashed line the gap equals that of finished model tuning; points above it have a smaller gap."
+            " on the dashed line the gap equals that of finished model tuning, and points above it have a smaller \
+             gap."
         }
-        None => " the further below it, the larger the gap.",
+        None => " the further a point is below it, the larger the gap.",
     };
     let examples = paths
         .iter()
@@ -104,7 +105,7 @@ pub fn blocks(results: &Results, paths: &[Path], lines: &[Robustness], suffix: &
         .map(|stop| stop.examples);
     let passed = match (examples.clone().min(), examples.max()) {
         (Some(fewest), Some(most)) => format!(
-            " Open circles are checkpoints, means over runs, joined in the order of training, each on {} of each domain.",
+            " Open circles are checkpoints (means over runs, on {} of each domain), joined in the order of training.",
             match fewest == most {
                 true => count(most, "example"),
                 false => format!("{fewest} to {}", count(most, "example")),
@@ -115,12 +116,12 @@ pub fn blocks(results: &Results, paths: &[Path], lines: &[Robustness], suffix: &
     vec![
         figure(&results.featured(), paths, lines, suffix).into(),
         Block::text(format!(
-            "On the thin line nothing is lost;{reference} Small markers are seeds.{passed}"
+            "The thin line marks equal scores on source and target;{reference} Small markers are seeds.{passed}"
         )),
     ]
 }
 
-/// Target score against source score, a panel a target.
+/// Target score against source score, one panel per target.
 fn figure(results: &Results, paths: &[Path], lines: &[Robustness], suffix: &str) -> Figure {
     let metric = metric_title(results.metric);
     let scores = results.methods.iter().flat_map(|result| &result.scores);
@@ -141,12 +142,10 @@ fn figure(results: &Results, paths: &[Path], lines: &[Robustness], suffix: &str)
             y,
         }
     };
-    let losses: Vec<String> = (results.methods.iter())
-        .filter_map(|result| {
-            let gap = percent(result.mean_gap?.value);
-            Some(format!("{} loses {gap}", result.title))
-        })
-        .collect();
+    let losses = (results.methods.iter()).filter_map(|result| {
+        let gap = percent(result.mean_gap?.value);
+        Some(format!("{} {gap}", result.title))
+    });
     let count = results.targets.len();
     let mean = match count {
         1 => String::new(),
@@ -167,10 +166,10 @@ fn figure(results: &Results, paths: &[Path], lines: &[Robustness], suffix: &str)
     .figure(
         format!("paths{suffix}.svg"),
         format!(
-            "Target score against source score, from the first checkpoint to the end of training, {}. Points lost{mean}: \
-             {}.",
+            "Target score against source score, from the first checkpoint to the end of training, {}. Gaps in \
+             points{mean}: {}.",
             results.transfer(),
-            losses.join("; ")
+            joined("; ", losses)
         ),
     )
 }
@@ -181,7 +180,7 @@ fn keys(results: &Results, paths: &[Path], lines: &[Robustness]) -> Vec<Key> {
         .map(|result| Key::method(result.title.as_str(), result.method))
         .collect();
     keys.push(Key::interval());
-    keys.push(Key::line("nothing lost", Stroke::Thin, Colour::Faint));
+    keys.push(Key::line("no gap", Stroke::Thin, Colour::Faint));
     if results.method(Method::Model).is_some() {
         keys.push(Key::line("model tuning's gap", Stroke::Dashed, model));
     }
@@ -215,7 +214,7 @@ fn marks(
     if let Some(ends) = gap.and_then(|gap| loss_line(gap.value, axis)) {
         marks.push(Mark::Line(ends.to_vec(), Stroke::Dashed, model));
     }
-    // Only where the line is one.
+    // Drawn only if the line is used.
     let line = found.filter(|found| found.above.is_some());
     let line = line.and_then(|found| found.line.as_ref()).map(course);
     marks.extend(line.map(|line| Mark::Line(line, Stroke::Thin, model)));
@@ -232,7 +231,7 @@ fn marks(
     marks
 }
 
-/// A method's checkpoints in the order of their steps, joined up to where it ended.
+/// A method's checkpoints in the order of their steps, joined with its final scores.
 fn passed(path: &Path, result: &MethodResult, target: usize) -> Vec<Mark> {
     let colour = Colour::of(result.method);
     let stops = path.stops.iter();
@@ -267,21 +266,21 @@ fn method_marks(result: &MethodResult, target: usize) -> Vec<Mark> {
     marks
 }
 
-/// Where a fitted line runs, between its outermost points: it bends, as it is straight in logits.
+/// Points along a fitted line between its outermost points; it is curved, since it is straight in logits.
 fn course(line: &Line) -> Vec<(f64, f64)> {
     const PARTS: u32 = 24;
     (0..=PARTS)
         .filter_map(|part| {
             let share = f64::from(part) / f64::from(PARTS);
             let source = line.low + share * (line.high - line.low);
-            // The last part may round to just beyond the end.
+            // Rounding may move the last point just beyond the end.
             let source = source.min(line.high);
             Some((source, line.expected(source).ok()?.value))
         })
         .collect()
 }
 
-/// Where the line of a gap enters and leaves a square of scores; `None` where it lies outside.
+/// The ends of the line of a constant gap within a square of scores; `None` if it is outside.
 fn loss_line(gap: f64, axis: &Axis) -> Option<[(f64, f64); 2]> {
     let [low, high] = axis.ends();
     let (from, to) = (low.max(low + gap), high.min(high + gap));
@@ -294,7 +293,7 @@ mod tests {
     use promptshift_numbers::stats::robustness::{Point, fit};
 
     #[test]
-    fn a_fitted_line_ends_with_its_points() {
+    fn a_fitted_line_ends_at_its_outermost_points() {
         let mut run = 0;
         let points = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8].map(|source| {
             run += 1;
@@ -312,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_equal_loss_stay_in_the_square() {
+    fn lines_of_constant_gap_stay_in_the_square() {
         let axis = Axis::scores("", [0.1, 0.75]);
         let [low, high] = axis.ends();
         assert_eq!([low, high], [0.0, 0.8]);

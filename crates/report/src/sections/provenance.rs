@@ -1,22 +1,22 @@
-//! Where do the numbers come from: what was read, what ran, and the command that repeats it.
+//! Where do the numbers come from? The files and programs, and the command that repeats the study.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::document::{Block, Table, plain};
-use crate::number::{day, list};
+use crate::number::{day, joined, list};
 use crate::results::Results;
 use crate::study::Study;
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::Provenance;
 
-/// All of it folded, the command first.
+/// The collapsed section, the command first.
 pub fn blocks(study: &Study, results: &Results) -> Vec<Block> {
     let origins: Vec<&Provenance> = study
         .records()
         .iter()
         .map(|stored| &stored.record.provenance)
         .collect();
-    // Answers may be another command's than the training is.
+    // Answers and training may come from different commands.
     let answered = (study.records().iter()).flat_map(|stored| &stored.record.answered);
     let computed: Vec<&Provenance> = origins.iter().copied().chain(answered).collect();
     let all = |field: fn(&Provenance) -> String| -> Vec<String> {
@@ -113,22 +113,21 @@ pub fn blocks(study: &Study, results: &Results) -> Vec<Block> {
     ]
 }
 
-/// Where it was computed, and beside how many others.
+/// The device, and the number of concurrent runs.
 fn device(origin: &Provenance) -> String {
     let Provenance {
         device, threads, ..
     } = origin;
     match origin.side_by_side {
         1 => format!("{device}, {threads}"),
-        runs => format!("{device}, {threads} for each of {runs} runs at a time"),
+        runs => format!("{device}, {threads} for each of {runs} concurrent runs"),
     }
 }
 
 fn software(origin: &Provenance) -> String {
-    let parts: Vec<String> = origin
+    let parts = origin
         .software
         .iter()
-        .map(|(name, version)| format!("{name} {version}"))
-        .collect();
-    parts.join(", ")
+        .map(|(name, version)| format!("{name} {version}"));
+    joined(", ", parts)
 }

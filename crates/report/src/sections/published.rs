@@ -1,14 +1,13 @@
-//! The paper's scores for the same transfers: Lester et al. 2021, *The Power of Scale for
-//! Parameter-Efficient Prompt Tuning* (arXiv 2104.08691), tables 1 and 2, T5-XXL, zero-shot, mean and
-//! standard deviation of three runs.
-//! They agree with transcriptions of the paper's text.
+//! The paper's scores for the same transfers: Lester et al. 2021, *The Power of Scale for Parameter-Efficient Prompt
+//! Tuning* (arXiv 2104.08691), tables 1 and 2, T5-XXL, zero-shot, mean and standard deviation of three runs. Checked
+//! against transcriptions of the paper's text.
 
 use crate::document::{Block, Table, plain};
 use crate::number::{metric_title, spread};
 use crate::results::Results;
 use promptshift_numbers::recipe::Method;
 
-/// The section; nothing for transfers that the paper does not have.
+/// The section; empty for transfers that the paper does not include.
 pub fn blocks(results: &Results) -> Vec<Block> {
     let known = |domain: &str, metric: &str| find(&results.source, domain, metric);
     let metrics = [results.metric, results.second_metric];
@@ -33,13 +32,14 @@ pub fn blocks(results: &Results) -> Vec<Block> {
     ];
     let other_text = match results.suite.as_str() {
         "mini" => {
-            " **They are for the real domains and a real T5. The numbers here are for generated text that is only \
-             named after them, and for a miniature model: they neither confirm nor contradict the paper.**"
+            " **The published scores are for the real domains and a real T5. The scores here are for generated text \
+             that is only named after them, and for a miniature model: they neither confirm nor contradict the \
+             paper.**"
                 .to_owned()
         }
         "hub" | "mrqa" => String::new(),
         folder => format!(
-            " They are for the paper's own rows of these domains; those of '{}' may differ.",
+            " They are for the paper's rows of these domains; the rows of '{}' may differ.",
             plain(folder)
         ),
     };
@@ -88,7 +88,7 @@ struct Published {
     model: &'static str,
 }
 
-/// The model that the paper's numbers are of.
+/// The model of the paper's scores.
 const MODEL: &str = "T5-XXL, 11 billion parameters";
 
 /// The table of the paper.
@@ -99,7 +99,7 @@ fn place(source: &str) -> &'static str {
     }
 }
 
-/// What the paper has on a domain after training on a source.
+/// The paper's scores on a domain after training on a source.
 fn find(source: &str, domain: &str, metric: &str) -> Option<&'static Published> {
     PUBLISHED.iter().find(|published| {
         (published.source, published.domain, published.metric) == (source, domain, metric)

@@ -1,4 +1,4 @@
-//! Of two classes: does the ranking transfer where the decision threshold does not?
+//! For two classes: does the ranking transfer even if the decision threshold does not?
 
 use serde::Serialize;
 
@@ -20,38 +20,38 @@ use promptshift_numbers::stats::ranking::{at_matched_threshold, auroc};
 pub struct MethodRanking {
     /// The method.
     pub method: Method,
-    /// On each domain.
+    /// The ranking on each domain.
     pub domains: Vec<DomainRanking>,
-    /// What the threshold costs on each target.
+    /// The loss from the threshold on each target.
     pub thresholds: Vec<Threshold>,
 }
 
 /// The part of a gap that the threshold between two classes explains.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Threshold {
-    /// The share of examples that are of the class, target − source.
+    /// The difference in the share of examples of the class, target − source.
     pub shift: Estimate,
     /// The gap in accuracy.
     pub gap: Estimate,
-    /// How much smaller the gap is where on both domains the class is given to as many examples as are of it.
+    /// How much smaller the gap is if, on both domains, as many examples are assigned to the class as belong to it.
     pub explained: Estimate,
 }
 
 /// One method's ranking on one domain.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DomainRanking {
-    /// The second class, as the domain has it.
+    /// The domain's name of the second class.
     pub class: String,
     /// The area under the receiver operating characteristic of each seed, in [0, 1].
     pub auroc: Vec<f64>,
-    /// The share of examples that were predicted as the class, as a mean over seeds.
+    /// The share of examples predicted as the class, averaged over seeds.
     pub said: f64,
-    /// The share of examples that are of the class.
+    /// The share of examples that belong to the class.
     pub is: f64,
 }
 
-/// Measures one method's ranking; `None` where answers are not ranked among two classes, by a head or by
-/// likelihood: the probability of a written label leaves open what the other's would have been.
+/// Measures one method's ranking; `None` unless answers are ranked among two classes, by a head or by likelihood: the
+/// probability of a generated label does not determine that of the other label.
 fn of_method(study: &Study, method: Method) -> Option<MethodRanking> {
     let records = study.of(method);
     let domains = 0..study.evaluations().len();
@@ -68,7 +68,7 @@ fn of_method(study: &Study, method: Method) -> Option<MethodRanking> {
     })
 }
 
-/// The runs of a method as they answer, as they would at the matched threshold, and the right answers.
+/// The samples of a method's runs, of the same runs at the matched threshold, and of the right answers.
 fn panel(records: &[&StoredRecord], domain: usize) -> Option<Panel> {
     let mut kinds = [Vec::new(), Vec::new(), Vec::new()];
     for (stored, seed) in records.iter().zip(ranked_by_seed(records, domain)?) {
@@ -90,7 +90,7 @@ fn panel(records: &[&StoredRecord], domain: usize) -> Option<Panel> {
     Some(Panel::new(&kinds))
 }
 
-/// Of the panels of all domains, the source first.
+/// The loss from the threshold on each target, from the panels of all domains, source first.
 fn thresholds(panels: &[Panel]) -> Option<Vec<Threshold>> {
     let draws = Bootstrap::default().scores(panels);
     let all: Vec<[&Draws; 3]> = (draws.iter())
@@ -111,7 +111,7 @@ fn thresholds(panels: &[Panel]) -> Option<Vec<Threshold>> {
     Some(targets.iter().map(of_target).collect())
 }
 
-/// The examples of every run; `None` where one is not ranked among two classes.
+/// The examples of every run; `None` if one is not ranked among two classes.
 fn ranked_by_seed(records: &[&StoredRecord], domain: usize) -> Option<Vec<Vec<Ranked>>> {
     (records.iter())
         .map(|stored| {
@@ -152,13 +152,13 @@ fn of_domain(records: &[&StoredRecord], domain: usize) -> Option<DomainRanking> 
     })
 }
 
-/// An example between two classes.
+/// An example ranked among two classes.
 struct Ranked {
-    /// The share of the second class.
+    /// The probability of the second class.
     probability: f64,
-    /// Whether it was given the second class.
+    /// Whether it was predicted as the second class.
     said: bool,
-    /// Whether it is of it.
+    /// Whether it belongs to the second class.
     is: bool,
 }
 
@@ -182,16 +182,16 @@ fn ranked(prediction: &Prediction, head: Option<HeadForm>) -> Option<Ranked> {
     })
 }
 
-/// Of every method that ranks two classes.
+/// The rankings of all methods that rank two classes.
 pub fn rankings(resamples: &Resamples) -> Vec<MethodRanking> {
     (resamples.methods())
         .filter_map(|method| of_method(resamples.study, method))
         .collect()
 }
 
-/// What a verdict has to say beside a method's gaps where the shares of two classes differ between source and
-/// target by their interval: AUROC on both, and how much of each loss the threshold explains. `None` where no
-/// answers are ranked among two classes, and where no shift of labels is shown.
+/// The verdict's sentence on a method under a shift of labels, that is if the interval of the difference in class
+/// shares between source and target excludes zero: AUROC on both, and how much of each loss the threshold explains.
+/// `None` without a shift of labels, or if answers are not ranked among two classes.
 pub fn in_short(results: &Results, all: &[MethodRanking], method: Method) -> Option<String> {
     let found = all.iter().find(|one| one.method == method)?;
     let (source, targets) = found.domains.split_first()?;
@@ -199,7 +199,7 @@ pub fn in_short(results: &Results, all: &[MethodRanking], method: Method) -> Opt
     let of_target = |((target, name), threshold): ((&DomainRanking, &String), &Threshold)| {
         threshold.shift.interval.excludes(0.0).then(|| {
             format!(
-                "on {name}, where {} % are “{}” after {} % on {}, its AUROC is {} after {}, and {}",
+                "on {name}, with {} % “{}” compared with {} % on {}, its AUROC is {} compared with {}, and {}",
                 percent(target.is),
                 target.class,
                 percent(source.is),
@@ -218,7 +218,7 @@ pub fn in_short(results: &Results, all: &[MethodRanking], method: Method) -> Opt
         .then(|| format!("{title} under the shift of labels: {}.", targets.join("; ")))
 }
 
-/// How much of a loss a threshold explains, in words.
+/// How much of a loss the threshold explains, in words.
 fn explained(threshold: &Threshold) -> String {
     let Threshold { gap, explained, .. } = threshold;
     let range = interval(explained.interval);
@@ -234,7 +234,7 @@ fn explained(threshold: &Threshold) -> String {
         ),
         _ if explained.interval.high < 0.0 => {
             format!(
-                "the threshold hides {} points of a larger loss than the {lost} seen",
+                "the threshold hides a larger loss: it would be {} points more than the observed {lost}",
                 percent(-explained.value)
             )
         }
@@ -244,7 +244,7 @@ fn explained(threshold: &Threshold) -> String {
     }
 }
 
-/// The section, empty where no answers are ranked among two classes.
+/// The section; empty if answers are not ranked among two classes.
 pub fn blocks(results: &Results, all: &[MethodRanking]) -> Vec<Block> {
     let methods: Vec<&MethodRanking> = (results.tuned())
         .filter_map(|result| all.iter().find(|one| one.method == result.method))
@@ -286,10 +286,10 @@ pub fn blocks(results: &Results, all: &[MethodRanking]) -> Vec<Block> {
     .rows(costs);
     let words = format!(
         "The class is {}. AUROC: the probability, in percent, that an example of the class gets a higher probability \
-         of it than one of the other class; ties count half, 50 is chance (Hanley & McNeil 1982); mean ± standard \
-         deviation over seeds. It does not depend on a threshold: where accuracy falls and AUROC does not, the \
-         threshold is wrong, which a few labelled target examples could fix; where AUROC falls, the classes are no \
-         longer told apart.",
+         of the class than an example of the other class; ties count half, 50 is chance (Hanley & McNeil 1982); mean \
+         ± standard deviation over seeds. AUROC does not depend on a threshold: if accuracy falls and AUROC does \
+         not, the threshold is wrong, which a few labelled target examples could correct; if AUROC falls, the \
+         classes are separated less well.",
         list(&classes)
     );
     let mut blocks = Block::section(
@@ -301,9 +301,10 @@ pub fn blocks(results: &Results, all: &[MethodRanking]) -> Vec<Block> {
     blocks.extend([
         costs.into(),
         Block::text(
-            "Explained by the threshold: how many points smaller the gap is where, on source and target alike, the class is \
-             given to as many examples as are of it, those with the highest probability. This takes the share of the class \
-             from the right answers, so it says what is lost, not what could be had without labels.",
+            "Explained by the threshold: how many points smaller the gap is if, on source and target, as many \
+             examples are assigned to the class as belong to it, those with the highest probability. This uses the \
+             share of the class among the right answers, so it measures the loss, not what could be gained without \
+             labels.",
         ),
     ]);
     blocks
@@ -318,8 +319,8 @@ mod tests {
     use promptshift_numbers::score::metrics;
     use promptshift_text::domain::Task;
 
-    /// What is said of prompt tuning where so many of ten target rows are of the class, and the rows of both classes
-    /// have these probabilities of it on the target, by turns.
+    /// The sentence on prompt tuning if this many of ten target rows belong to the class, and the rows of both
+    /// classes have these probabilities of the class on the target, alternating.
     fn said(of_class: usize, class: [f64; 2], other: [f64; 2]) -> Option<String> {
         let mut records = Fixture::pairs().records();
         for stored in &mut records {
@@ -352,11 +353,11 @@ mod tests {
     }
 
     #[test]
-    fn the_threshold_is_told_under_a_shift_of_labels_alone() {
+    fn the_threshold_is_reported_only_under_a_shift_of_labels() {
         let whole = said(9, [0.4, 0.7], [0.1, 0.1]).expect("a shift");
         assert!(
             whole.contains(
-                "90.0 % are “synthetic” after 50.0 % on qqp, its AUROC is 100.0 after 100.0"
+                "with 90.0 % “synthetic” compared with 50.0 % on qqp, its AUROC is 100.0 compared with 100.0"
             ),
             "{whole}"
         );
@@ -364,10 +365,13 @@ mod tests {
             whole.contains("(100 %)") && whole.contains("the threshold explains 45.0"),
             "{whole}"
         );
-        // The classes are told apart as little at any threshold.
+        // No threshold separates the classes.
         let none = said(9, [0.4, 0.7], [0.4, 0.7]).expect("a shift");
-        assert!(none.contains("its AUROC is 50.0 after 100.0"), "{none}");
-        // As many of each class, and the same threshold: nothing to tell.
+        assert!(
+            none.contains("its AUROC is 50.0 compared with 100.0"),
+            "{none}"
+        );
+        // Equal shares of the classes, and the same threshold: nothing to report.
         assert_eq!(said(5, [0.4, 0.7], [0.1, 0.1]), None);
         // A shift of labels without a loss.
         let kept = said(9, [0.8, 0.8], [0.1, 0.1]).expect("a shift");
@@ -375,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interval_says_what_the_threshold_explains() {
+    fn the_explanation_depends_on_the_interval() {
         let estimate = |low, value, high| Estimate {
             value,
             interval: promptshift_numbers::stats::estimate::Interval { low, high },

@@ -1,4 +1,5 @@
-//! How much do single runs differ: every seed's scores, right answers run by run, and two standard errors that are easily confused, over seeds and over passages.
+//! How much do single runs differ? The scores of every seed, the right answers of each run, and standard errors over
+//! seeds and over passages, which are easily confused.
 
 use serde::Serialize;
 
@@ -12,17 +13,16 @@ use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::record::{Stop, Training};
 use promptshift_numbers::stats::estimate::Interval;
-use promptshift_numbers::stats::holm::holm;
-use promptshift_numbers::stats::mcnemar::{McNemar, mcnemar};
-use promptshift_numbers::stats::proportion::wilson;
+use promptshift_numbers::stats::intervals::wilson;
+use promptshift_numbers::stats::significance::{McNemar, holm, mcnemar};
 use promptshift_text::domain::Task;
 
-/// Right answers of single runs: exact matches, or right labels.
+/// The right answers of single runs: exact matches or right labels.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RightAnswers {
-    /// Every run of a tuned method, by method and seed.
+    /// The runs of all tuned methods, by method and seed.
     pub shares: Vec<RunShares>,
-    /// Runs of prompt tuning against those of model tuning with the same seed.
+    /// Pairs of a run of prompt tuning and a run of model tuning with the same seed.
     pub pairs: Vec<RunPair>,
 }
 
@@ -33,40 +33,40 @@ pub struct RunShares {
     pub method: Method,
     /// The seed.
     pub seed: u64,
-    /// On each domain.
+    /// The share on each domain.
     pub domains: Vec<Share>,
 }
 
 /// A share of examples.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Share {
-    /// Right answers.
+    /// The number of right answers.
     pub right: usize,
-    /// Examples.
+    /// The number of examples.
     pub examples: usize,
-    /// Wilson's 95 % interval, which takes examples for independent; absent without examples.
+    /// Wilson's 95 % interval, which assumes independent examples; absent without examples.
     pub interval: Option<Interval>,
 }
 
-/// Two runs with one seed.
+/// Two runs with the same seed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunPair {
     /// The seed.
     pub seed: u64,
-    /// On each domain; prompt tuning's run is the first.
+    /// The test on each domain; prompt tuning's run is the first.
     pub domains: Vec<Discordance>,
 }
 
-/// On how many examples one of two runs alone is right, and whether that can be chance.
+/// On how many examples only one of two runs is right, and whether that may be chance.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Discordance {
     /// The counts and the exact p value.
     pub test: McNemar,
-    /// The p value adjusted for the number of targets (Holm); for the source as it is.
+    /// The p value, adjusted for the number of targets (Holm); not adjusted for the source.
     pub adjusted: f64,
 }
 
-/// Of every run.
+/// The right answers of all runs.
 pub fn right_answers(study: &Study) -> RightAnswers {
     let domains = study.evaluations().len();
     let shares = (study.records().iter())
@@ -108,7 +108,7 @@ fn share(stored: &StoredRecord, domain: usize) -> Share {
 fn discordances(prompt: &StoredRecord, model: &StoredRecord, domains: usize) -> Vec<Discordance> {
     let tests: Vec<McNemar> = (0..domains)
         .map(|domain| {
-            // The study was checked: the same examples in the same order.
+            // The study was checked to have the same examples in the same order.
             let pairs = (prompt.predictions[domain].iter()).zip(&model.predictions[domain]);
             mcnemar(pairs.map(|(one, other)| (one.score.is_right(), other.score.is_right())))
         })
@@ -126,19 +126,18 @@ fn discordances(prompt: &StoredRecord, model: &StoredRecord, domains: usize) -> 
         .collect()
 }
 
-/// The standard error of one method's score on one domain, by where it comes from.
+/// The standard errors of one method's scores, by their source.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Spread {
     /// The method.
     pub method: Method,
-    /// From other seeds, on each domain; 0 where runs differ no more than passages make them, and
-    /// with one seed, which cannot show it.
+    /// The error from seeds on each domain; 0 if runs do not differ more than passages explain, and with one seed.
     pub seeds: Vec<f64>,
-    /// From other test passages with the same runs, on each domain.
+    /// The error from passages with the same runs, on each domain.
     pub passages: Vec<f64>,
 }
 
-/// Of every method.
+/// The standard errors of every method.
 pub fn spreads(resamples: &Resamples) -> Vec<Spread> {
     let of_method = |method: Method| {
         let scores =
@@ -175,22 +174,22 @@ pub fn blocks(
         blocks.extend(Block::section(
             "Standard errors: seeds and passages",
             spread_table(results, spreads),
-            "In points, of the mean over seeds. *Seeds*: the error from other training runs, beyond what passages \
-             explain; – with one seed, which cannot show it. *Passages*: the error of these runs on other test \
-             passages. Intervals include both.",
+            "Standard errors of the mean over seeds, in points. *Seeds*: the error from training runs with other \
+             seeds, beyond what passages explain; – with one seed, which does not show it. *Passages*: the error of \
+             these runs on other test passages. Intervals include both.",
         ));
     }
     blocks
 }
 
-/// A row for each method and seed of the plan, with a word where it has no record.
+/// A row for each method and seed of the plan, with a word in place of scores if it has no record.
 fn seeds(study: &Study, results: &Results) -> Table {
     let domains = results.domains.iter().map(|domain| domain.name.as_str());
     let header = std::iter::once("method, seed").chain(domains);
     let header: Vec<&str> = header.chain(["best step", "stopped by"]).collect();
     let mut rows = Vec::new();
     for method in results.reported() {
-        // The runs of what was tuned elsewhere are counted, and have no seeds.
+        // Runs tuned elsewhere are numbered and have no seeds.
         let (runs, run) = match (method, results.method(method)) {
             (Method::Elsewhere, Some(result)) => (result.seeds.iter().copied().collect(), "run "),
             _ => (study.seeds(), ""),
@@ -238,13 +237,13 @@ fn right_words(results: &Results, right: &RightAnswers) -> String {
     let mcnemar = match right.pairs.is_empty() {
         true => "",
         false => {
-            " *Only*: examples that one of the two runs with that seed answers rightly and the other does not; p is \
-             McNemar's exact test, adjusted for the number of targets (Holm)."
+            " *Only*: examples that only one of the two runs with that seed answers correctly; p is McNemar's exact \
+             test, adjusted for the number of targets (Holm)."
         }
     };
     format!(
-        "Right is {is_right}; [low, high] is Wilson's 95 % interval of a share.{mcnemar} Both treat examples as \
-         independent and runs as fixed: where questions share passages, intervals are somewhat too narrow and p \
+        "Right means {is_right}; [low, high] is Wilson's 95 % interval of a share.{mcnemar} Both assume independent \
+         examples and fixed runs: if questions share passages, intervals are somewhat too narrow and p values \
          somewhat too small, and neither covers other seeds."
     )
 }
@@ -327,10 +326,10 @@ mod tests {
     use promptshift_numbers::record::Score;
 
     #[test]
-    fn counts_are_those_of_the_predictions() {
+    fn right_answers_are_counted_from_the_predictions() {
         let mut records = Fixture::six_targets().records();
-        // Seed 0: prompt tuning is right on the first three examples of the second target, model tuning on
-        // the last one, and nobody on any other.
+        // On the second target, prompt tuning is right on the first three examples, model tuning on the last one, and
+        // both are wrong on all others.
         for stored in &mut records {
             let method = stored.record.cell.method;
             let examples = stored.predictions[2].len();

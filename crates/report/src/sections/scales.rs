@@ -1,44 +1,44 @@
-//! Does the answer depend on how a loss is counted? The same difference of gaps on three scales.
+//! Does the answer depend on the scale of a loss? The same difference in gaps on three scales.
 
 use serde::Serialize;
 
 use crate::document::{Block, Table, or_dash};
 use crate::level::{Direction, adjusted, in_words as in_words_of_level};
-use crate::number::{difference, drawn_p_value};
+use crate::number::{difference, drawn_p_value, joined};
 use crate::resamples::Resamples;
 use crate::results::Results;
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::stats::bootstrap::Draws;
 use promptshift_numbers::stats::estimate::{Estimate, Interval};
 
-/// What a loss is counted in.
+/// The scale of a loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scale {
     /// Source score − target score.
     Points,
-    /// logit(source score) − logit(target score): one point weighs more near 0 and 100.
+    /// logit(source score) − logit(target score), on which a point counts more near 0 and 100.
     Logit,
-    /// The share of what lies above the floor on the source that is lost,
-    /// 1 − (target score − its floor) / (source score − its floor).
+    /// The share of the source score above the floor that is lost, 1 − (target score − its floor) / (source score −
+    /// its floor).
     AboveFloor,
 }
 
-/// A method's mean loss minus model tuning's on one scale: negative loses less.
+/// A method's mean loss minus model tuning's on one scale; negative means a smaller loss.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct OnScale {
     /// The scale.
     pub scale: Scale,
-    /// The difference; absent where the scale has no value for these scores, such as the logit of 0.
+    /// The difference; absent if the scale is undefined for these scores, such as the logit of 0.
     pub difference: Option<Estimate>,
-    /// That there is none, [adjusted](crate::level); absent where nothing varies.
+    /// The p value of the difference, [adjusted](crate::level); absent if nothing varies.
     pub p_value: Option<f64>,
 }
 
 impl Scale {
     const ALL: [Scale; 3] = [Scale::Points, Scale::Logit, Scale::AboveFloor];
 
-    /// What sentences call it.
+    /// Its name in sentences.
     pub fn title(self) -> &'static str {
         match self {
             Scale::Points => "in points",
@@ -57,7 +57,7 @@ impl Scale {
                 Scale::Logit => Some(source.logit()?.minus(&target.logit()?)),
                 Scale::AboveFloor => {
                     let above = source.above(floors[0]);
-                    // A share of what may be nothing says nothing.
+                    // A share of a difference that may be zero is not informative.
                     (above.estimate().interval.low > 0.0).then_some(())?;
                     above.minus(&target.above(floors[domain])).over(&above)
                 }
@@ -103,22 +103,23 @@ pub fn scales(resamples: &Resamples, results: &Results, methods: &[Method]) -> V
 }
 
 impl OnScale {
-    /// What the difference says by its adjusted p value; `None` where the scale has no value.
+    /// The direction of the difference by its adjusted p value; `None` if the scale is undefined.
     pub fn direction(&self) -> Option<Direction> {
         Some(Direction::of(self.difference?, self.p_value))
     }
 }
 
-/// What each scale says: `loses less in points, inconclusive in logits`.
+/// The direction on each scale: `loses less in points, inconclusive in logits`.
 pub fn in_words(scales: &[OnScale]) -> String {
     let said = scales.iter().filter_map(|one| {
         let words = one.direction()?.of_losses();
         Some(format!("{words} {}", one.scale.title()))
     });
-    said.collect::<Vec<_>>().join(", ")
+    joined(", ", said)
 }
 
-/// The differences of finished runs on each scale, with what the verdict `says` of a method; nothing without any.
+/// The differences of finished runs on each scale, with the verdict that `says` gives for a method; empty without
+/// methods.
 pub fn blocks(
     results: &Results,
     methods: &[Method],
@@ -154,10 +155,10 @@ pub fn blocks(
         "Finished runs on three scales",
         Table::new(header).words(&[0, 7]).rows(rows),
         format!(
-            "Mean loss over targets, method − {}; negative: the method loses less. A loss of ten points from 80 is not \
-             one of ten points from 30: in logits, differences near 0 and 100 weigh more; the third scale is the share \
-             of the source score above the floor that is lost, in percent. “Loses less” is said only where all scales \
-             that have a value agree.{}",
+            "Mean loss over targets, method − {}; negative: the method loses less. A loss of ten points from 80 \
+             differs from one of ten points from 30: in logits, differences near 0 and 100 count more; the third \
+             scale is the share of the source score above the floor that is lost, in percent. The verdict is “loses \
+             less” only if all defined scales agree.{}",
             Method::Model.title(),
             in_words_of_level(methods, 1)
         ),

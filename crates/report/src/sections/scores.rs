@@ -1,13 +1,13 @@
 //! What does each method score on the source and on the targets?
 
 use crate::chart::{self, Axis, Chart, Colour, Key, Mark, Panel, Shape, Side, Stroke};
-use crate::document::{Block, Figure, Table, or_dash};
-use crate::number::{capital, count, gap, list, metric_title, percent, spread, whole};
+use crate::document::{Block, Figure, Table, line, or_dash};
+use crate::number::{capital, count, gap, joined, list, metric_title, percent, spread, whole};
 use crate::results::{Domain, DomainScore, MethodResult, Results};
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::stats::estimate::mean;
 
-/// Columns that are still read at a glance: those of three methods with their gaps.
+/// The greatest number of columns that are read at a glance: those of three methods with their gaps.
 const WIDEST: usize = 9;
 
 /// The tables of both metrics and the figures.
@@ -19,11 +19,11 @@ pub fn blocks(results: &Results, suffix: &str) -> Vec<Block> {
     ];
     if results.is_of_many() {
         let featured = results.featured();
-        let titles: Vec<&str> = featured.tuned().map(|one| one.title.as_str()).collect();
+        let titles = featured.tuned().map(|one| one.title.as_str());
         blocks.push(methods(results, suffix).into());
         blocks.push(Block::text(format!(
-            "The figures below show {}: the paper's two methods, and those with the highest mean target score.",
-            list(&titles)
+            "The figures below show {}: the paper's two methods and those with the highest mean target scores.",
+            list(titles)
         )));
     }
     blocks.push(slopes(&results.featured(), suffix).into());
@@ -38,9 +38,7 @@ pub fn blocks(results: &Results, suffix: &str) -> Vec<Block> {
 }
 
 fn table(results: &Results) -> Table {
-    let methods: Vec<Method> = (results.reported().into_iter())
-        .chain([Method::Untuned])
-        .collect();
+    let methods = results.reported_and_untuned();
     let mut header = vec![metric_title(results.metric).to_owned()];
     for method in &methods {
         header.push(results.title(*method).to_owned());
@@ -49,10 +47,7 @@ fn table(results: &Results) -> Table {
     header.push("floor".to_owned());
     let mut rows: Vec<Vec<String>> = (results.domains.iter().enumerate())
         .map(|(index, domain)| {
-            let mut row = vec![match index {
-                0 => format!("{} (source)", domain.name),
-                _ => domain.name.clone(),
-            }];
+            let mut row = vec![results.domain_title(index)];
             for method in &methods {
                 row.push(results.cell(*method, |result| score(&result.scores[index])));
                 row.push(results.cell(*method, |result| or_dash(result.scores[index].gap, gap)));
@@ -85,7 +80,7 @@ fn score(scores: &DomainScore) -> String {
     spread(scores.score.value, scores.deviation)
 }
 
-/// How many examples the table is of.
+/// The metric and the number of scored examples.
 fn caption(results: &Results) -> String {
     let size = |domain: &Domain| {
         format!(
@@ -100,23 +95,21 @@ fn caption(results: &Results) -> String {
         true => format!("{first} of each domain"),
         false => {
             let named = |domain: &Domain| format!("{} {}", domain.name, size(domain));
-            list(&results.domains.iter().map(named).collect::<Vec<_>>())
+            list(results.domains.iter().map(named))
         }
     };
     format!(
-        "{} in percent, mean ± standard deviation over seeds; gap = source − target, in points, with its 95 % \
-         interval. Scored: {scored}.",
+        "{} in percent, mean ± standard deviation over seeds; gap = source − target, in points, with 95 % interval. \
+         Scored: {scored}.",
         capital(metric_title(results.metric)),
     )
 }
 
 /// The other metric, without intervals.
 fn second(results: &Results) -> Table {
-    let methods: Vec<Method> = (results.reported().into_iter())
-        .chain([Method::Untuned])
-        .collect();
+    let methods = results.reported_and_untuned();
     let titles = methods.iter().map(|method| results.title(*method));
-    let header = std::iter::once(metric_title(results.second_metric)).chain(titles);
+    let header = line(metric_title(results.second_metric), titles);
     let rows = results.domains.iter().enumerate().map(|(index, domain)| {
         let score = |method: &Method| {
             results.cell(*method, |result| {
@@ -124,14 +117,12 @@ fn second(results: &Results) -> Table {
                 spread(scores.second, scores.second_deviation)
             })
         };
-        std::iter::once(domain.name.clone())
-            .chain(methods.iter().map(score))
-            .collect()
+        line(&domain.name, methods.iter().map(score))
     });
     Table::new(header).rows(rows).no_wider_than(WIDEST)
 }
 
-/// Every score with its interval's ends, and the floors.
+/// All scores of runs, ends of intervals and floors.
 fn shown(results: &Results) -> impl Iterator<Item = f64> {
     let scores = results.methods.iter().flat_map(|result| &result.scores);
     let scores = scores.flat_map(|scores| {
@@ -141,7 +132,7 @@ fn shown(results: &Results) -> impl Iterator<Item = f64> {
     scores.chain(results.domains.iter().filter_map(Domain::floor))
 }
 
-/// Scores from source to target: a panel a target, a line a method.
+/// Scores from source to target: a panel for each target, a line for each method.
 fn slopes(results: &Results, suffix: &str) -> Figure {
     let mut keys: Vec<Key> = (results.tuned().chain(results.method(Method::Untuned)))
         .map(|result| Key::method(result.title.as_str(), result.method))
@@ -203,8 +194,8 @@ fn in_words(results: &Results) -> String {
             percent(target)
         ))
     };
-    let all: Vec<String> = results.methods.iter().filter_map(scores).collect();
-    all.join("; ")
+    let all = results.methods.iter().filter_map(scores);
+    joined("; ", all)
 }
 
 fn slope_marks(results: &Results, domains: [usize; 2]) -> Vec<Mark> {
@@ -215,7 +206,7 @@ fn slope_marks(results: &Results, domains: [usize; 2]) -> Vec<Mark> {
             marks.push(Mark::Line(dashes, Stroke::Dashed, Colour::Faint));
         }
     }
-    // Methods stand side by side, so that intervals do not hide each other.
+    // Methods are offset, so that intervals do not hide each other.
     let methods = results.methods.len() as f64;
     let apart = (0.2 / methods).min(0.05);
     let outside = 0.5 * apart * (methods - 1.0);
@@ -251,8 +242,8 @@ fn slope_marks(results: &Results, domains: [usize; 2]) -> Vec<Mark> {
     marks
 }
 
-/// Many methods, a row each, the most trainable parameters first: the source score and the mean over
-/// targets, which the gap joins.
+/// Many methods, a row for each, the most trainable parameters first: the source score and the mean over targets,
+/// joined by the gap.
 fn methods(results: &Results, suffix: &str) -> Figure {
     let metric = metric_title(results.metric);
     let ordered = results.by_parameters();
@@ -267,7 +258,7 @@ fn methods(results: &Results, suffix: &str) -> Figure {
         let Some(target) = result.mean_target else {
             continue;
         };
-        // The paper's two methods have their colours, all others one.
+        // The paper's two methods have their own colours, all others share one.
         let colour = match result.is_compared() {
             true => Colour::of(result.method),
             false => Colour::Faint,

@@ -1,15 +1,15 @@
-//! How were the recipes chosen, and would a longer search change the comparison?
+//! How were the recipes chosen, and might a longer search change the comparison?
 
 use serde::Serialize;
 
 use crate::chart::{Axis, Chart, Colour, Key, Mark, Panel, Point, Shape, Stroke};
 use crate::document::{Block, Figure, Table, or_dash};
-use crate::number::{capital, list, metric_title, percent};
+use crate::number::{capital, joined, list, metric_title, percent};
 use crate::results::Results;
 use crate::study::Study;
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::search::{Search, Trial};
-use promptshift_numbers::stats::budget::expected_best;
+use promptshift_numbers::stats::runs::expected_best;
 
 /// The search for one method's recipe. Scores are on source validation, in [0, 1].
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -39,16 +39,16 @@ pub fn searches(study: &Study) -> Vec<MethodSearch> {
     Method::ALL.into_iter().filter_map(of_method).collect()
 }
 
-/// The section; empty where no recipe was searched for.
+/// The section; empty if no recipe was searched for.
 pub fn blocks(results: &Results, searches: &[MethodSearch], suffix: &str) -> Vec<Block> {
     let Some(seed) = searches.first().map(|one| one.search.seed) else {
         return Vec::new();
     };
     let words = format!(
-        "{} on {} validation, in percent, at each trial's best step, with seed {seed}; no target was used. The recipe \
-         of the best trial was then trained with the reported seeds. *Expected after k*: the expected maximum of k of \
-         these trials (Dodge et al. 2019), a failed one counting as 0: where it still rises, a longer search may change \
-         the comparison.",
+        "{} on {} validation, in percent, at each trial's best step, with seed {seed}; no target was used. The \
+         recipe of the best trial was then trained with the reported seeds. *Expected after k*: the expected maximum \
+         of k of these trials (Dodge et al. 2019), with failed trials as 0; if it is still rising, a longer search \
+         may change the comparison.",
         capital(metric_title(results.metric)),
         results.source
     );
@@ -88,7 +88,7 @@ fn table(results: &Results, searches: &[MethodSearch]) -> Table {
         .rows(rows)
 }
 
-/// How many trials the recipe of every method that was trained had; 1 without a search.
+/// The number of trials for the recipe of each trained method; 1 without a search.
 pub fn trials(results: &Results, searches: &[MethodSearch]) -> Vec<(Method, usize)> {
     let trials = |method: Method| {
         let found = searches.iter().find(|one| one.method == method);
@@ -103,22 +103,21 @@ pub fn trials(results: &Results, searches: &[MethodSearch]) -> Vec<(Method, usiz
         .collect()
 }
 
-/// The same in a sentence.
+/// The numbers of trials in a sentence.
 pub fn budget(results: &Results, searches: &[MethodSearch]) -> String {
     let trials = trials(results, searches);
     let mut counts: Vec<usize> = trials.iter().map(|(_, count)| *count).collect();
     counts.sort_unstable();
     counts.dedup();
     match counts.as_slice() {
-        [] | [1] => "Every method had 1 trial: one recipe, without a search.".to_owned(),
-        [same] => format!(
-            "Every method had {same} trials of its recipe on source validation, and the best one was taken."
-        ),
+        [] | [1] => "Every method had 1 trial: one recipe without a search.".to_owned(),
+        [same] => {
+            format!("Every method's recipe is the best of {same} trials on source validation.")
+        }
         _ => {
             let each = trials.iter();
             let each = each.map(|(method, count)| format!("{} {count}", results.title(*method)));
-            let each: Vec<String> = each.collect();
-            format!("**Not the same for all**: trials of {}.", list(&each))
+            format!("**Not the same for all methods.** Trials: {}.", list(each))
         }
     }
 }
@@ -142,18 +141,16 @@ fn figure(results: &Results, searches: &[MethodSearch], suffix: &str) -> Figure 
         marks.push(Mark::Line(points.clone(), Stroke::Plain, colour));
         marks.extend(points.into_iter().map(|at| Mark::Dot(at, shape, colour)));
     }
-    let found: Vec<String> = (shown.iter())
-        .filter_map(|one| {
-            let (first, last) = (one.expected.first()?, one.expected.last()?);
-            Some(format!(
-                "{} from {} after one trial to {} after {}",
-                results.title(one.method),
-                percent(*first),
-                percent(*last),
-                one.expected.len()
-            ))
-        })
-        .collect();
+    let found = (shown.iter()).filter_map(|one| {
+        let (first, last) = (one.expected.first()?, one.expected.last()?);
+        Some(format!(
+            "{} from {} after one trial to {} after {}",
+            results.title(one.method),
+            percent(*first),
+            percent(*last),
+            one.expected.len()
+        ))
+    });
     Chart {
         title: "Expected best score against the number of trials".to_owned(),
         keys: (shown.iter())
@@ -171,7 +168,7 @@ fn figure(results: &Results, searches: &[MethodSearch], suffix: &str) -> Figure 
         format!("budget{suffix}.svg"),
         format!(
             "Expected best {metric} on {source} validation against trials: {}.",
-            found.join("; ")
+            joined("; ", found)
         ),
     )
 }

@@ -1,5 +1,5 @@
-//! Does tuning less lose less? A row for each method, then the answer in three sentences, no stronger
-//! than the intervals: at the same source score, of the finished runs, and the smallest effect that such a study finds.
+//! Does tuning fewer parameters lose less? A row for each method, then the answer in three sentences: at the same
+//! source score, for finished runs, and the smallest effect that such a study detects.
 
 mod answer;
 #[cfg(test)]
@@ -22,37 +22,37 @@ use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::folder::End;
 use promptshift_numbers::stats::estimate::Estimate;
 
-/// What is said of one tuned method beside model tuning.
+/// The verdict on one tuned method compared with model tuning.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Verdict {
     /// The method.
     pub method: Method,
-    /// What is said beside model tuning stopped at the same source score.
+    /// The verdict compared with model tuning stopped at the same source score.
     pub same_source: Says,
-    /// What is said of the finished runs.
+    /// The verdict on finished runs.
     pub finished: Says,
-    /// Its mean gap minus model tuning's, of the finished runs: negative loses less. Absent where either has no
-    /// records.
+    /// Its mean gap minus model tuning's, for finished runs; negative means that it loses less. Absent if either has
+    /// no records.
     pub gap_difference: Option<Estimate>,
-    /// The same on every scale.
+    /// The difference in losses on every scale.
     pub scales: Vec<OnScale>,
     /// The targets on which the method or model tuning is not shown to be above the floor.
     pub targets_at_floor: usize,
 }
 
-/// What a comparison of losses says.
+/// The outcome of a comparison of losses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Says {
-    /// This is model tuning, which the others are compared with.
+    /// The method is model tuning, with which the others are compared.
     Reference,
-    /// The method loses less, by the adjusted p value; of finished runs on every scale.
+    /// The method loses less, by the adjusted p value; for finished runs on every scale.
     LosesLess,
-    /// It loses more, likewise.
+    /// The method loses more, likewise.
     LosesMore,
-    /// Neither is significant.
+    /// Neither direction is significant.
     Inconclusive,
-    /// Of finished runs: one scale says something that another does not.
+    /// For finished runs: scales disagree.
     DependsOnScale,
     /// At the same source score: no checkpoint of model tuning scores nearly the same on source validation.
     NoMatch,
@@ -63,34 +63,34 @@ pub enum Says {
     NoReference,
     /// The method is shown not to have learned the source.
     NotLearned,
-    /// Model tuning is.
+    /// Model tuning is shown not to have learned the source.
     ReferenceNotLearned,
-    /// Whether the method learned the source cannot be told.
+    /// It is inconclusive whether the method learned the source.
     LearningOpen,
-    /// Whether model tuning did cannot be told.
+    /// It is inconclusive whether model tuning learned the source.
     ReferenceLearningOpen,
-    /// On every target one of them is shown not to be above the floor: it has nothing left to lose.
+    /// On every target one of the two is shown not to be above the floor, so it cannot lose more.
     AtFloor,
-    /// On every target one of them is not shown to be above the floor, and on some nor to be at it.
+    /// On every target one of the two is not shown to be above the floor, and on some it is inconclusive.
     FloorOpen,
-    /// A domain has one passage, or nothing varies in the records: there is no interval to go by.
+    /// A domain has one passage, or nothing varies in the records, so there is no interval.
     NothingVaries,
 }
 
-/// What the verdicts are made of.
+/// The numbers behind the verdicts.
 #[derive(Debug, Clone, Copy)]
 pub struct Evidence<'a> {
-    /// What each method scores.
+    /// The scores of each method.
     pub results: &'a Results,
     /// Every other tuned method against model tuning.
     pub tests: &'a [AgainstModel],
-    /// Those beside model tuning stopped at the same source score.
+    /// The methods compared with model tuning stopped at the same source score.
     pub matched: &'a [Matched],
-    /// Those that nothing was matched with.
+    /// The methods that could not be matched.
     pub unmatched: &'a [Unmatched],
-    /// The differences of finished runs on every scale, of the methods of `tests` in their order.
+    /// The differences of finished runs on every scale, for the methods of `tests` in their order.
     pub scales: &'a [Vec<OnScale>],
-    /// How well each ranks two classes.
+    /// The rankings of two classes.
     pub ranking: &'a [MethodRanking],
 }
 
@@ -160,11 +160,11 @@ impl Evidence<'_> {
         }
     }
 
-    /// Why a method's loss can't be compared with model tuning's in any way.
+    /// Why a method's loss cannot be compared with model tuning's in either comparison.
     fn barred(&self, result: &MethodResult) -> Option<Says> {
         let tests = of(self.tests, result.method);
         let varies = tests.is_some_and(|tests| tests.mean.gap_p_value.is_some());
-        // One passage says nothing of another, whatever the runs do.
+        // One passage says nothing about others.
         let has_passages = self
             .results
             .domains
@@ -182,12 +182,13 @@ impl Evidence<'_> {
     }
 }
 
-/// What is found on each target of a method.
+/// The standing on each target of a method.
 fn targets_where(result: &MethodResult, of: impl Fn(usize) -> Standing) -> Vec<Standing> {
     (1..result.scores.len()).map(of).collect()
 }
 
-/// Where the lowest of several scores on a domain stands to its floor, by their differences to the baselines there.
+/// The lowest standing of several scores on a domain relative to its floor, by their differences to the baselines
+/// there.
 fn floor_of<'a>(scores: impl Iterator<Item = &'a Vec<Above>>) -> Standing {
     let standings: Vec<Standing> = scores.filter_map(|above| floor_standing(above)).collect();
     [Standing::NotAbove, Standing::Open]
@@ -196,7 +197,7 @@ fn floor_of<'a>(scores: impl Iterator<Item = &'a Vec<Above>>) -> Standing {
         .unwrap_or(Standing::Above)
 }
 
-/// What bars a comparison on targets where one of the two is not shown to be above the floor: on all of them.
+/// Why losses cannot be compared if one of the two methods is not shown to be above the floor on any target.
 fn says_of_floor(targets: &[Standing]) -> Option<Says> {
     match targets {
         all if all.contains(&Standing::Above) => None,
@@ -206,7 +207,7 @@ fn says_of_floor(targets: &[Standing]) -> Option<Says> {
 }
 
 impl Says {
-    /// What all of several comparisons say.
+    /// The outcome of several comparisons together.
     fn of(said: &[Direction]) -> Says {
         match said {
             all if all.iter().all(|one| *one == Direction::Open) => Says::Inconclusive,
@@ -216,7 +217,7 @@ impl Says {
         }
     }
 
-    /// Whether a comparison was made.
+    /// Whether losses were compared.
     pub fn is_compared(self) -> bool {
         use Says::{DependsOnScale, Inconclusive, LosesLess, LosesMore};
         [LosesLess, LosesMore, Inconclusive, DependsOnScale].contains(&self)
@@ -230,7 +231,7 @@ pub fn blocks(evidence: Evidence, verdicts: &[Verdict], answer: &[String]) -> Ve
         [one] => one.clone(),
         many => count(many.len(), "other domain"),
     };
-    // A start that was tuned on a target before is no zero-shot transfer to it.
+    // Initial values that were tuned on a target make the transfer not zero-shot.
     let zero_shot = match results.before.is_empty() {
         true => " zero-shot",
         false => "",
@@ -242,7 +243,7 @@ pub fn blocks(evidence: Evidence, verdicts: &[Verdict], answer: &[String]) -> Ve
     );
     let before = match results.before.as_slice() {
         [] => String::new(),
-        before => format!(" The initialisation was tuned on {} before.", list(before)),
+        before => format!(" The initialisation had been tuned on {}.", list(before)),
     };
     let words = format!("{}{before}", answer.join(" "));
     vec![
@@ -252,8 +253,8 @@ pub fn blocks(evidence: Evidence, verdicts: &[Verdict], answer: &[String]) -> Ve
     ]
 }
 
-/// A row for each method: its score on the source, its mean on targets, its gap, and the two comparisons with model
-/// tuning: at the same source score, and of the finished runs.
+/// A row for each method: its source score, its mean target score, its gap, and the two comparisons with model
+/// tuning, at the same source score and for finished runs.
 pub fn table(evidence: Evidence, verdicts: &[Verdict]) -> Table {
     let results = evidence.results;
     let metric = metric_title(results.metric);
@@ -305,7 +306,7 @@ fn named(results: &Results, result: &MethodResult) -> String {
     format!("**{}**, {}{failed}", result.title, result.runs())
 }
 
-/// What a row says at the same source score, and of the finished runs.
+/// The cells of the two comparisons: at the same source score, and for finished runs.
 fn cells(evidence: Evidence, verdict: &Verdict) -> [String; 2] {
     let results = evidence.results;
     let matched = evidence.matched(verdict.method);
@@ -317,7 +318,7 @@ fn cells(evidence: Evidence, verdict: &Verdict) -> [String; 2] {
     let one = |estimate: Option<Estimate>, says: Says, unless: &str| {
         let words = words(results, verdict, says);
         match estimate {
-            // Its own interval would say something, were it all.
+            // Its own interval excludes zero, but the verdict depends on more.
             Some(found) if says == Says::Inconclusive && found.interval.excludes(0.0) => {
                 format!("{}, {unless}", difference(found))
             }
@@ -325,23 +326,23 @@ fn cells(evidence: Evidence, verdict: &Verdict) -> [String; 2] {
             None => words,
         }
     };
-    // What bars one comparison bars both, and is said once.
+    // A reason that applies to both comparisons is given once.
     let is_barred = verdict.same_source == verdict.finished && !verdict.finished.is_compared();
     let same = match is_barred {
         true => UNDEFINED.to_owned(),
         false => {
             let unless = format!(
-                "inconclusive once the {} scores are allowed for",
+                "inconclusive given the difference in {} scores",
                 results.source
             );
             one(same, verdict.same_source, &unless)
         }
     };
-    let unless = "not significant among all methods";
+    let unless = "not significant after adjustment";
     [same, one(finished, verdict.finished, unless)]
 }
 
-/// What is said of a method in one of the two comparisons, in a cell.
+/// A method's verdict in one of the two comparisons, as a table cell.
 pub fn says(
     results: &Results,
     verdicts: &[Verdict],
@@ -357,7 +358,7 @@ fn words(results: &Results, verdict: &Verdict, says: Says) -> String {
     let said = match says {
         Says::Reference => match results.method(Method::Model).map(MethodResult::learned) {
             Some(Standing::NotAbove) => "reference, shown not to have learned".to_owned(),
-            Some(Standing::Open) => "reference, cannot tell whether it learned".to_owned(),
+            Some(Standing::Open) => "reference, inconclusive whether it learned".to_owned(),
             _ => "reference".to_owned(),
         },
         Says::LosesLess => "loses less".to_owned(),
@@ -371,15 +372,15 @@ fn words(results: &Results, verdict: &Verdict, says: Says) -> String {
         Says::ReferenceNotLearned => {
             format!("not comparable: {model} is shown not to have learned")
         }
-        Says::LearningOpen => "cannot tell whether it learned".to_owned(),
-        Says::ReferenceLearningOpen => format!("cannot tell whether {model} learned"),
+        Says::LearningOpen => "inconclusive whether it learned".to_owned(),
+        Says::ReferenceLearningOpen => format!("inconclusive whether {model} learned"),
         Says::AtFloor => "not comparable: at the floor".to_owned(),
-        Says::FloorOpen => "cannot tell: not shown to be above the floor".to_owned(),
+        Says::FloorOpen => "inconclusive: not shown to be above the floor".to_owned(),
         Says::NothingVaries => "cannot be estimated".to_owned(),
     };
     let said = match verdict.method {
         Method::Elsewhere if says.is_compared() => {
-            format!("{said}; how it was tuned is not known")
+            format!("{said}; tuned in an unknown way")
         }
         _ => said,
     };

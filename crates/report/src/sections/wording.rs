@@ -1,5 +1,5 @@
-//! How inputs were worded and answers read, where that is not the paper's way; and one transfer with
-//! several wordings side by side.
+//! How inputs were worded and answers read, if not as in the paper, and a comparison of several wordings of one
+//! transfer.
 
 use super::calibration::{MethodCalibration, over_seeds};
 use crate::document::{Block, Table, or_dash, plain};
@@ -7,7 +7,7 @@ use crate::number::{capital, gap, metric_title, percent};
 use crate::results::Results;
 use promptshift_text::domain::wording::{Aggregate, Opening, ScoreBy, Wording};
 
-/// Sentences under the scores; nothing for the paper's wording.
+/// Sentences on the wording; `None` for the paper's wording.
 pub fn caption(results: &Results) -> Option<String> {
     let wording = &results.wording;
     if wording.is_default() {
@@ -54,7 +54,7 @@ fn words(wording: &Wording) -> Option<String> {
     let ranks = wording.score_by.ranks();
     let together = match (verbalizer.most_words(), verbalizer.aggregate) {
         (0 | 1, _) => "",
-        _ if !ranks => "; the first is trained, and any of them is read as the class",
+        _ if !ranks => "; the first is used in training, and any of them is read as the class",
         (_, Aggregate::Sum) => "; the probabilities of a class's words are added",
         (_, Aggregate::Mean) => "; the probabilities of a class's words are averaged",
     };
@@ -68,7 +68,7 @@ fn words(wording: &Wording) -> Option<String> {
 /// A study's results with their calibration.
 pub type Worded<'a> = (&'a Results, &'a [MethodCalibration]);
 
-/// A table for each transfer that was evaluated with several wordings; empty where none was.
+/// A table for each transfer that was evaluated with several wordings.
 pub fn side_by_side(all: &[Worded]) -> Vec<Block> {
     let mut groups: Vec<Vec<Worded>> = Vec::new();
     for one in all {
@@ -87,7 +87,7 @@ pub fn side_by_side(all: &[Worded]) -> Vec<Block> {
     groups.iter().flat_map(|group| table(group)).collect()
 }
 
-/// What studies of one transfer have in common.
+/// The key of studies of one transfer.
 fn key(results: &Results) -> impl PartialEq {
     (
         results.source.clone(),
@@ -136,7 +136,7 @@ fn table(group: &[Worded]) -> [Block; 3] {
             .rows(rows.into_iter().map(|(_, row)| row))
             .into(),
         Block::text(format!(
-            "{} in percent, means over seeds. Runs were trained, and their best step chosen, with the wording of \
+            "{} in percent, means over seeds. Runs were trained, and their best step was chosen, with the wording of \
              their row. Each wording has its own report below.",
             capital(metric)
         )),

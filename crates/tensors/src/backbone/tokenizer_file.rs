@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::BackboneError;
+use crate::bert::Shape;
 use crate::network::Config;
 use crate::tokenizer::{Case, Tokenizer, TokenizerError};
 
@@ -51,6 +51,8 @@ impl Beginning {
 pub(super) enum TokenizerFile {
     Json,
     SentencePiece,
+    /// XLM-R's.
+    Fairseq,
     Vocabulary(Case),
 }
 
@@ -59,6 +61,7 @@ impl TokenizerFile {
         match self {
             TokenizerFile::Json => "tokenizer.json",
             TokenizerFile::SentencePiece => "spiece.model",
+            TokenizerFile::Fairseq => "sentencepiece.bpe.model",
             TokenizerFile::Vocabulary(_) => "vocab.txt",
         }
     }
@@ -77,7 +80,10 @@ impl TokenizerFile {
             (Config::Bert(bert), TokenizerFile::Vocabulary(case)) => {
                 Tokenizer::parse_vocabulary(bytes, path, case, bert)
             }
-            (Config::Bert(bert), _) => Tokenizer::parse_wordpiece(bytes, path, bert),
+            (Config::Bert(bert), TokenizerFile::Fairseq) => {
+                Tokenizer::parse_fairseq(bytes, path, bert)
+            }
+            (Config::Bert(bert), _) => Tokenizer::parse_of_pairs(bytes, path, bert),
             (Config::DecoderOnly(decoder), _) => {
                 Tokenizer::parse_of_lines(bytes, path, decoder.vocabulary)
             }
@@ -85,25 +91,31 @@ impl TokenizerFile {
     }
 
     /// The tokenizer file in a folder for such a network; if there are two, the one that other libraries also read.
-    pub fn find(folder: &Path, config: &Config) -> Result<Self, BackboneError> {
+    ///
+    /// # Errors
+    /// There is none: the names of those that could be there.
+    pub fn find(folder: &Path, config: &Config) -> Result<Self, String> {
         let case = || match std::fs::read(folder.join("tokenizer_config.json")) {
             Ok(bytes) => Case::of_config(&bytes),
             Err(_) => Case::Lower,
         };
         let known = match config {
             Config::T5(_) => [TokenizerFile::Json, TokenizerFile::SentencePiece],
-            Config::Bert(_) => [TokenizerFile::Json, TokenizerFile::Vocabulary(case())],
+            Config::Bert(bert) => match bert.shape {
+                Shape::Bert | Shape::DistilBert => {
+                    [TokenizerFile::Json, TokenizerFile::Vocabulary(case())]
+                }
+                Shape::Roberta => [TokenizerFile::Json, TokenizerFile::Fairseq],
+                Shape::ModernBert => [TokenizerFile::Json; 2],
+            },
             Config::DecoderOnly(_) => [TokenizerFile::Json; 2],
         };
         (known.into_iter())
             .find(|file| folder.join(file.name()).exists())
-            .ok_or_else(|| BackboneError::NoTokenizer {
-                path: folder.display().to_string(),
-                wanted: {
-                    let mut names = known.map(TokenizerFile::name).to_vec();
-                    names.dedup();
-                    names.join(" or ")
-                },
+            .ok_or_else(|| {
+                let mut names = known.map(TokenizerFile::name).to_vec();
+                names.dedup();
+                names.join(" or ")
             })
     }
 }

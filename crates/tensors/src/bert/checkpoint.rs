@@ -1,46 +1,18 @@
-//! A BERT's parameters under Hugging Face's names, for loading and saving; every tensor is accounted for.
+//! An encoder's parameters under Hugging Face's names, for loading and saving; every tensor is accounted for.
 
 use burn::tensor::Device;
 
-use super::config::BertConfig;
-use super::embeddings::Embeddings;
-use super::head::Head;
-use super::layers::{Attention, Block, FeedForward};
-use super::masked::MaskedWords;
-use super::model::Bert;
+use super::config::{BertConfig, Positions, Shape};
+use super::embeddings::{Embeddings, Segments};
+use super::head::{Head, MaskedWords};
+use super::layers::{Attention, Block, FeedForward, Norms, Reach, Turning};
+use super::model::{Bert, Marks};
 use crate::checkpoint::{CheckpointError, Entry, Names, Part, Weights, unfilled};
 use crate::layers::{HeadForm, Linear, Norm};
 
-/// A tensor's name in a bare BERT of today; `None` if it does not belong to one.
-///
-/// Checkpoints of a BERT with a head prefix every name with `bert.` and include the head. Those converted from
-/// TensorFlow call a norm's gain and bias `gamma` and `beta`. Old ones contain the position ids.
-fn todays_name(name: &str) -> Option<String> {
-    let name = name.strip_prefix("bert.").unwrap_or(name);
-    if HEADS.iter().any(|head| name.starts_with(head)) || name == "embeddings.position_ids" {
-        return None;
-    }
-    let end = |old: &str, new: &str| Some(format!("{}{new}", name.strip_suffix(old)?));
-    Some(
-        end("LayerNorm.gamma", "LayerNorm.weight")
-            .or_else(|| end("LayerNorm.beta", "LayerNorm.bias"))
-            .unwrap_or_else(|| name.to_string()),
-    )
-}
-
-/// Heads in checkpoints that are ignored: for the next sentence, classification and questions.
-const HEADS: [&str; 3] = ["cls.seq_relationship.", "classifier.", "qa_outputs."];
-
-/// The masked-word head.
-const MASKED: &str = "cls.predictions.";
-
-/// The ids of `[SEP]` and `[MASK]` in the published vocabularies.
-const PUBLISHED_SEPARATOR: usize = 102;
-const PUBLISHED_MASK: usize = 103;
-
-/// The parts of a bare BERT.
+/// The parts of a bare BERT; a RoBERTa has the same, without the pooler.
 #[rustfmt::skip]
-const PARTS: &[Entry] = &[
+const BERT: &[Entry] = &[
     ("embeddings.words", "embeddings.word_embeddings", Part::Table),
     ("embeddings.positions", "embeddings.position_embeddings", Part::Table),
     ("embeddings.segments", "embeddings.token_type_embeddings", Part::Table),
@@ -56,47 +28,250 @@ const PARTS: &[Entry] = &[
     ("pooler", "pooler.dense", Part::Linear),
 ];
 
-/// The names of all parts with this prefix.
-pub(super) fn names(prefix: &str) -> Names {
-    Names::new(PARTS).renamed(|name| format!("{prefix}{name}"))
+/// The parts of a bare DistilBERT.
+#[rustfmt::skip]
+const DISTILBERT: &[Entry] = &[
+    ("embeddings.words", "embeddings.word_embeddings", Part::Table),
+    ("embeddings.positions", "embeddings.position_embeddings", Part::Table),
+    ("embeddings.norm", "embeddings.LayerNorm", Part::Norm),
+    ("blocks.*.attention.query", "transformer.layer.*.attention.q_lin", Part::Linear),
+    ("blocks.*.attention.key", "transformer.layer.*.attention.k_lin", Part::Linear),
+    ("blocks.*.attention.value", "transformer.layer.*.attention.v_lin", Part::Linear),
+    ("blocks.*.attention.output", "transformer.layer.*.attention.out_lin", Part::Linear),
+    ("blocks.*.attention_norm", "transformer.layer.*.sa_layer_norm", Part::Norm),
+    ("blocks.*.feed_forward.up", "transformer.layer.*.ffn.lin1", Part::Linear),
+    ("blocks.*.feed_forward.down", "transformer.layer.*.ffn.lin2", Part::Linear),
+    ("blocks.*.feed_forward_norm", "transformer.layer.*.output_layer_norm", Part::Norm),
+];
+
+/// The parts of a ModernBERT with the map and the norm that its heads share, which are outside the bare network.
+#[rustfmt::skip]
+const MODERNBERT: &[Entry] = &[
+    ("embeddings.words", "embeddings.tok_embeddings", Part::Table),
+    ("embeddings.norm", "embeddings.norm", Part::Norm),
+    ("blocks.*.attention.query", "layers.*.attn.Wqkv", Part::LinearShare { index: 0, of: 3 }),
+    ("blocks.*.attention.key", "layers.*.attn.Wqkv", Part::LinearShare { index: 1, of: 3 }),
+    ("blocks.*.attention.value", "layers.*.attn.Wqkv", Part::LinearShare { index: 2, of: 3 }),
+    ("blocks.*.attention.output", "layers.*.attn.Wo", Part::Linear),
+    ("blocks.*.attention_norm", "layers.*.attn_norm", Part::Norm),
+    ("blocks.*.feed_forward.gate", "layers.*.mlp.Wi", Part::LinearShare { index: 0, of: 2 }),
+    ("blocks.*.feed_forward.up", "layers.*.mlp.Wi", Part::LinearShare { index: 1, of: 2 }),
+    ("blocks.*.feed_forward.down", "layers.*.mlp.Wo", Part::Linear),
+    ("blocks.*.feed_forward_norm", "layers.*.mlp_norm", Part::Norm),
+    ("norm", "final_norm", Part::Norm),
+    ("pooler", "head.dense", Part::Linear),
+    ("pooler_norm", "head.norm", Part::Norm),
+];
+
+/// Beginnings of names outside the bare network.
+const SHARED: &str = "head.";
+const SHARED_MAP: &str = "head.dense";
+
+/// What Transformers calls the parts around a bare network of one family.
+pub(crate) struct HeadNames {
+    /// The prefix of the network's own names in a network with a head.
+    pub(crate) root: &'static str,
+    /// The map before a classifier's last one, if it has one.
+    pub(crate) dense: Option<&'static str>,
+    /// A classifier's last map.
+    pub(crate) classifier: &'static str,
+    /// The map to first and last positions.
+    pub(crate) spans: &'static str,
+    /// Beginnings of the names of heads in checkpoints that are ignored.
+    ignored: &'static [&'static str],
+    masked: MaskedNames,
 }
 
-/// The masked-word head's norm and linear map.
-const MASKED_NORM: [Entry; 1] = [("", "cls.predictions.transform.LayerNorm", Part::Norm)];
-const MASKED_MAP: [Entry; 1] = [("", "cls.predictions.transform.dense", Part::Linear)];
+/// The names of the masked-word head.
+struct MaskedNames {
+    /// Its map and norm, unless it shares the pooler's.
+    transform: Option<[&'static str; 2]>,
+    bias: &'static str,
+    /// Copies of the embedding and of the bias, which may be in the file.
+    copies: [&'static str; 2],
+    /// Beginnings of all names.
+    all: &'static [&'static str],
+}
 
-/// The names of a head in Transformers.
-fn head_names(form: HeadForm) -> Names {
-    let name = match form {
-        HeadForm::Classes(_) | HeadForm::Words(_) => "classifier",
-        HeadForm::Span => "qa_outputs",
-    };
-    Names::new(&[("map", name, Part::Linear)])
+const OF_BERT: HeadNames = HeadNames {
+    root: "bert.",
+    dense: None,
+    classifier: "classifier",
+    spans: "qa_outputs",
+    // For the next sentence, classes and questions.
+    ignored: &["cls.seq_relationship.", "classifier.", "qa_outputs."],
+    masked: MaskedNames {
+        transform: Some([
+            "cls.predictions.transform.dense",
+            "cls.predictions.transform.LayerNorm",
+        ]),
+        bias: "cls.predictions.bias",
+        copies: [
+            "cls.predictions.decoder.weight",
+            "cls.predictions.decoder.bias",
+        ],
+        all: &["cls.predictions."],
+    },
+};
+
+const OF_ROBERTA: HeadNames = HeadNames {
+    root: "roberta.",
+    dense: Some("classifier.dense"),
+    classifier: "classifier.out_proj",
+    spans: "qa_outputs",
+    // No head of Transformers reads a RoBERTa's pooler.
+    ignored: &["classifier.", "qa_outputs.", "pooler."],
+    masked: MaskedNames {
+        transform: Some(["lm_head.dense", "lm_head.layer_norm"]),
+        bias: "lm_head.bias",
+        copies: ["lm_head.decoder.weight", "lm_head.decoder.bias"],
+        all: &["lm_head."],
+    },
+};
+
+const OF_DISTILBERT: HeadNames = HeadNames {
+    root: "distilbert.",
+    dense: Some("pre_classifier"),
+    classifier: "classifier",
+    spans: "qa_outputs",
+    ignored: &["pre_classifier.", "classifier.", "qa_outputs."],
+    masked: MaskedNames {
+        transform: Some(["vocab_transform", "vocab_layer_norm"]),
+        bias: "vocab_projector.bias",
+        copies: ["vocab_projector.weight", "vocab_projector.bias"],
+        all: &["vocab_transform.", "vocab_layer_norm.", "vocab_projector."],
+    },
+};
+
+const OF_MODERNBERT: HeadNames = HeadNames {
+    root: "model.",
+    dense: None,
+    classifier: "classifier",
+    spans: "classifier",
+    ignored: &["classifier."],
+    masked: MaskedNames {
+        transform: None,
+        bias: "decoder.bias",
+        copies: ["decoder.weight", "decoder.bias"],
+        all: &["decoder."],
+    },
+};
+
+impl Shape {
+    /// The names of the bare network's parts with this prefix.
+    fn names(self, prefix: &str) -> Names {
+        let parts = match self {
+            Shape::Bert | Shape::Roberta => BERT,
+            Shape::DistilBert => DISTILBERT,
+            Shape::ModernBert => MODERNBERT,
+        };
+        Names::new(parts).renamed(|name| match name.starts_with(SHARED) {
+            true => name.to_string(),
+            false => format!("{prefix}{name}"),
+        })
+    }
+
+    /// The names around it.
+    pub(crate) fn heads(self) -> &'static HeadNames {
+        match self {
+            Shape::Bert => &OF_BERT,
+            Shape::Roberta => &OF_ROBERTA,
+            Shape::DistilBert => &OF_DISTILBERT,
+            Shape::ModernBert => &OF_MODERNBERT,
+        }
+    }
+
+    /// The embedding's name in a bare network.
+    pub(crate) fn embedding_name(self) -> &'static str {
+        match self {
+            Shape::Bert | Shape::Roberta | Shape::DistilBert => "embeddings.word_embeddings.weight",
+            Shape::ModernBert => "embeddings.tok_embeddings.weight",
+        }
+    }
+
+    /// A tensor's name in a bare network of today; `None` if it does not belong to one.
+    ///
+    /// Checkpoints of a network with a head prefix every name and include the head. Those converted from TensorFlow
+    /// call a norm's gain and bias `gamma` and `beta`. Old ones contain the position ids.
+    fn todays_name(self, name: &str) -> Option<String> {
+        let heads = self.heads();
+        let name = name.strip_prefix(heads.root).unwrap_or(name);
+        if heads.ignored.iter().any(|head| name.starts_with(head))
+            || name == "embeddings.position_ids"
+        {
+            return None;
+        }
+        let end = |old: &str, new: &str| Some(format!("{}{new}", name.strip_suffix(old)?));
+        Some(
+            end("LayerNorm.gamma", "LayerNorm.weight")
+                .or_else(|| end("LayerNorm.beta", "LayerNorm.bias"))
+                .unwrap_or_else(|| name.to_string()),
+        )
+    }
+
+    /// The names of a head's parts.
+    fn head_names(self, form: HeadForm) -> Names {
+        let heads = self.heads();
+        let map = match form {
+            HeadForm::Classes(_) | HeadForm::Words(_) => heads.classifier,
+            HeadForm::Span => heads.spans,
+        };
+        let dense = heads.dense.map(|name| ("dense", name, Part::Linear));
+        let parts: Vec<Entry> = [("map", map, Part::Linear)]
+            .into_iter()
+            .chain(dense)
+            .collect();
+        Names::new(&parts)
+    }
 }
 
 impl BertConfig {
-    fn unfilled_linear(&self, [input, output]: [usize; 2], device: &Device) -> Linear {
-        Linear::unfilled([input, output], device).with_unfilled_bias(device)
+    /// The names of the maps in Transformers' network with a head.
+    pub fn map_names(&self) -> Vec<String> {
+        let names = self.shape.names(self.shape.heads().root);
+        names.maps("blocks", self.layers)
+    }
+
+    fn unfilled_linear(&self, shape: [usize; 2], device: &Device) -> Linear {
+        let linear = Linear::unfilled(shape, device);
+        match self.has_biases() {
+            true => linear.with_unfilled_bias(device),
+            false => linear,
+        }
     }
 
     fn unfilled_norm(&self, device: &Device) -> Norm {
-        Norm::unfilled(self.hidden_size, self.layer_norm_eps, device).with_unfilled_bias(device)
+        let norm = Norm::unfilled(self.width, self.epsilon, device).centred();
+        match self.has_biases() {
+            true => norm.with_unfilled_bias(device),
+            false => norm,
+        }
     }
 
-    fn unfilled_block(&self, device: &Device) -> Block {
-        let (d, ff) = (self.hidden_size, self.intermediate_size);
+    fn unfilled_block(&self, block: usize, device: &Device) -> Block {
+        let (d, ff) = (self.width, self.feed_forward);
         let linear = |shape| self.unfilled_linear(shape, device);
+        let is_modern = self.shape == Shape::ModernBert;
         Block {
+            norms: match is_modern {
+                true => Norms::Before,
+                false => Norms::After,
+            },
             attention: Attention {
                 query: linear([d, d]),
                 key: linear([d, d]),
                 value: linear([d, d]),
                 output: linear([d, d]),
                 adapter: None,
-                heads: self.num_attention_heads,
+                heads: self.heads,
+                reach: match self.positions {
+                    Positions::Rotary { radius, .. } if self.is_local(block) => Reach::Near(radius),
+                    _ => Reach::Whole,
+                },
             },
-            attention_norm: self.unfilled_norm(device),
+            attention_norm: (!is_modern || block > 0).then(|| self.unfilled_norm(device)),
             feed_forward: FeedForward {
+                gate: is_modern.then(|| linear([d, ff])),
                 up: linear([d, ff]),
                 down: linear([ff, d]),
                 adapter: None,
@@ -111,35 +286,73 @@ impl BertConfig {
         weights: &mut Weights,
         device: &Device,
     ) -> Result<Option<MaskedWords>, CheckpointError> {
-        let name = |part: &str| format!("{MASKED}{part}");
-        // Copies of tied tensors; the bias is saved under either name.
-        let (words, bias) = (name("decoder.weight"), name("decoder.bias"));
-        weights.name_one_of(&name("bias"), &[bias.as_str()]);
-        let has_words = weights.contains(&words) || self.tie_word_embeddings;
+        let names = &self.shape.heads().masked;
+        let [words, bias] = names.copies;
+        // The bias is saved under either name.
+        weights.name_one_of(names.bias, &[bias]);
+        let has_words = weights.contains(words) || self.tied;
         let is_tied = has_words
-            && weights.are_equal(&words, "embeddings.word_embeddings.weight")
-            && weights.are_equal(&bias, &name("bias"));
-        weights.remove(|name| name == words || name == bias);
-        let is_there =
-            weights.contains(&name("bias")) && weights.contains(&name("transform.dense.weight"));
+            && weights.are_equal(words, self.shape.embedding_name())
+            && weights.are_equal(bias, names.bias);
+        weights.remove(|name| name == words || (name == bias && name != names.bias));
+        let map = match names.transform {
+            Some([map, _]) => format!("{map}.weight"),
+            None => format!("{}.weight", SHARED_MAP),
+        };
+        let is_there = weights.contains(names.bias) && weights.contains(&map);
         if !is_there || !is_tied {
-            weights.remove(|name| name.starts_with(MASKED));
+            weights.remove(|name| names.all.iter().any(|head| name.starts_with(head)));
             return Ok(None);
         }
-        let d = self.hidden_size;
-        let transform = self.unfilled_linear([d, d], device);
+        let transform = match names.transform {
+            Some([of_map, of_norm]) => {
+                let map = self.unfilled_linear([self.width; 2], device);
+                let norm = self.unfilled_norm(device);
+                Some((
+                    Names::new(&[("", of_map, Part::Linear)]).load(map, weights)?,
+                    Names::new(&[("", of_norm, Part::Norm)]).load(norm, weights)?,
+                ))
+            }
+            None => None,
+        };
         Ok(Some(MaskedWords {
-            transform: Names::new(&MASKED_MAP).load(transform, weights)?,
-            norm: Names::new(&MASKED_NORM).load(self.unfilled_norm(device), weights)?,
-            bias: weights.take(&name("bias"), [self.vocab_size], device)?,
+            transform,
+            bias: weights.take(names.bias, [self.vocabulary], device)?,
             classes: Vec::new(),
         }))
+    }
+
+    /// A head of this form, to be filled from a file.
+    fn unfilled_head(&self, form: HeadForm, device: &Device) -> Head {
+        let d = self.width;
+        let has_dense = matches!(form, HeadForm::Classes(_)) && self.classifier_parameters() > 0;
+        // A head has biases even where the blocks have none.
+        let linear = |shape| Linear::unfilled(shape, device).with_unfilled_bias(device);
+        Head {
+            dense: has_dense.then(|| linear([d, d])),
+            map: linear([d, form.outputs()]),
+            form,
+        }
+    }
+
+    /// A head of this form from its tensors, which are taken out.
+    ///
+    /// # Errors
+    /// One is absent or has another shape.
+    pub(crate) fn head(
+        &self,
+        form: HeadForm,
+        weights: &mut Weights,
+        device: &Device,
+    ) -> Result<Head, CheckpointError> {
+        let head = self.unfilled_head(form, device);
+        self.shape.head_names(form).load(head, weights)
     }
 }
 
 impl Bert {
     /// Builds the model from all of `weights`, without a head: heads in the checkpoint are ignored, except the
-    /// masked-word head. The ids of `[SEP]` and `[MASK]` are set by [`Bert::with_tokens`].
+    /// masked-word head. The special tokens are set by [`Bert::with_marks`].
     ///
     /// # Errors
     /// A tensor is absent, has another shape, or is unknown.
@@ -149,30 +362,61 @@ impl Bert {
         device: &Device,
     ) -> Result<Self, CheckpointError> {
         weights.strip_wrappers();
-        let mut weights = weights.renamed(todays_name);
+        let mut weights = weights.renamed(|name| config.shape.todays_name(name));
         let masked = config.masked_words(&mut weights, device)?;
-        let d = config.hidden_size;
+        let (d, names) = (config.width, config.shape.names(""));
         let table = |rows| unfilled([rows, d], device);
+        let is_modern = config.shape == Shape::ModernBert;
+        let has_pooler = match is_modern {
+            true => weights.contains(&format!("{SHARED_MAP}.weight")),
+            false => weights.contains("pooler.dense.weight"),
+        };
         let model = Bert {
             embeddings: Embeddings {
-                words: table(config.vocab_size),
-                positions: table(config.max_position_embeddings),
-                segments: table(config.type_vocab_size),
+                words: table(config.vocabulary),
+                positions: match config.positions {
+                    Positions::Learned { rows, .. } => Some(table(rows)),
+                    Positions::Rotary { .. } => None,
+                },
+                segments: (config.segments > 0).then(|| table(config.segments)),
                 norm: config.unfilled_norm(device),
+                first_position: match config.positions {
+                    Positions::Learned { first, .. } => first,
+                    Positions::Rotary { .. } => 0,
+                },
+                reads: match config.shape {
+                    Shape::Bert => Segments::OfTexts,
+                    Shape::Roberta | Shape::DistilBert | Shape::ModernBert => Segments::One,
+                },
             },
-            blocks: (0..names("").blocks("blocks", config.num_hidden_layers, &weights))
-                .map(|_| config.unfilled_block(device))
+            blocks: (0..names.blocks("blocks", config.layers, &weights))
+                .map(|block| config.unfilled_block(block, device))
                 .collect(),
-            pooler: (weights.contains("pooler.dense.weight"))
-                .then(|| config.unfilled_linear([d, d], device)),
+            norm: is_modern.then(|| config.unfilled_norm(device)),
+            pooler: has_pooler.then(|| config.unfilled_linear([d, d], device)),
+            pooler_norm: (is_modern && has_pooler).then(|| config.unfilled_norm(device)),
             head: None,
             masked,
-            separator: PUBLISHED_SEPARATOR,
-            mask: PUBLISHED_MASK,
+            shape: config.shape,
+            pooling: config.pooling,
+            turns: None,
+            marks: Marks::PUBLISHED,
         };
-        let model = names("").load(model, &mut weights)?;
+        let model = names.load(model, &mut weights)?;
         weights.finish(&[])?;
-        Ok(model)
+        // Only now the configuration's sizes are known to be those of the weights.
+        Ok(Bert {
+            turns: Turning::of(config),
+            ..model
+        })
+    }
+
+    /// The configuration that it was loaded with, corrected by its weights, which decide whether there is a pooler.
+    pub(crate) fn config_of(&self, config: &BertConfig) -> BertConfig {
+        BertConfig {
+            pooler: self.pooler.is_some(),
+            ..config.clone()
+        }
     }
 
     /// Replaces all parameters by `weights`, those of the head included: the inverse of [`Bert::weights`]. What
@@ -187,40 +431,42 @@ impl Bert {
         mut weights: Weights,
     ) -> Result<Self, CheckpointError> {
         let device = self.device();
-        let head = match &self.head {
-            None => None,
-            Some(Head { form, .. }) => {
-                let shape = [config.hidden_size, form.outputs()];
-                let head = Head {
-                    map: config.unfilled_linear(shape, &device),
-                    form: *form,
-                };
-                Some(head_names(*form).load(head, &mut weights)?)
-            }
-        };
+        let head = (self.head.as_ref())
+            .map(|head| config.head(head.form, &mut weights, &device))
+            .transpose()?;
         Ok(Bert {
             head,
             masked: self.masked.clone(),
-            separator: self.separator,
-            mask: self.mask,
+            marks: self.marks,
             ..Bert::load(config, weights, &device)?
         })
     }
 
     /// All parameters under Hugging Face's names and in its layout, the inverse of [`Bert::load`]; the head is called
-    /// `classifier` or `qa_outputs`, as in Transformers.
+    /// as in Transformers.
     pub fn weights(&self) -> Weights {
         let mut out = Weights::empty("");
+        let heads = self.shape.heads();
         let is_bare = self.head.is_none() && self.masked.is_none();
-        names(if is_bare { "" } else { "bert." }).put(self, &mut out);
+        (self.shape.names(if is_bare { "" } else { heads.root })).put(self, &mut out);
         if let Some(masked) = &self.masked {
-            Names::new(&MASKED_MAP).put(&masked.transform, &mut out);
-            Names::new(&MASKED_NORM).put(&masked.norm, &mut out);
-            out.put_tensor(&format!("{MASKED}bias"), masked.bias.clone());
+            let names = &heads.masked;
+            if let (Some((map, norm)), Some([of_map, of_norm])) =
+                (&masked.transform, names.transform)
+            {
+                Names::new(&[("", of_map, Part::Linear)]).put(map, &mut out);
+                Names::new(&[("", of_norm, Part::Norm)]).put(norm, &mut out);
+            }
+            out.put_tensor(names.bias, masked.bias.clone());
         }
         if let Some(head) = &self.head {
-            head_names(head.form).put(head, &mut out);
+            self.head_weights(head, &mut out);
         }
         out
+    }
+
+    /// Adds the tensors of a head under Transformers' names.
+    pub(crate) fn head_weights(&self, head: &Head, out: &mut Weights) {
+        self.shape.head_names(head.form).put(head, out);
     }
 }

@@ -1,234 +1,271 @@
-//! `config.json` of a BERT checkpoint in Hugging Face's layout.
+//! The sizes of an encoder, and what is counted from them.
 
-use std::path::Path;
+use crate::layers::{Map, SubLayer};
 
-use serde::{Deserialize, Serialize};
+/// The family whose layout and names a checkpoint has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// `model_type` bert.
+    Bert,
+    /// `model_type` roberta or xlm-roberta.
+    Roberta,
+    /// `model_type` distilbert.
+    DistilBert,
+    /// `model_type` modernbert.
+    ModernBert,
+}
 
-use crate::checkpoint::CheckpointError;
-use crate::checkpoint::config_keys::{self, Family};
+/// How positions are told apart.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Positions {
+    /// By a learned embedding.
+    Learned {
+        /// The rows of the table.
+        rows: usize,
+        /// The row of the first token: 0, or in a RoBERTa the row after that of the padding.
+        first: usize,
+    },
+    /// Queries and keys are turned. Some blocks look at everything, others at a window.
+    Rotary {
+        /// The base of the wavelengths in blocks that look at everything.
+        global_theta: f64,
+        /// The base in the others.
+        local_theta: f64,
+        /// How many tokens to either side the others look at.
+        radius: usize,
+        /// Which blocks look at everything.
+        global: Global,
+    },
+}
 
-/// What errors say was wanted.
-pub(super) const WANTED: &str = "the config.json of a BERT (model_type bert, hidden_act gelu, absolute \
-     positions; DistilBERT, RoBERTa and other variants are not supported)";
+/// Which blocks look at everything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Global {
+    /// The first and every so many after it.
+    EveryNth(usize),
+    /// Those whose entry is true.
+    Listed(Vec<bool>),
+}
 
-/// The shape of a BERT backbone. Field names are `config.json`'s.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// What a classifier reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pooling {
+    /// The first token's state.
+    First,
+    /// The mean of all states, a prompt's included.
+    Mean,
+}
+
+/// The sizes of an encoder.
+#[derive(Debug, Clone, PartialEq)]
 pub struct BertConfig {
-    /// Always `bert`.
-    pub model_type: String,
-    /// `V` (30,522 for the uncased checkpoints).
-    pub vocab_size: usize,
+    /// The family.
+    pub shape: Shape,
+    /// `V` (30,522 for the uncased BERTs).
+    pub vocabulary: usize,
     /// `D`.
-    pub hidden_size: usize,
+    pub width: usize,
     /// `L`.
-    pub num_hidden_layers: usize,
+    pub layers: usize,
     /// `H`; `D` is a multiple of it.
-    pub num_attention_heads: usize,
-    /// `F`, the width between the feed-forward's two maps.
-    pub intermediate_size: usize,
-    /// Always `gelu`, the exact one.
-    pub hidden_act: String,
-    /// The number of position embeddings (512).
-    pub max_position_embeddings: usize,
-    /// The number of segment types (2).
-    pub type_vocab_size: usize,
-    /// ε of the norms (1e-12).
-    #[serde(default = "published_epsilon")]
-    pub layer_norm_eps: f64,
-    /// Padding (0).
-    #[serde(default)]
-    pub pad_token_id: u32,
-    /// Always `absolute`.
-    #[serde(default = "absolute")]
-    pub position_embedding_type: String,
-    /// Standard deviation of initial weights, also of a new head (0.02).
-    #[serde(default = "published_range")]
-    pub initializer_range: f64,
+    pub heads: usize,
+    /// `F`, the width between the feed-forward's maps.
+    pub feed_forward: usize,
+    /// How positions are told apart.
+    pub positions: Positions,
+    /// The rows of the table of segments (token types); 0 without one.
+    pub segments: usize,
+    /// ε of the norms.
+    pub epsilon: f64,
+    /// Padding.
+    pub pad: u32,
+    /// Standard deviation of a new head's weights.
+    pub head_deviation: f64,
     /// Whether the masked-word head uses the embedding if the weights have no matrix for it.
-    #[serde(default = "tied")]
-    pub tie_word_embeddings: bool,
-}
-
-/// Transformers' default.
-fn published_epsilon() -> f64 {
-    1e-12
-}
-
-/// Transformers' default; old files do not have the key.
-fn absolute() -> String {
-    "absolute".to_string()
-}
-
-/// Transformers' default.
-fn published_range() -> f64 {
-    0.02
-}
-
-/// Transformers' default.
-fn tied() -> bool {
-    true
+    pub tied: bool,
+    /// Whether the checkpoint has a map that a classifier reads states through. `config.json` does not say: true for
+    /// the families that have one, until the weights are known.
+    pub pooler: bool,
+    /// What a classifier reads.
+    pub pooling: Pooling,
 }
 
 impl BertConfig {
-    /// Reads and checks `config.json`.
-    ///
-    /// # Errors
-    /// The file cannot be read, or is not the configuration of a BERT.
-    pub fn read(path: &Path) -> Result<Self, CheckpointError> {
-        let bytes = std::fs::read(path).map_err(|source| CheckpointError::Io {
-            path: path.display().to_string(),
-            source,
-        })?;
-        Self::parse(&bytes, &path.display().to_string())
-    }
-
-    /// Parses and checks the text of a `config.json`; errors call it `name`.
-    ///
-    /// # Errors
-    /// As [`BertConfig::read`].
-    pub fn parse(bytes: &[u8], name: &str) -> Result<Self, CheckpointError> {
-        let wrong = |found: String| CheckpointError::Config {
-            path: name.to_string(),
-            wanted: WANTED,
-            found,
-        };
-        let json: serde_json::Value =
-            serde_json::from_slice(bytes).map_err(|e| wrong(format!("not JSON: {e}")))?;
-        match json.get("model_type").and_then(|v| v.as_str()) {
-            Some("bert") => {}
-            Some(other) => return Err(wrong(format!("model_type '{other}'"))),
-            None => return Err(wrong("no model_type".to_string())),
-        }
-        config_keys::check(Family::Bert, &json).map_err(wrong)?;
-        let config: BertConfig =
-            serde_json::from_value(json).map_err(|e| wrong(format!("a BERT config, but {e}")))?;
-        for (key, found, wanted) in [
-            ("hidden_act", &config.hidden_act, "gelu"),
-            (
-                "position_embedding_type",
-                &config.position_embedding_type,
-                "absolute",
-            ),
-        ] {
-            if found != wanted {
-                return Err(wrong(format!("{key} '{found}'")));
-            }
-        }
-        for (key, value) in [
-            ("vocab_size", config.vocab_size),
-            ("hidden_size", config.hidden_size),
-            ("num_hidden_layers", config.num_hidden_layers),
-            ("num_attention_heads", config.num_attention_heads),
-            ("intermediate_size", config.intermediate_size),
-            ("max_position_embeddings", config.max_position_embeddings),
+    /// Rejects impossible sizes.
+    pub(super) fn checked(self) -> Result<Self, String> {
+        for (name, value) in [
+            ("vocabulary", self.vocabulary),
+            ("width", self.width),
+            ("layers", self.layers),
+            ("heads", self.heads),
+            ("feed-forward width", self.feed_forward),
         ] {
             if value == 0 {
-                return Err(wrong(format!("{key} 0")));
+                return Err(format!("0 for its {name}"));
             }
         }
-        if !config
-            .hidden_size
-            .is_multiple_of(config.num_attention_heads)
-        {
-            return Err(wrong(format!(
-                "hidden_size {} with num_attention_heads {}",
-                config.hidden_size, config.num_attention_heads
-            )));
+        if !self.width.is_multiple_of(self.heads) {
+            return Err(format!("width {} with {} heads", self.width, self.heads));
         }
-        if config.type_vocab_size < 2 {
-            return Err(wrong(format!(
-                "type_vocab_size {}, but pairs of texts need two",
-                config.type_vocab_size
-            )));
+        match &self.positions {
+            Positions::Learned { rows, first } if rows <= first => Err(format!(
+                "max_position_embeddings {rows}, of which texts begin at {first}"
+            )),
+            Positions::Rotary { .. } if !self.head_width().is_multiple_of(2) => {
+                Err(format!("rotary heads of width {}", self.head_width()))
+            }
+            Positions::Rotary {
+                global_theta,
+                local_theta,
+                global,
+                ..
+            } => match [*global_theta, *local_theta]
+                .into_iter()
+                .find(|theta| !is_base(*theta))
+            {
+                Some(theta) => Err(format!("a base of {theta} for rotary positions")),
+                None if *global == Global::EveryNth(0) => {
+                    Err("global_attn_every_n_layers 0".to_string())
+                }
+                None => Ok(self),
+            },
+            Positions::Learned { .. } => Ok(self),
         }
-        Ok(config)
+    }
+    /// What messages call it.
+    pub(crate) fn title(&self) -> &'static str {
+        match self.shape {
+            Shape::Bert => "BERT",
+            Shape::Roberta => "RoBERTa",
+            Shape::DistilBert => "DistilBERT",
+            Shape::ModernBert => "ModernBERT",
+        }
+    }
+
+    /// The most tokens of an input; `None` if there is no limit, as for rotary positions.
+    pub fn longest(&self) -> Option<usize> {
+        match self.positions {
+            Positions::Learned { rows, first } => Some(rows - first),
+            Positions::Rotary { .. } => None,
+        }
+    }
+
+    /// Whether a block looks only at the tokens near by.
+    pub(super) fn is_local(&self, block: usize) -> bool {
+        match &self.positions {
+            Positions::Learned { .. } => false,
+            Positions::Rotary { global, .. } => match global {
+                Global::EveryNth(every) => !block.is_multiple_of(*every),
+                Global::Listed(listed) => !listed.get(block).copied().unwrap_or(true),
+            },
+        }
+    }
+
+    /// Whether maps and norms have biases.
+    pub(super) fn has_biases(&self) -> bool {
+        self.shape != Shape::ModernBert
     }
 
     /// `K`, the width of one head.
     pub fn head_width(&self) -> usize {
-        self.hidden_size / self.num_attention_heads
+        self.width / self.heads
     }
 
-    /// The number of all parameters in closed form, with the pooler and without heads.
+    /// Every linear map of one block with its `[in, out]`.
+    fn block_maps(&self) -> Vec<(Map, [usize; 2])> {
+        let (d, ff) = (self.width, self.feed_forward);
+        let gate = (self.shape == Shape::ModernBert).then_some((Map::Wi0, [d, ff]));
+        let attention = [Map::Q, Map::K, Map::V, Map::O].map(|map| (map, [d, d]));
+        (attention.into_iter().chain(gate))
+            .chain([(Map::Wi1, [d, ff]), (Map::Wo, [ff, d])])
+            .collect()
+    }
+
+    /// Every linear map of the blocks with its `[in, out]`, in the order of [`Bert::maps_mut`](super::Bert::maps_mut).
+    pub fn maps(&self) -> Vec<(Map, [usize; 2])> {
+        self.block_maps().repeat(self.layers)
+    }
+
+    /// Every sub-layer of the blocks, in the order of [`Bert::adapters_mut`](super::Bert::adapters_mut).
+    pub fn sub_layers(&self) -> Vec<SubLayer> {
+        [SubLayer::SelfAttention, SubLayer::FeedForward].repeat(self.layers)
+    }
+
+    /// The number of all parameters in closed form, without heads.
     pub fn parameters(&self) -> usize {
-        let d = self.hidden_size;
-        let rows = self.vocab_size + self.max_position_embeddings + self.type_vocab_size;
-        rows * d + 2 * d + self.num_hidden_layers * self.block_parameters() + d * d + d
+        let d = self.width;
+        let positions = match self.positions {
+            Positions::Learned { rows, .. } => rows,
+            Positions::Rotary { .. } => 0,
+        };
+        let tables = (self.vocabulary + positions + self.segments) * d;
+        let pooler = if self.pooler { d * d } else { 0 };
+        let maps = self.layers * self.block_weights() + pooler;
+        tables + maps + self.norm_gains() + self.biases().unwrap_or(0)
+    }
+
+    /// The weights of one block's linear maps.
+    fn block_weights(&self) -> usize {
+        let maps = self.block_maps().into_iter();
+        maps.map(|(_, [input, output])| input * output).sum()
+    }
+
+    /// The biases of one block's linear maps and norms.
+    fn block_biases(&self) -> usize {
+        let maps = self.block_maps().into_iter();
+        match self.has_biases() {
+            true => maps.map(|(_, [_, output])| output).sum::<usize>() + 2 * self.width,
+            false => 0,
+        }
     }
 
     /// The parameters of one block.
     pub(crate) fn block_parameters(&self) -> usize {
-        let (d, ff) = (self.hidden_size, self.intermediate_size);
-        4 * (d * d + d) + (d * ff + ff) + (ff * d + d) + 4 * d
+        self.block_weights() + self.block_biases() + 2 * self.width
     }
 
-    /// The size of all biases of linear maps and norms, the pooler's included.
-    pub(crate) fn biases(&self) -> usize {
-        let (d, ff) = (self.hidden_size, self.intermediate_size);
-        self.num_hidden_layers * (7 * d + ff) + 2 * d
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn minilm() -> serde_json::Value {
-        serde_json::json!({
-            "model_type": "bert", "vocab_size": 30522, "hidden_size": 384,
-            "num_hidden_layers": 6, "num_attention_heads": 12, "intermediate_size": 1536,
-            "hidden_act": "gelu", "max_position_embeddings": 512, "type_vocab_size": 2,
-            "layer_norm_eps": 1e-12, "pad_token_id": 0,
-        })
-    }
-
-    #[test]
-    fn minilm_has_its_published_size() {
-        let config =
-            BertConfig::parse(minilm().to_string().as_bytes(), "config.json").expect("a BERT");
-        assert_eq!(config.parameters(), 22_713_216);
-        assert_eq!(config.head_width(), 32);
-    }
-
-    #[test]
-    fn other_variants_are_refused_by_name() {
-        for (key, value, part) in [
-            (
-                "model_type",
-                serde_json::json!("distilbert"),
-                "model_type 'distilbert'",
-            ),
-            (
-                "model_type",
-                serde_json::json!("roberta"),
-                "model_type 'roberta'",
-            ),
-            ("hidden_act", serde_json::json!("relu"), "hidden_act 'relu'"),
-            (
-                "hidden_act",
-                serde_json::json!("gelu_new"),
-                "hidden_act 'gelu_new'",
-            ),
-            (
-                "position_embedding_type",
-                serde_json::json!("relative_key"),
-                "position_embedding_type 'relative_key'",
-            ),
-            ("is_decoder", serde_json::json!(true), "is_decoder true"),
-            ("type_vocab_size", serde_json::json!(1), "type_vocab_size 1"),
-            (
-                "num_attention_heads",
-                serde_json::json!(7),
-                "num_attention_heads 7",
-            ),
-            ("hidden_size", serde_json::json!(0), "hidden_size 0"),
-        ] {
-            let mut json = minilm();
-            json[key] = value;
-            let found = BertConfig::parse(json.to_string().as_bytes(), "config.json")
-                .expect_err("must be refused")
-                .to_string();
-            assert!(found.contains(part), "{found}");
+    /// The parameters that the first block lacks: a ModernBERT's has no norm before its attention.
+    pub(crate) fn first_block_lacks(&self) -> usize {
+        match self.shape {
+            Shape::Bert | Shape::Roberta | Shape::DistilBert => 0,
+            Shape::ModernBert => self.width,
         }
     }
+
+    /// The parameters of the norm after the blocks; 0 if there is none.
+    pub(crate) fn norm_parameters(&self) -> usize {
+        match self.shape {
+            Shape::Bert | Shape::Roberta | Shape::DistilBert => 0,
+            Shape::ModernBert => self.width,
+        }
+    }
+
+    /// The size of all norms' gains.
+    pub(crate) fn norm_gains(&self) -> usize {
+        let d = self.width;
+        let pooler = match self.pooler && self.shape == Shape::ModernBert {
+            true => d,
+            false => 0,
+        };
+        d + 2 * self.layers * d + self.norm_parameters() + pooler - self.first_block_lacks()
+    }
+
+    /// The size of all biases of linear maps and norms, the pooler's included; `None` if there are none.
+    pub(crate) fn biases(&self) -> Option<usize> {
+        let pooler = if self.pooler { self.width } else { 0 };
+        (self.has_biases()).then(|| self.layers * self.block_biases() + self.width + pooler)
+    }
+
+    /// The parameters of a map that a new classifier has before its last one, as a RoBERTa's and a DistilBERT's do in
+    /// Transformers; 0 for the others.
+    pub(crate) fn classifier_parameters(&self) -> usize {
+        match self.shape {
+            Shape::Bert | Shape::ModernBert => 0,
+            Shape::Roberta | Shape::DistilBert => self.width * self.width + self.width,
+        }
+    }
+}
+/// Whether wavelengths can have this base.
+fn is_base(theta: f64) -> bool {
+    theta.is_finite() && theta > 1.0
 }

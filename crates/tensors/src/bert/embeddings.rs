@@ -5,25 +5,38 @@ use burn::tensor::Tensor;
 
 use crate::layers::{Norm, Tokens, of_each, pick};
 
-/// The three tables and the norm.
+/// The tables and the norm.
 #[derive(Module, Debug)]
 pub(super) struct Embeddings {
     /// `[V, D]`.
     pub(super) words: Param<Tensor<2>>,
-    /// `[S, D]`, for `S` positions.
-    pub(super) positions: Param<Tensor<2>>,
-    /// `[2, D]`.
-    pub(super) segments: Param<Tensor<2>>,
+    /// `[S, D]`, for `S` positions, if they are learned.
+    pub(super) positions: Option<Param<Tensor<2>>>,
+    /// `[2, D]` in a BERT, `[1, D]` in a RoBERTa, none in a DistilBERT and a ModernBERT.
+    pub(super) segments: Option<Param<Tensor<2>>>,
     pub(super) norm: Norm,
+    /// The row of the first token's position.
+    pub(super) first_position: usize,
+    #[module(skip)]
+    pub(super) reads: Segments,
+}
+
+/// The rows of the table of segments that tokens have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Segments {
+    /// The first row for the first text of a pair, the second row for the second.
+    OfTexts,
+    /// The first row.
+    One,
 }
 
 impl Embeddings {
     /// `[B·T]` ids → `[B·(T+P), D]`.
     ///
-    /// A soft prompt `[P, D]` is inserted after the first token, as words of the first segment. It does not come first
-    /// because classification reads the state of the first token, which was pre-trained at the front. The prompt takes
-    /// no positions: the text keeps the positions that it has without a prompt, up to the maximum length, and a prompt
-    /// vector, whose place is fixed, can learn its own position.
+    /// A soft prompt `[P, D]` is inserted after the first token, as words of the first text. It does not come first
+    /// because classification reads the state of the first token, which was pre-trained at the front. Where positions
+    /// are learned the prompt takes none: the text keeps the positions that it has without a prompt, up to the maximum
+    /// length, and a prompt vector, whose place is fixed, can learn its own position.
     pub(super) fn forward(
         &self,
         tokens: &Tokens,
@@ -34,14 +47,33 @@ impl Embeddings {
         let [_, width] = self.words.val().dims();
         let ids: Vec<usize> = tokens.ids.iter().map(|&id| id as usize).collect();
         let words = pick(self.words.val(), &ids);
-        let segments = pick(self.segments.val(), &segments(tokens, separator));
-        let positions = self.positions.val().slice([0..length, 0..width]);
-        let sum = (words + segments).reshape([batch, length, width]) + positions.unsqueeze();
+        let words = match &self.segments {
+            None => words,
+            Some(table) => {
+                let rows = match self.reads {
+                    Segments::OfTexts => segments(tokens, separator),
+                    Segments::One => vec![0; ids.len()],
+                };
+                words + pick(table.val(), &rows)
+            }
+        };
+        let words = words.reshape([batch, length, width]);
+        let sum = match &self.positions {
+            None => words,
+            Some(positions) => {
+                let first = self.first_position;
+                let rows = positions.val().slice([first..first + length, 0..width]);
+                words + rows.unsqueeze()
+            }
+        };
         let sum = match prompt {
             None => sum,
             Some(prompt) => {
-                let first_segment = self.segments.val().slice([0..1, 0..width]);
-                let prompt = of_each(&(prompt + first_segment), batch);
+                let prompt = match &self.segments {
+                    Some(table) => prompt + table.val().slice([0..1, 0..width]),
+                    None => prompt,
+                };
+                let prompt = of_each(&prompt, batch);
                 let first = sum.clone().slice([0..batch, 0..1, 0..width]);
                 let rest = sum.slice([0..batch, 1..length, 0..width]);
                 Tensor::cat(vec![first, prompt, rest], 1)
@@ -66,10 +98,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_second_segment_begins_after_the_first_separator() {
+    fn the_second_text_begins_after_the_first_separator() {
         let rows: [&[u32]; 3] = [&[1, 7, 2, 8, 9, 2], &[1, 7, 8, 2], &[1, 7]];
         let found = segments(&Tokens::padded(&rows, 0), 2);
-        // Padding after a separator counts as the second segment; nothing attends to it.
+        // Padding after a separator counts as the second text; nothing attends to it.
         let wanted = [[0, 0, 0, 1, 1, 1], [0, 0, 0, 0, 1, 1], [0; 6]].concat();
         assert_eq!(found, wanted);
     }

@@ -1,10 +1,11 @@
-//! The output head of a BERT: classes from the first token, or spans of the second text.
+//! The output heads of an encoder: classes from the first token or from a mask, or spans of the second text.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Int, Tensor, TensorData};
 use rayon::prelude::*;
 
-use crate::layers::{Generated, HeadForm, Linear, Tokens};
+use super::model::Marks;
+use crate::layers::{Generated, HeadForm, Linear, Norm, Tokens};
 use promptshift_kernels::{self as kernels, log_sum_exp};
 
 /// The maximum length in tokens of a predicted span (30, as in google-research/bert, `run_squad.py`,
@@ -20,20 +21,24 @@ pub struct Encoded {
     /// `[B·(T+P), D]`, after the last block; a prompt's `P` positions follow the first token. States at padding are
     /// meaningless.
     pub hidden: Tensor<2>,
+    /// What a span head reads: these states, in a ModernBERT behind the pooler.
+    pub(super) spans: Tensor<2>,
     /// `P`.
     pub prompt: usize,
-    /// `[B, D]`, one state for each example: the first token's, passed through the pooler if there is one; for the
-    /// masked-word head, the masked token's, passed through the head's transform.
+    /// `[B, D]`, one state for each example: the first token's, passed through the pooler or the head's first map if
+    /// there is one; for the masked-word head, the masked token's, passed through the head's transform.
     pub(super) pooled: Tensor<2>,
     /// The input tokens.
     pub(super) tokens: Tokens,
-    /// The id that ends each of the two texts.
-    pub(super) separator: u32,
+    /// What stands around the texts.
+    pub(super) marks: Marks,
 }
 
 /// A linear map from states to logits.
 #[derive(Module, Debug)]
 pub struct Head {
+    /// The map before it, which a new classifier of a RoBERTa or a DistilBERT has in Transformers.
+    pub(super) dense: Option<Linear>,
     pub(super) map: Linear,
     #[module(skip)]
     pub(super) form: HeadForm,
@@ -47,19 +52,24 @@ impl Head {
     pub fn new(form: HeadForm, weight: Param<Tensor<2>>, bias: Param<Tensor<1>>) -> Self {
         assert_eq!(weight.val().dims()[1], form.outputs(), "one column a logit");
         Head {
+            dense: None,
             map: Linear::new(weight.val()).with_bias(bias.val()),
             form,
+        }
+    }
+
+    /// The head behind another map, with this weight `[D, D]` and bias `[D]`.
+    pub fn behind(self, weight: Param<Tensor<2>>, bias: Param<Tensor<1>>) -> Self {
+        let dense = Linear::new(weight.val()).with_bias(bias.val());
+        Head {
+            dense: Some(dense),
+            ..self
         }
     }
 
     /// The form of its answers.
     pub fn form(&self) -> HeadForm {
         self.form
-    }
-
-    /// Its weight `[outputs, D]`, in PyTorch's layout, and its bias `[outputs]`.
-    pub fn rows(&self) -> (Tensor<2>, Option<Tensor<1>>) {
-        (self.map.rows(), self.map.bias.as_ref().map(Param::val))
     }
 
     /// Logits `[B, classes]` of a classifier. Logits `[2·B, T]` of a span head over input positions without the prompt:
@@ -72,7 +82,7 @@ impl Head {
                 let rows = length + encoded.prompt;
                 let logits = self
                     .map
-                    .forward(encoded.hidden.clone())
+                    .forward(encoded.spans.clone())
                     .reshape([batch, rows, 2]);
                 // The first token, which can't be in an answer, and the positions after the prompt.
                 let first = logits.clone().slice([0..batch, 0..1, 0..2]);
@@ -132,14 +142,46 @@ impl Head {
     }
 }
 
+/// The masked-word head of pre-training (Devlin et al. 2018, §3.1, task 1), which predicts the word at a mask:
+/// `norm(gelu(h W + b))` is multiplied by the word embeddings, and each word has a bias.
+///
+/// Here classes are words (Schick & Schütze 2021, "Exploiting Cloze Questions for Few Shot Text Classification and
+/// Natural Language Inference", arXiv 2001.07676): a class's probability is that of its word at the mask, normalised
+/// over the words of all classes.
+///
+/// The vectors and biases of the classes' words become the head that every method trains and counts
+/// ([`Bert::head_of_words`](super::Bert::head_of_words)). `W`, `b` and the norm stay frozen with every method, model
+/// tuning included, and are in no count of parameters (trained, stored or total). Fine-tuning a `BertForMaskedLM` with
+/// Transformers does change them. A ModernBERT's are the network's own, which model tuning trains and counts.
+#[derive(Debug, Clone)]
+pub(super) struct MaskedWords {
+    /// Its map and norm; `None` in a ModernBERT, where they are those that a classifier reads states through.
+    pub(super) transform: Option<(Linear, Norm)>,
+    /// `[V]`.
+    pub(super) bias: Tensor<1>,
+    /// The word of each class, once known.
+    pub(super) classes: Vec<u32>,
+}
+
+impl MaskedWords {
+    /// The vectors `[D, C]` and biases `[C]` of the classes' words.
+    pub(super) fn of_classes(&self, embedding: Tensor<2>) -> (Tensor<2>, Tensor<1>) {
+        let ids: Vec<i32> = self.classes.iter().map(|&id| id as i32).collect();
+        let ids = TensorData::new(ids, [self.classes.len()]);
+        let ids = Tensor::<1, Int>::from_data(ids, &embedding.device());
+        let vectors = embedding.select(0, ids.clone()).transpose();
+        (vectors, self.bias.clone().select(0, ids))
+    }
+}
+
 /// `[B, T]`: 0 in the second segment, [`NOWHERE`] elsewhere.
 fn outside(encoded: &Encoded) -> Tensor<2> {
     let tokens = &encoded.tokens;
     let rows = tokens.ids.chunks(tokens.width).zip(&tokens.lengths);
     let values: Vec<f32> = rows
         .flat_map(|(row, &length)| {
-            let separator = row.iter().position(|&id| id == encoded.separator);
-            let first = separator.map_or(length, |at| at + 1);
+            let separator = (row.iter()).position(|&id| id == encoded.marks.separator);
+            let first = separator.map_or(length, |at| at + encoded.marks.between);
             // The last real token is the second separator.
             let inside = first..length.saturating_sub(1);
             (0..row.len()).map(move |at| match inside.contains(&at) {

@@ -1,13 +1,72 @@
-//! The parts of a block: self-attention and feed-forward, each with a residual followed by a norm.
+//! The parts of a block: self-attention and feed-forward, each with a residual and a norm.
 
 use burn::module::Module;
 use burn::tensor::Tensor;
 
+use super::config::{BertConfig, Positions};
+use crate::layers::rotary::{Scaling, Turns, frequencies};
 use crate::layers::{
     Adapter, Dropout, KeyValue, Linear, Norm, Packing, adapted, adapted_output, prepend_prefix,
     with_prefix,
 };
-use promptshift_kernels::{self as kernels, AttentionInputs, Heads, Visible};
+use promptshift_kernels::{self as kernels, AttentionInputs, Heads, Visible, Window};
+
+/// Radians per position for each pair of a head's coordinates, if positions are rotary.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Turning {
+    /// In blocks that look at everything.
+    global: Vec<f64>,
+    /// In the others.
+    local: Vec<f64>,
+}
+
+impl Turning {
+    pub(super) fn of(config: &BertConfig) -> Option<Self> {
+        let Positions::Rotary {
+            global_theta,
+            local_theta,
+            ..
+        } = config.positions
+        else {
+            return None;
+        };
+        let of = |theta| frequencies(config.head_width(), theta, Scaling::None);
+        Some(Turning {
+            global: of(global_theta),
+            local: of(local_theta),
+        })
+    }
+
+    /// The rotations of rows at these positions.
+    pub(super) fn turns(&self, positions: &[usize]) -> PassTurns {
+        PassTurns {
+            global: Turns::new(positions, &self.global),
+            local: Turns::new(positions, &self.local),
+        }
+    }
+}
+
+/// The rotations of one pass.
+pub(super) struct PassTurns {
+    global: Turns,
+    local: Turns,
+}
+
+/// What all blocks of a pass share.
+pub(super) struct Pass<'a> {
+    pub(super) packing: &'a Packing,
+    /// The rows' rotations, if positions are rotary.
+    pub(super) turns: Option<PassTurns>,
+}
+
+/// How far a block's attention looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// At all rows of its example.
+    Whole,
+    /// At so many to either side.
+    Near(usize),
+}
 
 /// Multi-head self-attention, `softmax(q kᵀ/√K) v`.
 #[derive(Module, Debug)]
@@ -19,23 +78,39 @@ pub(super) struct Attention {
     /// An adapter after or beside it.
     pub(super) adapter: Option<Adapter>,
     pub(super) heads: usize,
+    #[module(skip)]
+    pub(super) reach: Reach,
 }
 
 impl Attention {
-    /// `[N, D]` → `[N, D]`; each row attends to the rows of its example and to the prefix.
+    /// `[N, D]` → `[N, D]`; each row attends to the rows of its example within reach and to the prefix.
     fn forward(
         &self,
         x: Tensor<2>,
         prefix: Option<&KeyValue>,
-        packing: &Packing,
+        pass: &Pass,
         dropout: &mut Dropout,
     ) -> Tensor<2> {
+        let packing = pass.packing;
         let batch = packing.batch();
-        let query = self.query.forward(x.clone());
-        let [_, width] = query.dims();
-        let query = query * ((width / self.heads) as f64).powf(-0.5);
+        let (query, key) = (self.query.forward(x.clone()), self.key.forward(x.clone()));
+        let turns = pass.turns.as_ref().map(|turns| match self.reach {
+            Reach::Whole => &turns.global,
+            Reach::Near(_) => &turns.local,
+        });
+        let (query, key) = match turns {
+            // The queries' rotation includes the scale.
+            Some(turns) => (
+                kernels::rotate(query, &turns.queries),
+                kernels::rotate(key, &turns.keys),
+            ),
+            None => {
+                let [_, width] = query.dims();
+                (query * ((width / self.heads) as f64).powf(-0.5), key)
+            }
+        };
         let key_value = KeyValue {
-            key: packing.fill(self.key.forward(x.clone())),
+            key: packing.fill(key),
             value: packing.fill(self.value.forward(x)),
         };
         let query = packing.fill(query);
@@ -45,7 +120,14 @@ impl Attention {
         let how = Heads {
             batch,
             heads: self.heads,
-            visible: Visible::Lengths(&seen),
+            visible: match self.reach {
+                Reach::Whole => Visible::Lengths(&seen),
+                Reach::Near(radius) => Visible::Near(Window {
+                    lengths: &seen,
+                    prefix: length,
+                    radius,
+                }),
+            },
             dropped: dropout.weights(),
         };
         let inputs = AttentionInputs {
@@ -62,9 +144,11 @@ impl Attention {
     }
 }
 
-/// `gelu(x W₁ + b₁) W₂ + b₂`.
+/// `gelu(x W₁ + b₁) W₂ + b₂`, or a ModernBERT's `(gelu(x W₀) ⊙ (x W₁)) W₂` (Shazeer 2020, arXiv 2002.05202).
 #[derive(Module, Debug)]
 pub(super) struct FeedForward {
+    /// `W₀`, only in a ModernBERT.
+    pub(super) gate: Option<Linear>,
     pub(super) up: Linear,
     pub(super) down: Linear,
     /// An adapter after or beside it.
@@ -72,22 +156,39 @@ pub(super) struct FeedForward {
 }
 
 impl FeedForward {
-    /// `[N, D]` → `[N, D]`.
-    fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let stream = x.clone();
-        adapted(self.adapter.as_ref(), x, &stream, |x| {
-            self.down.forward(kernels::gelu(self.up.forward(x)))
+    /// `x` `[N, D]` → the term to add to `stream` `[N, D]`.
+    fn forward(&self, x: Tensor<2>, stream: &Tensor<2>) -> Tensor<2> {
+        adapted(self.adapter.as_ref(), x, stream, |x| {
+            let hidden = match &self.gate {
+                None => kernels::gelu(self.up.forward(x)),
+                Some(gate) => {
+                    kernels::gated_exact_gelu(gate.forward(x.clone()), self.up.forward(x))
+                }
+            };
+            self.down.forward(hidden)
         })
     }
+}
+
+/// Where a block's norms stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Norms {
+    /// After the sum with the residual.
+    After,
+    /// Before each sub-layer.
+    Before,
 }
 
 /// One block.
 #[derive(Module, Debug)]
 pub(super) struct Block {
     pub(super) attention: Attention,
-    pub(super) attention_norm: Norm,
+    /// A ModernBERT's first block has none: its input was normed just before.
+    pub(super) attention_norm: Option<Norm>,
     pub(super) feed_forward: FeedForward,
     pub(super) feed_forward_norm: Norm,
+    #[module(skip)]
+    pub(super) norms: Norms,
 }
 
 impl Block {
@@ -96,12 +197,27 @@ impl Block {
         &self,
         x: Tensor<2>,
         prefix: Option<&KeyValue>,
-        packing: &Packing,
+        pass: &Pass,
         dropout: &mut Dropout,
     ) -> Tensor<2> {
-        let mixed = (self.attention).forward(x.clone(), prefix, packing, dropout);
-        let x = self.attention_norm.forward(dropout.each(mixed) + x);
-        let changed = self.feed_forward.forward(x.clone());
-        self.feed_forward_norm.forward(dropout.each(changed) + x)
+        let normed = |x: Tensor<2>| match &self.attention_norm {
+            Some(norm) => norm.forward(x),
+            None => x,
+        };
+        match self.norms {
+            Norms::After => {
+                let mixed = (self.attention).forward(x.clone(), prefix, pass, dropout);
+                let x = normed(dropout.each(mixed) + x);
+                let changed = self.feed_forward.forward(x.clone(), &x);
+                self.feed_forward_norm.forward(dropout.each(changed) + x)
+            }
+            Norms::Before => {
+                let mixed = (self.attention).forward(normed(x.clone()), prefix, pass, dropout);
+                let x = dropout.each(mixed) + x;
+                let normed = self.feed_forward_norm.forward(x.clone());
+                let changed = self.feed_forward.forward(normed, &x);
+                dropout.each(changed) + x
+            }
+        }
     }
 }

@@ -1,32 +1,76 @@
-//! The whole network: embeddings, blocks, pooler, and an optional head.
+//! The whole network: embeddings, blocks, pooler, an optional head, and the hooks for tuning methods.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::activation::relu;
+use burn::tensor::{Device, Tensor, TensorData};
 
+use super::config::{Pooling, Shape};
 use super::embeddings::Embeddings;
-use super::head::{Encoded, Head};
-use super::layers::Block;
-use super::masked::MaskedWords;
+use super::head::{Encoded, Head, MaskedWords};
+use super::layers::{Block, Pass, Turning};
 use crate::layers::{
-    Dropout, Generated, HeadForm, Injected, Linear, Packing, Tokens, pick, with_prefix,
+    Adapter, Dropout, Generated, HeadForm, Injected, Linear, Map, Norm, Packing, SubLayer, Tokens,
+    pick, with_prefix,
 };
+use promptshift_kernels as kernels;
 
 /// The backbone.
 #[derive(Module, Debug)]
 pub struct Bert {
     pub(super) embeddings: Embeddings,
     pub(super) blocks: Vec<Block>,
-    /// The linear map and tanh on the first token's state, if the checkpoint has it.
+    /// The norm after the blocks, in a ModernBERT.
+    pub(super) norm: Option<Norm>,
+    /// The linear map that a classifier reads the first token's state through, if the checkpoint has it. A ModernBERT's
+    /// has a norm behind it, and is what the masked-word head and spans are read through as well.
     pub(super) pooler: Option<Linear>,
+    pub(super) pooler_norm: Option<Norm>,
     /// The output head.
     pub(super) head: Option<Head>,
     /// The masked-word head, if the checkpoint has it. No method trains it, and no count includes it.
     #[module(skip)]
     pub(super) masked: Option<MaskedWords>,
-    /// The id of `[SEP]`, which ends each of the two texts.
-    pub(super) separator: usize,
-    /// The id of `[MASK]`.
-    pub(super) mask: usize,
+    #[module(skip)]
+    pub(super) shape: Shape,
+    #[module(skip)]
+    pub(super) pooling: Pooling,
+    #[module(skip)]
+    pub(super) turns: Option<Turning>,
+    #[module(skip)]
+    pub(super) marks: Marks,
+}
+
+/// The mean of each example's packed rows, `[B, D]`.
+fn mean(rows: Tensor<2>, lengths: &[usize]) -> Tensor<2> {
+    let all: usize = lengths.iter().sum();
+    let mut shares = vec![0.0f32; lengths.len() * all];
+    let mut first = 0;
+    for (example, &length) in lengths.iter().enumerate() {
+        shares[example * all + first..][..length].fill(1.0 / length as f32);
+        first += length;
+    }
+    let shares = TensorData::new(shares, [lengths.len(), all]);
+    Tensor::<2>::from_data(shares, &rows.device()).matmul(rows)
+}
+
+/// The special tokens that stand around texts and within them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Marks {
+    /// The id that ends each of two texts: `[SEP]`, or `</s>`.
+    pub separator: u32,
+    /// How many of it stand between two texts: one in a BERT, two in a RoBERTa.
+    pub between: usize,
+    /// The id of a masked word, if there is one.
+    pub mask: Option<u32>,
+}
+
+impl Marks {
+    /// Those of BERT's published vocabularies.
+    pub(super) const PUBLISHED: Marks = Marks {
+        separator: 102,
+        between: 1,
+        mask: Some(103),
+    };
 }
 
 impl Bert {
@@ -48,13 +92,14 @@ impl Bert {
         }
     }
 
-    /// Sets the ids of the tokenizer's `[SEP]` and, if it has one, `[MASK]`.
-    pub fn with_tokens(self, separator: u32, mask: Option<u32>) -> Self {
-        Bert {
-            separator: separator as usize,
-            mask: mask.map_or(self.mask, |mask| mask as usize),
-            ..self
-        }
+    /// Sets the tokenizer's special tokens.
+    pub fn with_marks(self, marks: Marks) -> Self {
+        Bert { marks, ..self }
+    }
+
+    /// The family.
+    pub fn shape(&self) -> Shape {
+        self.shape
     }
 
     /// Sets the classes' words; `None` without a masked-word head.
@@ -102,38 +147,75 @@ impl Bert {
     pub fn encode(&self, tokens: &Tokens, injected: &Injected, dropout: &mut Dropout) -> Encoded {
         let vectors = injected.prompt.clone();
         let prompt = vectors.as_ref().map_or(0, |vectors| vectors.dims()[0]);
-        let separator = self.separator as u32;
-        let embedded = self.embeddings.forward(tokens, separator, vectors);
+        let embedded = (self.embeddings).forward(tokens, self.marks.separator, vectors);
         let lengths = with_prefix(prompt, &tokens.lengths);
         let packing = Packing::of_width(lengths, prompt + tokens.width);
         let mut x = dropout.each(packing.pack(embedded));
+        let pass = Pass {
+            packing: &packing,
+            turns: (self.turns.as_ref()).map(|turns| turns.turns(&packing.places())),
+        };
         for (index, block) in self.blocks.iter().enumerate() {
-            x = block.forward(x, injected.encoder.get(index), &packing, dropout);
+            x = block.forward(x, injected.encoder.get(index), &pass, dropout);
         }
-        let x = packing.fill(x);
-        let pooled = match (self.head.as_ref().map(Head::form), &self.masked) {
+        if let Some(norm) = &self.norm {
+            x = norm.forward(x);
+        }
+        let hidden = packing.fill(x.clone());
+        let form = self.head.as_ref().map(Head::form);
+        let pooled = match (form, &self.masked) {
             (Some(HeadForm::Words(_)), Some(masked)) => {
                 let places = self.masked_places(tokens, prompt);
-                masked.transformed(pick(x.clone(), &places))
+                self.transformed(masked, pick(hidden.clone(), &places))
             }
-            _ => dropout.each(self.pooled(&x, tokens.batch())),
+            _ => {
+                let pooled = self.pooled(x, &packing, dropout);
+                dropout.each(pooled)
+            }
+        };
+        let spans = match (form, self.shape) {
+            (Some(HeadForm::Span), Shape::ModernBert) => {
+                dropout.each(self.through_pooler(hidden.clone()))
+            }
+            _ => hidden.clone(),
         };
         Encoded {
             pooled,
-            hidden: x,
+            hidden,
+            spans,
             prompt,
             tokens: tokens.clone(),
-            separator,
+            marks: self.marks,
         }
     }
 
-    fn pooled(&self, hidden: &Tensor<2>, batch: usize) -> Tensor<2> {
-        let [all, _] = hidden.dims();
-        let first: Vec<usize> = (0..batch).map(|row| row * all / batch).collect();
-        let first = pick(hidden.clone(), &first);
-        match &self.pooler {
-            Some(pooler) => pooler.forward(first).tanh(),
-            None => first,
+    /// What a classifier reads of packed states, `[B, D]`: behind the pooler, or the head's first map, if there is one.
+    fn pooled(&self, states: Tensor<2>, packing: &Packing, dropout: &mut Dropout) -> Tensor<2> {
+        let read = match self.pooling {
+            Pooling::First => pick(states, &packing.rows_at(&vec![vec![0]; packing.batch()])),
+            Pooling::Mean => mean(states, packing.lengths()),
+        };
+        match self.head.as_ref().and_then(|head| head.dense.as_ref()) {
+            None => self.through_pooler(read),
+            Some(dense) if self.shape == Shape::Roberta => dense.forward(dropout.each(read)).tanh(),
+            Some(dense) => relu(dense.forward(read)),
+        }
+    }
+
+    /// States `[N, D]` behind the pooler, if there is one.
+    fn through_pooler(&self, states: Tensor<2>) -> Tensor<2> {
+        match (&self.pooler, &self.pooler_norm) {
+            (None, _) => states,
+            (Some(map), None) => map.forward(states).tanh(),
+            (Some(map), Some(norm)) => norm.forward(kernels::gelu(map.forward(states))),
+        }
+    }
+
+    /// States `[N, D]` at masks → the vectors `[N, D]` to multiply by the word embeddings.
+    fn transformed(&self, masked: &MaskedWords, states: Tensor<2>) -> Tensor<2> {
+        match &masked.transform {
+            Some((map, norm)) => norm.forward(kernels::gelu(map.forward(states))),
+            None => self.through_pooler(states),
         }
     }
 
@@ -142,7 +224,7 @@ impl Bert {
         let places = tokens.ids.chunks(tokens.width).enumerate();
         places
             .map(|(row, ids)| {
-                let masked = ids.iter().position(|&id| id as usize == self.mask);
+                let masked = ids.iter().position(|&id| Some(id) == self.marks.mask);
                 // A prompt follows the first token.
                 let place = masked.map_or(0, |at| at + prompt);
                 row * (tokens.width + prompt) + place
@@ -176,5 +258,37 @@ impl Bert {
     /// The most probable answer to each example.
     pub fn answers(&self, encoded: &Encoded) -> Vec<Generated> {
         self.required_head().answers(encoded)
+    }
+
+    /// Every linear map of the blocks.
+    pub fn maps_mut(&mut self) -> Vec<(Map, &mut Linear)> {
+        let mut maps = Vec::new();
+        for block in &mut self.blocks {
+            maps.extend([
+                (Map::Q, &mut block.attention.query),
+                (Map::K, &mut block.attention.key),
+                (Map::V, &mut block.attention.value),
+                (Map::O, &mut block.attention.output),
+            ]);
+            let feed_forward = &mut block.feed_forward;
+            maps.extend(feed_forward.gate.as_mut().map(|gate| (Map::Wi0, gate)));
+            maps.extend([
+                (Map::Wi1, &mut feed_forward.up),
+                (Map::Wo, &mut feed_forward.down),
+            ]);
+        }
+        maps
+    }
+
+    /// The adapter slot of every sub-layer.
+    pub fn adapters_mut(&mut self) -> Vec<(SubLayer, &mut Option<Adapter>)> {
+        let mut places = Vec::new();
+        for block in &mut self.blocks {
+            places.extend([
+                (SubLayer::SelfAttention, &mut block.attention.adapter),
+                (SubLayer::FeedForward, &mut block.feed_forward.adapter),
+            ]);
+        }
+        places
     }
 }

@@ -1,7 +1,6 @@
-//! Every key that Transformers writes into the `config.json` of a T5, a BERT, a Llama, a Mistral, a Qwen or a GPT-2: what it
-//! means there, in 4.x and 5.x where they differ, and what is done about it here.
+//! Every key that Transformers writes into the `config.json` of a supported family: what it means there, in 4.x and 5.x where they differ, and what is done about it here.
 //!
-//! From `configuration_utils.py`, `configuration_{t5,bert,llama,mistral,qwen2,qwen3,gpt2}.py` and `modeling_rope_utils.py` of
+//! From `configuration_utils.py`, `configuration_{t5,bert,roberta,xlm_roberta,distilbert,llama,…}.py` and `modeling_rope_utils.py` of
 //! Transformers 4.57 and 5.24; `tests/golden/make_config_keys.py` asks both for the keys that they write. A key
 //! that is not in the table may change what a network computes, and is told to the user and the record.
 //!
@@ -11,7 +10,9 @@
 use serde_json::Value;
 
 use Effect::{Nothing, Only, Read};
-use Family::{Bert, Gpt2, Llama, Mistral, Qwen2, Qwen3, T5};
+use Family::{
+    Bert, DistilBert, Gpt2, Llama, Mistral, ModernBert, Qwen2, Qwen3, Roberta, T5, XlmRoberta,
+};
 
 /// The model family, from `model_type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +21,14 @@ pub enum Family {
     T5,
     /// `bert`.
     Bert,
+    /// `roberta`.
+    Roberta,
+    /// `xlm-roberta`.
+    XlmRoberta,
+    /// `distilbert`.
+    DistilBert,
+    /// `modernbert`.
+    ModernBert,
     /// `llama`.
     Llama,
     /// `mistral`.
@@ -36,8 +45,19 @@ impl Family {
     fn of(model_type: &str) -> Option<Self> {
         match model_type {
             "t5" => Some(T5),
+            other => Family::encoder(other).or_else(|| Family::decoder_only(other)),
+        }
+    }
+
+    /// The family of encoders of a `model_type`, if it is one.
+    pub fn encoder(model_type: &str) -> Option<Self> {
+        match model_type {
             "bert" => Some(Bert),
-            other => Family::decoder_only(other),
+            "roberta" => Some(Roberta),
+            "xlm-roberta" => Some(XlmRoberta),
+            "distilbert" => Some(DistilBert),
+            "modernbert" => Some(ModernBert),
+            _ => None,
         }
     }
 
@@ -58,6 +78,10 @@ impl Family {
         match self {
             T5 => "T5",
             Bert => "BERT",
+            Roberta => "RoBERTa",
+            XlmRoberta => "XLM-R",
+            DistilBert => "DistilBERT",
+            ModernBert => "ModernBERT",
             Llama => "Llama",
             Mistral => "Mistral",
             Qwen2 => "Qwen2",
@@ -88,7 +112,11 @@ struct Row {
     meaning: &'static str,
 }
 
-const ALL: &[Family] = &[T5, Bert, Llama, Mistral, Qwen2, Qwen3, Gpt2];
+const ALL: &[Family] = &[
+    T5, Bert, Roberta, XlmRoberta, DistilBert, ModernBert, Llama, Mistral, Qwen2, Qwen3, Gpt2,
+];
+const BERTS: &[Family] = &[Bert, Roberta, XlmRoberta];
+const ENCODERS: &[Family] = &[Bert, Roberta, XlmRoberta, DistilBert, ModernBert];
 const DECODERS: &[Family] = &[Llama, Mistral, Qwen2, Qwen3, Gpt2];
 const LLAMAS: &[Family] = &[Llama, Mistral, Qwen2, Qwen3];
 
@@ -139,14 +167,17 @@ const TABLE: &[Row] = &[
         "defaults of `generate` in 4.x; 5.x removes them. Here decoding is greedy, up to the \
          limits of the record"),
     row(&["bos_token_id", "sep_token_id"], ALL, Nothing, "special tokens: the tokenizer's file has them"),
-    row(&["pad_token_id"], &[T5, Bert], Read, "padding, which must be the tokenizer's"),
+    row(&["pad_token_id"], &[T5], Read, "padding, which must be the tokenizer's"),
+    row(&["pad_token_id"], ENCODERS, Read, "padding, which must be the tokenizer's; a RoBERTa's positions begin after it"),
     row(&["pad_token_id"], DECODERS, Nothing, "padding, which nothing looks at"),
     row(&["eos_token_id"], &[T5], Read, "end of sequence, which must be the tokenizer's"),
-    row(&["eos_token_id"], &[Bert, Llama, Mistral, Qwen2, Qwen3, Gpt2], Nothing, "end of sequence: answers end with a line or a special token"),
+    row(&["eos_token_id"], ENCODERS, Nothing, "end of sequence: the tokenizer's file has it"),
+    row(&["eos_token_id"], DECODERS, Nothing, "end of sequence: answers end with a line or a special token"),
     row(&["decoder_start_token_id"], &[T5], Read, "the first token of every output; absent it is the padding"),
-    row(&["decoder_start_token_id"], &[Bert, Llama, Mistral, Qwen2, Qwen3, Gpt2], Nothing, "of an encoder-decoder"),
+    row(&["decoder_start_token_id"], ENCODERS, Nothing, "of an encoder-decoder"),
+    row(&["decoder_start_token_id"], DECODERS, Nothing, "of an encoder-decoder"),
     row(&["is_decoder"], &[T5, Llama, Mistral, Qwen2, Qwen3, Gpt2], Nothing, "each stack knows what it is"),
-    row(&["is_decoder"], &[Bert], Only("false"), "causal attention"),
+    row(&["is_decoder"], ENCODERS, Only("false"), "causal attention"),
     row(&["add_cross_attention"], ALL, Only("false"), "attention to another network's encoder"),
     row(&["tie_encoder_decoder"], ALL, Only("false"), "4.x: one set of weights for both stacks"),
     row(&["pruned_heads"], ALL, Only("{}"), "4.x: heads of attention that were taken out"),
@@ -166,12 +197,33 @@ const TABLE: &[Row] = &[
         "training settings; the recipe has its own"),
     row(&["n_positions"], &[T5], Nothing, "in old files: relative positions are unlimited"),
 
-    // BERT.
+    // BERT and its relatives.
     row(&["hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "hidden_act",
-          "max_position_embeddings", "type_vocab_size", "layer_norm_eps", "initializer_range"], &[Bert], Read, "sizes"),
-    row(&["position_embedding_type"], &[Bert], Read, "4.x: relative positions; 5.x has only absolute ones"),
-    row(&["hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout"], &[Bert], Nothing,
+          "max_position_embeddings", "type_vocab_size", "layer_norm_eps", "initializer_range"], BERTS, Read, "sizes"),
+    row(&["position_embedding_type"], BERTS, Read, "4.x: relative positions; 5.x has only absolute ones"),
+    row(&["hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout"], BERTS, Nothing,
         "training settings; the recipe has its own"),
+    row(&["dim", "n_layers", "n_heads", "hidden_dim", "activation", "max_position_embeddings", "initializer_range"],
+        &[DistilBert], Read, "sizes"),
+    row(&["sinusoidal_pos_embds"], &[DistilBert], Nothing, "how new positions start; a checkpoint has its own"),
+    row(&["dropout", "attention_dropout", "qa_dropout", "seq_classif_dropout"], &[DistilBert], Nothing,
+        "training settings; the recipe has its own"),
+    row(&["hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "hidden_activation", "norm_eps",
+          "global_attn_every_n_layers", "layer_types", "local_attention", "classifier_pooling", "classifier_activation"],
+        &[ModernBert], Read, "sizes, windows, and what a classifier reads"),
+    row(&["global_rope_theta", "local_rope_theta"], &[ModernBert], Read, "4.x: the bases of rotary positions"),
+    row(&["rope_parameters"], &[ModernBert], Read, "5.x: both in one; stretched positions are refused"),
+    row(&["rope_scaling"], &[ModernBert], Only("null"), "4.x: stretched positions"),
+    row(&["attention_bias", "mlp_bias", "norm_bias", "classifier_bias"], &[ModernBert], Only("false"), "biases"),
+    row(&["decoder_bias"], &[ModernBert], Only("true"), "the biases of masked words"),
+    row(&["max_position_embeddings"], &[ModernBert], Nothing, "rotary positions are unlimited"),
+    row(&["initializer_range", "initializer_cutoff_factor"], &[ModernBert], Nothing, "the start of new weights"),
+    row(&["attention_dropout", "embedding_dropout", "mlp_dropout", "classifier_dropout"], &[ModernBert], Nothing,
+        "training settings; the recipe has its own"),
+    row(&["cls_token_id"], &[ModernBert], Nothing, "a special token: the tokenizer's file has it"),
+    row(&["deterministic_flash_attn", "sparse_prediction", "sparse_pred_ignore_index", "reference_compile",
+          "repad_logits_with_grad"], &[ModernBert], Nothing, "kernels, memory and labels: the same results up to rounding"),
+    row(&["tie_weights_"], &[DistilBert], Nothing, "in old files: no version reads it"),
     row(&["directionality", "pooler_fc_size", "pooler_num_attention_heads", "pooler_num_fc_layers",
           "pooler_size_per_head", "pooler_type"], &[Bert], Nothing, "in Google's files: no version reads them"),
 

@@ -25,13 +25,20 @@ pub(crate) enum Part {
     Conv1d,
     /// One of three linear maps stored as one, `[in, 3·out]`: this third of the columns.
     Conv1dThird(usize),
+    /// One of several linear maps without biases that PyTorch stores as one, `[n·out, in]`.
+    LinearShare {
+        /// Which share of the rows.
+        index: usize,
+        /// `n`.
+        of: usize,
+    },
 }
 
 impl Part {
     fn is_map(self) -> bool {
         match self {
             Part::Table | Part::Norm => false,
-            Part::Linear | Part::Conv1d | Part::Conv1dThird(_) => true,
+            Part::Linear | Part::Conv1d | Part::Conv1dThird(_) | Part::LinearShare { .. } => true,
         }
     }
 }
@@ -45,6 +52,8 @@ enum Layout {
     Transposed,
     /// This third of the columns of a joint tensor.
     Third(usize),
+    /// Transposed, and this share of the rows of a joint tensor.
+    Rows { index: usize, of: usize },
 }
 
 /// A family's table.
@@ -118,6 +127,9 @@ impl Names {
                 (Part::Norm | Part::Linear | Part::Conv1d, "bias") => ("bias", Layout::Same),
                 (Part::Conv1dThird(third), "weight") => ("weight", Layout::Third(*third)),
                 (Part::Conv1dThird(third), "bias") => ("bias", Layout::Third(*third)),
+                (&Part::LinearShare { index, of }, "weight") => {
+                    ("weight", Layout::Rows { index, of })
+                }
                 _ => return None,
             };
             Some((format!("{}.{ending}", name.replace('*', block)), layout))
@@ -204,6 +216,15 @@ impl ModuleMapper for Load<'_> {
                 stored[D - 1] *= 3;
                 self.weights.take_third(&name, stored, third)
             }
+            Layout::Rows { index, of } => {
+                stored.reverse();
+                let own = [stored[0], stored[D - 1]];
+                stored[0] *= of;
+                (self
+                    .weights
+                    .take_rows(&name, stored, index * own[0]..(index + 1) * own[0]))
+                .map(|values| transposed(&values, own))
+            }
         };
         match values {
             Ok(values) => {
@@ -248,6 +269,11 @@ impl ModuleVisitor for Put<'_> {
                 self.weights.put(&name, shape.to_vec(), values);
             }
             Layout::Third(_) => self.weights.put_beside(&name, shape.to_vec(), values),
+            Layout::Rows { .. } => {
+                let values = transposed(&values, [shape[0], shape[D - 1]]);
+                shape.reverse();
+                self.weights.put_below(&name, shape.to_vec(), values);
+            }
         }
     }
 }
@@ -269,6 +295,11 @@ mod tests {
         let names = Names::new(&[
             ("blocks.*.query", "h.*.c_attn", Part::Conv1dThird(0)),
             ("blocks.*.up", "h.*.up", Part::Linear),
+            (
+                "blocks.*.gate",
+                "h.*.gates",
+                Part::LinearShare { index: 1, of: 2 },
+            ),
             ("table", "wte", Part::Table),
             ("norm", "ln_f", Part::Norm),
         ]);
@@ -285,10 +316,21 @@ mod tests {
             found("blocks.3.query.bias"),
             named("h.3.c_attn.bias", Layout::Third(0))
         );
+        assert_eq!(
+            found("blocks.3.gate.weight"),
+            named("h.3.gates.weight", Layout::Rows { index: 1, of: 2 })
+        );
         assert_eq!(found("blocks.3.up.delta.bias"), None);
         assert_eq!(
             names.maps("blocks", 2),
-            ["h.0.c_attn", "h.0.up", "h.1.c_attn", "h.1.up"]
+            [
+                "h.0.c_attn",
+                "h.0.up",
+                "h.0.gates",
+                "h.1.c_attn",
+                "h.1.up",
+                "h.1.gates"
+            ]
         );
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
@@ -177,6 +178,11 @@ impl Weights {
         self.tensors.insert(name.to_string(), (shape, values));
     }
 
+    /// Adds all tensors of another set.
+    pub fn put_all(&mut self, other: Weights) {
+        self.tensors.extend(other.tensors);
+    }
+
     /// Removes a prefix from the names that have it.
     pub fn strip_prefix(&mut self, prefix: &str) {
         self.tensors = (std::mem::take(&mut self.tensors).into_iter())
@@ -322,6 +328,33 @@ impl Weights {
         let columns = (shape[D - 1] / 3).max(1);
         let thirds = all.chunks_exact(columns).skip(third).step_by(3);
         Ok(thirds.flatten().copied().collect())
+    }
+
+    /// Some rows of the matrix `name`, which must have this shape. Taking the last rows removes the tensor.
+    ///
+    /// # Errors
+    /// As [`Weights::take`].
+    pub(super) fn take_rows<const D: usize>(
+        &mut self,
+        name: &str,
+        shape: [usize; D],
+        rows: Range<usize>,
+    ) -> Result<Vec<f32>, CheckpointError> {
+        let columns = shape[D - 1];
+        let own = rows.start * columns..rows.end * columns;
+        match self.tensors.get(name) {
+            Some((found, values)) if *found == shape && rows.end < shape[0] => {
+                Ok(values[own].to_vec())
+            }
+            _ => Ok(self.take_values(name, shape)?[own].to_vec()),
+        }
+    }
+
+    /// Adds a matrix; if its name exists, concatenates it below.
+    pub(super) fn put_below(&mut self, name: &str, mut shape: Vec<usize>, values: Vec<f32>) {
+        let (above_shape, above) = self.tensors.remove(name).unwrap_or((vec![0], Vec::new()));
+        shape[0] += above_shape[0];
+        self.put(name, shape, [above, values].concat());
     }
 
     /// Adds a tensor; if its name exists, concatenates it on the right.

@@ -60,7 +60,7 @@ fn normed_heads(norm: Option<&Norm>, rows: Tensor<2>) -> Tensor<2> {
 /// Who looks, and at which keys.
 #[derive(Clone, Copy)]
 pub(super) struct View<'a> {
-    /// The queries' rotation, [scaled](super::rotary::Turns).
+    /// The queries' rotation, [scaled](crate::layers::rotary::Turns).
     pub(super) rotation: Option<&'a Rotation>,
     pub(super) packing: &'a Packing,
     pub(super) visible: Visible<'a>,

@@ -9,10 +9,10 @@
 mod blocks;
 mod checkpoint;
 mod config;
+mod config_file;
 mod hooks;
 mod model;
-mod rotary;
 
+pub use crate::layers::rotary::Scaling;
 pub use config::{DecoderConfig, Positions, Shape};
 pub use model::{Cache, DecoderOnly, Read};
-pub use rotary::Scaling;

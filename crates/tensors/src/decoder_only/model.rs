@@ -4,8 +4,8 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 
 use super::blocks::{Block, View};
-use super::rotary::{Turns, frequencies};
 use super::{DecoderConfig, Positions};
+use crate::layers::rotary::{Turns, frequencies};
 use crate::layers::{
     Decoding, Dropout, Generated, Injected, KeyValue, KvCache, Linear, Norm, Packing, Tokens,
     greedy, pick, prefix_len, prepend_prefix, with_prefix,

@@ -1,19 +1,21 @@
-//! Proposes template words with a backbone, which fills in missing spans of its input, after LM-BFF (Gao, Fisch & Chen
-//! 2021, arXiv 2012.15723, §5.2), which also uses a T5.
+//! Wordings that a backbone proposes: words of a template and, for a verbalizer, vocabulary words near those of the
+//! classes.
 //!
-//! Deviations: the paper's beam search maximises the sum over all training examples at every token. Here each example
-//! is filled in greedily on its own, and all fillings are then ranked by that sum, so a filling that no single example
-//! produces is not found. The paper puts the label's word where a masked model's mask would be; here the answer is at
-//! the end, where a T5 writes it.
+//! For a template the backbone fills in missing spans of its input, after LM-BFF (Gao, Fisch & Chen 2021, arXiv
+//! 2012.15723, §5.2), which also uses a T5. Deviations: the paper's beam search maximises the sum over all training
+//! examples at every token. Here each example is filled in greedily on its own, and all fillings are then ranked by that
+//! sum, so a filling that no single example produces is not found. The paper puts the label's word where a masked
+//! model's mask would be; here the answer is at the end, where a T5 writes it.
 
 use std::collections::BTreeMap;
 
-use super::predict::log_likelihoods;
-use super::predict::{Answer, predict};
+use super::predict::{Answer, log_likelihoods, predict};
 use super::{Answering, NotFinite, POSITIONS};
+use crate::backbone::Backbone;
 use crate::batch::{Encoding, encode};
 use crate::tokenizer::Tokenizer;
 use crate::tuning::Tuned;
+use promptshift_numbers::inspect::cosine;
 use promptshift_numbers::recipe::Limits;
 use promptshift_text::domain::Example;
 
@@ -186,6 +188,73 @@ fn written(filling: &[Vec<u32>], sentinels: &[u32], end: u32) -> Vec<u32> {
     ids.push(sentinels[filling.len()]);
     ids.push(end);
     ids
+}
+
+/// A word with its similarity.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Neighbour {
+    /// One token of the vocabulary.
+    pub word: String,
+    /// Cosine of its embedding with the mean of the class's words', in [-1, 1].
+    pub cosine: f64,
+}
+
+/// For each class, given by its words, the `count` nearest whole words, of letters only, that the tokenizer has as
+/// single tokens, nearest first. A word is assigned only to its nearest class, as Schick et al. 2020 (arXiv 2010.13641)
+/// do by likelihood; ties go to the first class and the lower id.
+pub fn embedding_neighbours(
+    backbone: &Backbone,
+    classes: &[Vec<&str>],
+    count: usize,
+) -> Vec<Vec<Neighbour>> {
+    let embedding = backbone.model.embedding();
+    let [rows, width] = embedding.dims();
+    let table: Vec<f32> = (embedding.into_data())
+        .try_to_vec()
+        .expect("embeddings are f32");
+    let row = |id: u32| &table[id as usize * width..(id as usize + 1) * width];
+    let tokenizer = &backbone.tokenizer;
+    let centres: Vec<Vec<f64>> = classes
+        .iter()
+        .map(|words| {
+            let mut centre = vec![0.0; width];
+            for word in words {
+                let ids = tokenizer.encode(word);
+                for &id in &ids {
+                    let of_word = row(id).iter().map(|&v| f64::from(v) / ids.len() as f64);
+                    centre
+                        .iter_mut()
+                        .zip(of_word)
+                        .for_each(|(sum, v)| *sum += v);
+                }
+            }
+            centre
+        })
+        .collect();
+    let mut found: Vec<Vec<Neighbour>> = vec![Vec::new(); classes.len()];
+    for id in 0..rows.min(tokenizer.size()) as u32 {
+        let word = tokenizer.decode(&[id]);
+        let whole = !word.is_empty() && word.chars().all(char::is_alphabetic);
+        if !whole || tokenizer.encode(&word) != [id] || is_known(&word, classes) {
+            continue;
+        }
+        let cosines = centres.iter().map(|centre| cosine(centre, row(id)));
+        let best = cosines
+            .enumerate()
+            .reduce(|best, other| if other.1 > best.1 { other } else { best });
+        if let Some((class, cosine)) = best {
+            found[class].push(Neighbour { word, cosine });
+        }
+    }
+    for near in &mut found {
+        near.sort_by(|one, other| other.cosine.total_cmp(&one.cosine));
+        near.truncate(count);
+    }
+    found
+}
+
+fn is_known(word: &str, classes: &[Vec<&str>]) -> bool {
+    classes.iter().flatten().any(|known| *known == word)
 }
 
 #[cfg(test)]

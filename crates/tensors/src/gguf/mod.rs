@@ -9,15 +9,16 @@
 
 mod blocks;
 mod llama;
-mod reader;
 mod tokenizer;
+mod value;
 
 use std::collections::BTreeMap;
 
-use reader::Reader;
+use value::Reader;
 
 pub use llama::{config, network};
 pub use tokenizer::tokenizer_json;
+pub use value::Value;
 
 /// Why a file can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -29,21 +30,6 @@ pub struct GgufError {
     pub wanted: &'static str,
     /// What was found.
     pub found: String,
-}
-
-/// A value of the metadata.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Value {
-    /// An integer of any width.
-    Integer(i64),
-    /// A number.
-    Number(f64),
-    /// A boolean.
-    Truth(bool),
-    /// A text.
-    Text(String),
-    /// A list of values of one type.
-    List(Vec<Value>),
 }
 
 /// A tensor's place in the file.

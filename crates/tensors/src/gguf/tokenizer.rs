@@ -2,7 +2,8 @@
 
 use serde_json::{Map, json};
 
-use super::{Gguf, GgufError, Value};
+use super::value::Value;
+use super::{Gguf, GgufError};
 
 const WANTED: &str = "a byte-level BPE tokenizer that adds nothing to a text (tokenizer.ggml.model gpt2, tokenizer.ggml.pre smollm or gpt-2); or such a model in a folder with its tokenizer.json";
 

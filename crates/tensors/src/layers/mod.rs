@@ -2,26 +2,22 @@
 //! greedy decoding.
 
 mod adapter;
+mod decoding;
 mod dropout;
-mod generate;
 mod injected;
-mod kv_cache;
 mod linear;
-mod norm;
-mod packing;
+pub(crate) mod rotary;
 mod tokens;
 
 pub use adapter::{Adapter, Nonlinearity, Side, SubLayer};
 pub(crate) use adapter::{adapted, adapted_output};
+pub use decoding::{Decoding, Generated, KvCache, greedy};
 pub use dropout::Dropout;
-pub use generate::{Decoding, Generated, greedy};
 pub use injected::{Injected, KeyValue, LabelHead, PrefixPositions};
 pub(crate) use injected::{of_each, prefix_len, prepend_prefix, with_prefix};
-pub use kv_cache::KvCache;
-pub use linear::{Delta, Linear, LowRank};
-pub use norm::Norm;
-pub(crate) use packing::{Packing, pick};
+pub use linear::{Delta, Linear, LowRank, Norm};
 pub use tokens::Tokens;
+pub(crate) use tokens::{Packing, pick};
 
 /// Types that recipes name: linear maps and forms of heads.
 pub use promptshift_numbers::recipe::{HeadForm, Map};

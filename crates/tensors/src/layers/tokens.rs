@@ -1,4 +1,10 @@
-//! A batch of token ids.
+//! Batches of token ids, padded and packed.
+//!
+//! In a packed batch the rows of all examples follow each other without padding, for everything that treats rows
+//! independently; only attention pads them to the longest example. A batch of short examples and one long one is mostly
+//! padding; batches of similar lengths, as in training, still have some.
+
+use burn::tensor::{Int, Tensor, TensorData};
 
 /// Token ids of a batch, padded on the right to one width.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,5 +76,123 @@ impl Tokens {
             .chunks(self.width)
             .flat_map(|row| std::iter::once(start).chain(row[..self.width - 1].iter().copied()))
             .collect()
+    }
+}
+
+/// Maps between the packed and the padded rows of a batch.
+pub(crate) struct Packing {
+    /// The rows of each example.
+    lengths: Vec<usize>,
+    /// `T`, the padded length of each example.
+    width: usize,
+    /// The packed row for every padded position, `[B·T]`; `None` where no example needs padding.
+    filled: Option<Vec<usize>>,
+}
+
+impl Packing {
+    /// Examples of these lengths, padded to the longest; none is empty.
+    pub(crate) fn new(lengths: Vec<usize>) -> Self {
+        let longest = lengths.iter().copied().max().unwrap_or(0);
+        Packing::of_width(lengths, longest)
+    }
+
+    /// Examples of these lengths, each padded to `width`.
+    pub(crate) fn of_width(lengths: Vec<usize>, width: usize) -> Self {
+        let filled = lengths.iter().any(|&length| length < width).then(|| {
+            let mut filled = Vec::with_capacity(lengths.len() * width);
+            let mut first = 0;
+            for length in &lengths {
+                // No real row attends to padding, so any row may fill it.
+                filled.extend((0..width).map(|at| first + at.min(length - 1)));
+                first += length;
+            }
+            filled
+        });
+        Packing {
+            lengths,
+            width,
+            filled,
+        }
+    }
+
+    /// `B`.
+    pub(crate) fn batch(&self) -> usize {
+        self.lengths.len()
+    }
+
+    /// `T`, the padded length of each example.
+    pub(crate) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The rows of each example.
+    pub(crate) fn lengths(&self) -> &[usize] {
+        &self.lengths
+    }
+
+    /// The position of every packed row within its example.
+    pub(crate) fn places(&self) -> Vec<usize> {
+        self.lengths.iter().flat_map(|&length| 0..length).collect()
+    }
+
+    /// The packed rows at these positions, one list per example.
+    pub(crate) fn rows_at(&self, places: &[Vec<usize>]) -> Vec<usize> {
+        let mut first = 0;
+        let mut rows = Vec::new();
+        for (length, places) in self.lengths.iter().zip(places) {
+            rows.extend(places.iter().map(|at| first + at));
+            first += length;
+        }
+        rows
+    }
+
+    /// Packed rows → `[B·T, W]`.
+    pub(crate) fn fill(&self, rows: Tensor<2>) -> Tensor<2> {
+        match &self.filled {
+            Some(filled) => pick(rows, filled),
+            None => rows,
+        }
+    }
+
+    /// `[B·T, W]` → packed rows.
+    pub(crate) fn pack(&self, filled: Tensor<2>) -> Tensor<2> {
+        if self.filled.is_none() {
+            return filled;
+        }
+        let real: Vec<usize> = (self.lengths.iter().enumerate())
+            .flat_map(|(example, length)| (0..*length).map(move |at| example * self.width + at))
+            .collect();
+        pick(filled, &real)
+    }
+}
+
+/// The rows of a tensor's first dimension at these indices.
+pub(crate) fn pick<const D: usize>(table: Tensor<D>, rows: &[usize]) -> Tensor<D> {
+    let ids: Vec<i32> = rows.iter().map(|&row| row as i32).collect();
+    let device = table.device();
+    let ids = Tensor::<1, Int>::from_data(TensorData::new(ids, [rows.len()]), &device);
+    table.select(0, ids)
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+
+    #[test]
+    fn packing_inverts_padding() {
+        let packing = Packing::new(vec![2, 3, 1]);
+        let data = TensorData::new((0..6).map(|row| row as f32).collect(), [6, 1]);
+        let rows = Tensor::<2>::from_data(data.clone(), &Device::flex());
+        let filled = packing.fill(rows);
+        let values: Vec<f32> = filled.to_data().try_to_vec().expect("f32");
+        assert_eq!(values, [0.0, 1.0, 1.0, 2.0, 3.0, 4.0, 5.0, 5.0, 5.0]);
+        packing.pack(filled).to_data().assert_eq(&data, true);
+        assert_eq!(packing.places(), [0, 1, 0, 1, 2, 0]);
+        assert_eq!(
+            packing.rows_at(&[vec![1], vec![0, 2], vec![0]]),
+            [1, 2, 4, 5]
+        );
     }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::bert::BertConfig;
 use crate::checkpoint::CheckpointError;
 use crate::decoder_only::{DecoderConfig, Positions};
-use crate::layers::{Map, SubLayer};
+use crate::layers::{HeadForm, Map, SubLayer};
 use crate::t5::T5Config;
 
 /// The kind of a network, by which tuning methods differ.
@@ -53,7 +53,7 @@ pub enum Config {
     T5(T5Config),
     /// A Llama or a GPT-2.
     DecoderOnly(DecoderConfig),
-    /// BERT and what is shaped like it.
+    /// BERT and its relatives.
     Bert(BertConfig),
 }
 
@@ -79,12 +79,14 @@ pub struct Stack {
     pub blocks: usize,
     /// Parameters of each block.
     pub block_parameters: usize,
+    /// Parameters that the first block has fewer than the others.
+    pub first_block_lacks: usize,
     /// Parameters of the final norm.
     pub norm_parameters: usize,
 }
 
 /// The kinds of config.json that are known.
-const WANTED: &str = "the config.json of a T5 (model_type t5; feed_forward_proj relu, as in v1.0, or gated-gelu, as in v1.1), a Llama (llama), Mistral (mistral), Qwen (qwen2, qwen3) or GPT-2 (gpt2), or a BERT (bert)";
+const WANTED: &str = "the config.json of a T5 (model_type t5; feed_forward_proj relu, as in v1.0, or gated-gelu, as in v1.1), a Llama (llama), Mistral (mistral), Qwen (qwen2, qwen3), GPT-2 (gpt2), BERT (bert), RoBERTa (roberta, xlm-roberta), DistilBERT (distilbert) or ModernBERT (modernbert)";
 
 impl Config {
     /// Reads and checks `config.json`.
@@ -109,7 +111,7 @@ impl Config {
             Some(kind) if DecoderConfig::knows(kind) => {
                 Ok(Config::DecoderOnly(DecoderConfig::of_json(json, name)?))
             }
-            Some("bert" | "distilbert" | "roberta" | "albert" | "electra" | "mpnet") => {
+            Some(kind) if BertConfig::knows(kind) => {
                 Ok(Config::Bert(BertConfig::parse(bytes, name)?))
             }
             Some("t5") => Ok(Config::T5(T5Config::parse(bytes, name)?)),
@@ -137,7 +139,7 @@ impl Config {
         match self {
             Config::T5(t5) => t5.vocab_size,
             Config::DecoderOnly(decoder) => decoder.vocabulary,
-            Config::Bert(bert) => bert.vocab_size,
+            Config::Bert(bert) => bert.vocabulary,
         }
     }
 
@@ -146,7 +148,7 @@ impl Config {
         match self {
             Config::T5(t5) => t5.d_model,
             Config::DecoderOnly(decoder) => decoder.width,
-            Config::Bert(bert) => bert.hidden_size,
+            Config::Bert(bert) => bert.width,
         }
     }
 
@@ -157,6 +159,15 @@ impl Config {
             Config::DecoderOnly(decoder) => decoder.parameters(),
             Config::Bert(bert) => bert.parameters(),
         }
+    }
+
+    /// The number of parameters of a head of this form; a new classifier may have a map before its last one.
+    pub fn head_parameters(&self, form: HeadForm) -> usize {
+        let dense = match (self, form) {
+            (Config::Bert(bert), HeadForm::Classes(_)) => bert.classifier_parameters(),
+            _ => 0,
+        };
+        dense + form.parameters(self.width())
     }
 
     /// Every linear map of the blocks with its `[in, out]`.
@@ -202,10 +213,10 @@ impl Config {
                 width: decoder.key_width(),
             },
             Config::Bert(bert) => Attentions {
-                encoder: bert.num_hidden_layers,
+                encoder: bert.layers,
                 decoder: 0,
                 cross: 0,
-                width: bert.hidden_size,
+                width: bert.width,
             },
         }
     }
@@ -215,7 +226,7 @@ impl Config {
         match self {
             Config::T5(t5) => (2 * t5.num_layers + 3 * t5.decoder_layers() + 2) * self.width(),
             Config::DecoderOnly(decoder) => decoder.norm_gains(),
-            Config::Bert(bert) => (2 * bert.num_hidden_layers + 1) * self.width(),
+            Config::Bert(bert) => bert.norm_gains(),
         }
     }
 
@@ -224,7 +235,7 @@ impl Config {
         match self {
             Config::T5(_) => None,
             Config::DecoderOnly(decoder) => decoder.biases(),
-            Config::Bert(bert) => Some(bert.biases()),
+            Config::Bert(bert) => bert.biases(),
         }
     }
 
@@ -233,7 +244,7 @@ impl Config {
         match self {
             Config::T5(_) => "shared.weight",
             Config::DecoderOnly(decoder) => decoder.embedding_name(),
-            Config::Bert(_) => "embeddings.word_embeddings.weight",
+            Config::Bert(bert) => bert.shape.embedding_name(),
         }
     }
 
@@ -253,20 +264,23 @@ impl Config {
                 path: "backbone.decoder",
                 blocks: t5.decoder_layers(),
                 block_parameters: t5.decoder_block_parameters(),
+                first_block_lacks: 0,
                 norm_parameters: t5.d_model,
             },
             Config::DecoderOnly(decoder) => Stack {
                 path: "backbone",
                 blocks: decoder.layers,
                 block_parameters: decoder.block_parameters(),
+                first_block_lacks: 0,
                 norm_parameters: decoder.norm_parameters(),
             },
-            // The norms are part of the blocks.
+            // The norms are part of the blocks, but for a ModernBERT's last one.
             Config::Bert(bert) => Stack {
                 path: "backbone",
-                blocks: bert.num_hidden_layers,
+                blocks: bert.layers,
                 block_parameters: bert.block_parameters(),
-                norm_parameters: 0,
+                first_block_lacks: bert.first_block_lacks(),
+                norm_parameters: bert.norm_parameters(),
             },
         }
     }
@@ -277,7 +291,7 @@ impl Config {
         match self {
             Config::T5(t5) => t5.weights_per_token(),
             Config::DecoderOnly(decoder) => decoder.weights_per_token(),
-            Config::Bert(bert) => [bert.num_hidden_layers * bert.block_parameters(), 0],
+            Config::Bert(bert) => [bert.layers * bert.block_parameters(), 0],
         }
     }
 
@@ -290,7 +304,7 @@ impl Config {
                 Positions::Learned(count) => Some(PositionsEnd::OfAll(count)),
                 Positions::Rotary { .. } => None,
             },
-            Config::Bert(bert) => Some(PositionsEnd::OfInput(bert.max_position_embeddings)),
+            Config::Bert(bert) => bert.longest().map(PositionsEnd::OfInput),
         }
     }
 
@@ -309,7 +323,7 @@ impl Config {
         match self {
             Config::T5(_) | Config::DecoderOnly(_) => Writes::Tokens,
             Config::Bert(bert) => Writes::Nothing {
-                head_deviation: bert.initializer_range,
+                head_deviation: bert.head_deviation,
             },
         }
     }

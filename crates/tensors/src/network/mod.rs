@@ -77,14 +77,14 @@ impl Network {
     }
 
     /// The configuration that it was loaded with, corrected by its weights, which decide whether the head is the
-    /// embedding.
+    /// embedding, and whether a BERT has a pooler.
     pub fn config_of(&self, config: &Config) -> Config {
         match (self, config) {
             (Network::T5(t5), Config::T5(config)) => t5.config_of(config).into(),
             (Network::DecoderOnly(decoder), Config::DecoderOnly(config)) => {
                 decoder.config_of(config).into()
             }
-            (Network::Bert(_), config) => config.clone(),
+            (Network::Bert(bert), Config::Bert(config)) => bert.config_of(config).into(),
             _ => unreachable!("{ONE_KIND}"),
         }
     }

@@ -3,16 +3,12 @@
 //! The objectives are T5's span corruption (Raffel et al. 2020 §3.1.4) and the prefix LM of T5's LM-adapted checkpoints
 //! (Lester et al. 2021 §3.1). models/nano/README.md describes the text.
 
-mod adamw;
 mod objective;
-mod probe;
 mod recipe;
 mod run;
 mod stream;
-mod vocabulary;
 
 pub use objective::{prefix_lm, span_corruption};
-pub use recipe::{PretrainRecipe, Shape, Stage, Vocabulary};
+pub use recipe::{PretrainRecipe, Shape, Stage, Vocabulary, train_tokenizer};
 pub use run::{PretrainError, PretrainPoint, PretrainReport, Pretraining, Start, pretrain};
 pub use stream::Text;
-pub use vocabulary::train_tokenizer;

@@ -1,13 +1,13 @@
 //! The decoder: causal self-attention, attention to the encoder, feed-forward.
 
 use burn::module::Module;
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::Tensor;
 
 use super::encoder::Encoded;
 use super::layers::{Attention, FeedForward, View};
 use super::position::RelativeBias;
 use crate::layers::{
-    Dropout, KeyValue, KvCache, LabelHead, Norm, PrefixPositions, of_each, prefix_len,
+    Dropout, KeyValue, KvCache, LabelHead, Norm, PrefixPositions, of_each, pick, prefix_len,
     prepend_prefix, with_prefix,
 };
 use promptshift_kernels::{DistanceBias, Visible};
@@ -259,7 +259,7 @@ impl Cache {
             for kept in [&mut key_value.key, &mut key_value.value] {
                 let [positions, width] = kept.dims();
                 let of_example = kept.clone().reshape([batch, positions / batch, width]);
-                *kept = flat(select(of_example, rows));
+                *kept = flat(pick(of_example, rows));
             }
         }
         self.lengths = rows.iter().map(|&row| self.lengths[row]).collect();
@@ -285,15 +285,6 @@ fn without_prompt(rows: Tensor<2>, batch: usize, prompt: usize) -> Tensor<2> {
     flat(
         rows.reshape([batch, length, width])
             .slice([0..batch, prompt..length, 0..width]),
-    )
-}
-
-fn select(x: Tensor<3>, rows: &[usize]) -> Tensor<3> {
-    let ids: Vec<i32> = rows.iter().map(|&row| row as i32).collect();
-    let device = x.device();
-    x.select(
-        0,
-        Tensor::<1, Int>::from_data(TensorData::new(ids, [rows.len()]), &device),
     )
 }
 

@@ -33,28 +33,6 @@ impl Embedded {
         }
     }
 
-    /// Puts each of several soft prompts `[N, P, D]` before every example: `N·B` rows, all examples with the first
-    /// prompt, then all with the second, and so on. Positions are those of [`Embedded::after_prompt`].
-    pub fn after_prompts(self, prompts: Tensor<3>) -> Self {
-        let [batch, tokens, width] = self.rows.dims();
-        let [count, length, _] = prompts.dims();
-        let prompts = (prompts.unsqueeze_dim::<4>(1))
-            .expand([count, batch, length, width])
-            .reshape([count * batch, length, width]);
-        let rows = (self.rows.unsqueeze_dim::<4>(0))
-            .expand([count, batch, tokens, width])
-            .reshape([count * batch, tokens, width]);
-        Embedded {
-            rows: Tensor::cat(vec![prompts, rows], 1),
-            lengths: (0..count)
-                .flat_map(|_| self.lengths.iter().map(|t| t + length))
-                .collect(),
-            injected: self.injected,
-        }
-    }
-}
-
-impl Embedded {
     /// Inserts a soft prompt `[P, D]` among every example's tokens: vector `p` comes after the first `places[b][p]`
     /// tokens of example `b`; `places[b]` must not decrease.
     ///

@@ -6,7 +6,9 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use super::decoder::{Cache, Decoder};
 use super::encoder::{Embedded, Encoded, Encoder};
 use super::ladder::{Ladder, States};
-use crate::layers::{Decoding, Dropout, Generated, Injected, LabelHead, Linear, Tokens, greedy};
+use crate::layers::{
+    Decoding, Dropout, Generated, Injected, LabelHead, Linear, Tokens, greedy, pick,
+};
 use promptshift_kernels as kernels;
 
 /// The backbone.
@@ -133,13 +135,8 @@ impl T5 {
     ) -> Tensor<2> {
         let embedded = self.lookup(&targets.shifted_right(self.start_id as u32));
         let hidden = self.decode(embedded, targets.batch(), encoded, dropout);
-        let real: Vec<i32> = targets.real_positions().map(|i| i as i32).collect();
-        let count = real.len();
-        let device = hidden.device();
-        hidden.select(
-            0,
-            Tensor::<1, Int>::from_data(TensorData::new(real, [count]), &device),
-        )
+        let real: Vec<usize> = targets.real_positions().collect();
+        pick(hidden, &real)
     }
 
     /// Teacher-forced logits of the real target positions, `[N, V]`, in row order.
@@ -226,13 +223,8 @@ impl T5 {
     }
 
     fn lookup(&self, ids: &[u32]) -> Tensor<2> {
-        let ids_i32: Vec<i32> = ids.iter().map(|&id| id as i32).collect();
-        let table = self.embedding.val();
-        let device = table.device();
-        table.select(
-            0,
-            Tensor::<1, Int>::from_data(TensorData::new(ids_i32, [ids.len()]), &device),
-        )
+        let rows: Vec<usize> = ids.iter().map(|&id| id as usize).collect();
+        pick(self.embedding.val(), &rows)
     }
 }
 

@@ -1,11 +1,11 @@
-//! Text ↔ token ids: a `tokenizer.json` through the `tokenizers` crate, SentencePiece's `spiece.model`, or BERT's
+//! Text ↔ token ids: a `tokenizer.json` through the `tokenizers` crate, the models of SentencePiece, or BERT's
 //! `vocab.txt`, with checks of the model's special tokens.
 
+mod pairs;
 mod sentencepiece;
-mod wordpiece;
 
+pub use pairs::Case;
 pub use sentencepiece::{CharsMapError, SentencePieceError};
-pub use wordpiece::Case;
 
 use promptshift_text::foreign;
 use sentencepiece::SentencePiece;
@@ -60,13 +60,24 @@ pub enum TokenizerError {
         /// The file.
         path: String,
     },
-    /// A token that BERT requires is absent.
+    /// A token that an encoder requires is absent.
     #[error("{path}: no token '{token}'")]
     Absent {
         /// The file.
         path: String,
         /// The token.
         token: &'static str,
+    },
+    /// It joins two texts in an unknown way.
+    #[error(
+        "{path}: wanted a tokenizer that joins two texts by separators, with one token before them and a separator \
+         after them, found '{found}' for the texts 'a' and 'b'"
+    )]
+    Template {
+        /// The file.
+        path: String,
+        /// The tokens that it gives.
+        found: String,
     },
     /// A token that T5 requires is absent or has another id than in config.json.
     #[error("{path}: token '{token}' has id {found:?}, config.json wants {wanted}")]
@@ -119,6 +130,16 @@ pub struct Tokenizer {
     pair: Option<Pair>,
     /// The token before an output's text, if any.
     opening: Option<u32>,
+    /// Special tokens that the model finds in texts.
+    found: Option<Found>,
+}
+
+/// Special tokens that a model finds in texts, as XLM-R's unigram model does, of which they are pieces. Separators and
+/// masks are put between texts here, so within a text they are unknown words.
+#[derive(Debug, Clone)]
+struct Found {
+    special: Vec<u32>,
+    unknown: u32,
 }
 
 /// What ends an output, and how text is prepared for a network.
@@ -135,16 +156,20 @@ enum Ends {
     },
 }
 
-/// The format of text pairs: a first token, and an end after each text.
+/// The format of text pairs: a first token, separators between the texts, and one after them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pair {
     /// `[CLS]`.
     pub first: u32,
+    /// How many separators stand between the texts.
+    pub between: usize,
+    /// `[MASK]`, if there is one.
+    pub mask: Option<u32>,
     /// The gap between the texts, if they have one.
     pub gap: Option<Gap>,
 }
 
-/// A masked word between two texts, `first ? [SEP] [MASK] , second`: the pattern P₁ of Schick & Schütze 2021 (§4.1,
+/// A masked word between two texts, `first? [SEP] [MASK], second`: the pattern P₁ of Schick & Schütze 2021 (§4.1,
 /// MNLI) without its quotation marks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gap {
@@ -269,6 +294,7 @@ impl Tokenizer {
             ends: Ends::Sequence(end),
             pair: None,
             opening: None,
+            found: None,
         })
     }
 
@@ -304,6 +330,7 @@ impl Tokenizer {
                 ends: Ends::Line { newline, any },
                 pair: None,
                 opening: None,
+                found: None,
             }),
             None => Err(TokenizerError::NoLine {
                 path: name.to_string(),
@@ -335,7 +362,7 @@ impl Tokenizer {
 
     /// `[MASK]`, if there is one.
     pub fn mask(&self) -> Option<u32> {
-        self.model.id("[MASK]")
+        self.pair?.mask
     }
 
     /// Adds a masked word between the two texts of a pair; `None` if the tokenizer is not for pairs or lacks the
@@ -371,12 +398,30 @@ impl Tokenizer {
 
     /// Token ids of `text`, without end of sequence.
     pub fn encode(&self, text: &str) -> Vec<u32> {
-        self.model.encode(text)
+        self.without_special(self.model.encode(text))
+    }
+
+    /// Ids of a text, without special tokens that were found in it.
+    fn without_special(&self, mut ids: Vec<u32>) -> Vec<u32> {
+        if let Some(found) = &self.found {
+            for id in ids.iter_mut().filter(|id| found.special.contains(id)) {
+                *id = found.unknown;
+            }
+        }
+        ids
+    }
+
+    /// Token ids of `text` within a sentence, where a space precedes it: byte-level BPE has other tokens there.
+    pub fn encode_within(&self, text: &str) -> Vec<u32> {
+        match text.is_empty() {
+            true => Vec::new(),
+            false => self.encode(&format!(" {text}")),
+        }
     }
 
     /// Token ids of `text` with each token's byte range.
     pub fn encode_with_offsets(&self, text: &str) -> (Vec<u32>, Vec<(usize, usize)>) {
-        match &self.model {
+        let (ids, offsets) = match &self.model {
             Model::Json(model) => {
                 let encoding = model
                     .encode(text, false)
@@ -384,7 +429,8 @@ impl Tokenizer {
                 (encoding.get_ids().to_vec(), encoding.get_offsets().to_vec())
             }
             Model::SentencePiece(model) => model.encode(text).into_iter().unzip(),
-        }
+        };
+        (self.without_special(ids), offsets)
     }
 
     /// The text of `ids` without special tokens; only its first line if a newline ends an output.

@@ -203,13 +203,10 @@ mod tests {
         assert!(moved > 1e-4, "moved by {moved}");
     }
 
-    fn optimizer(relative: bool, weight_decay: f64) -> PaperAdafactor {
+    fn optimizer(parameter_scaling: ParameterScaling, weight_decay: f64) -> PaperAdafactor {
         PaperAdafactor::new(&AdafactorRecipe {
             learning_rate: 0.1,
-            parameter_scaling: match relative {
-                true => ParameterScaling::Relative,
-                false => ParameterScaling::Absolute,
-            },
+            parameter_scaling,
             second_moment: SecondMoment::Factored,
             weight_decay,
             start_step: 0,
@@ -221,11 +218,11 @@ mod tests {
         #[test]
         fn the_fused_step_is_burn_s(
             (height, width) in (2..50_usize, 1..70_usize),
-            relative in any::<bool>(),
+            scaling in prop_oneof![Just(ParameterScaling::Relative), Just(ParameterScaling::Absolute)],
             weight_decay in prop_oneof![Just(0.0), Just(0.01)],
             seed in 1..1000_u64,
         ) {
-            let optimizer = optimizer(relative, weight_decay);
+            let optimizer = optimizer(scaling, weight_decay);
             check(&optimizer, [height, width], seed);
             check(&optimizer, [height * width], seed);
         }
@@ -233,8 +230,8 @@ mod tests {
 
     #[test]
     fn the_fused_step_is_burn_s_over_many_shares() {
-        check(&optimizer(true, 0.01), [700, 128], 3);
-        check(&optimizer(false, 0.0), [50_000], 4);
+        check(&optimizer(ParameterScaling::Relative, 0.01), [700, 128], 3);
+        check(&optimizer(ParameterScaling::Absolute, 0.0), [50_000], 4);
     }
 
     #[test]
@@ -242,7 +239,8 @@ mod tests {
         let device = Device::flex();
         let tensor = Tensor::<2>::ones([4, 4], &device);
         let kept = tensor.clone();
-        let (moved, _) = optimizer(false, 0.0).step(0.1, tensor, kept.clone(), None);
+        let (moved, _) =
+            optimizer(ParameterScaling::Absolute, 0.0).step(0.1, tensor, kept.clone(), None);
         assert_eq!(kept.max().into_scalar::<f32>(), 1.0);
         assert!(moved.max().into_scalar::<f32>() < 1.0);
     }

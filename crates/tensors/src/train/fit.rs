@@ -6,18 +6,15 @@ use burn::module::Module;
 use burn::optim::ModuleOptimizer;
 
 use super::checkpointer::{self, Checkpointer, CheckpointerError, State};
-use super::movement::movement;
+use super::measured::{Peak, TensorBytes, movement};
 use super::optimizer::optimizer;
-use super::peak::{Peak, TensorBytes};
 use super::trainer::{Course, NotFinite, Trainer};
 use super::training_set::TrainingSet;
 use crate::batch::Batches;
-use crate::eval;
-use crate::memory;
 use crate::tuning::Tuned;
+use crate::{eval, memory};
 use promptshift_numbers::recipe::{Budget, Recipe};
-use promptshift_numbers::record::memory::{Moment, PeakParts};
-use promptshift_numbers::record::{CurvePoint, Movement, Stop};
+use promptshift_numbers::record::{CurvePoint, Moment, Movement, PeakParts, Stop};
 
 /// Why training could not be finished.
 #[derive(Debug, thiserror::Error)]

@@ -4,13 +4,13 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::Tensor;
 
-use super::peak::Peak;
+use super::measured::Peak;
 use crate::batch::Batch;
 use crate::layers::Dropout;
 use crate::memory;
 use crate::tuning::Tuned;
 use promptshift_numbers::recipe::{Objective, Reduction, Schedule};
-use promptshift_numbers::record::memory::Moment;
+use promptshift_numbers::record::Moment;
 
 /// A step whose loss is not finite; the parameters are as before it.
 #[derive(Debug, thiserror::Error)]
@@ -198,11 +198,6 @@ impl Trainer {
             Reduction::Mean => value * tokens as f64,
         };
         Ok(StepLoss { sum, tokens })
-    }
-
-    /// Ends the training.
-    pub fn into_tuned(self) -> Tuned {
-        self.tuned.expect("no step is under way")
     }
 }
 

@@ -73,8 +73,13 @@ pub(super) fn with_head(
     }
     match (form, config.writes()) {
         (Some(form), Writes::Nothing { head_deviation }) => {
-            let weight = draw.normal([config.width(), form.outputs()], head_deviation);
-            model.with_head(Head::new(form, weight, draw.filled([form.outputs()], 0.0)))
+            let (d, outputs) = (config.width(), form.outputs());
+            let weight = draw.normal([d, outputs], head_deviation);
+            let head = Head::new(form, weight, draw.filled([outputs], 0.0));
+            model.with_head(match config.head_parameters(form) > form.parameters(d) {
+                true => head.behind(draw.normal([d, d], head_deviation), draw.filled([d], 0.0)),
+                false => head,
+            })
         }
         _ => model,
     }
@@ -82,7 +87,7 @@ pub(super) fn with_head(
 
 /// Whether the parameter at this path in [`Tuned`](super::Tuned) belongs to such a head.
 pub(super) fn is_of_head(path: &str) -> bool {
-    path.starts_with("backbone.head.map.")
+    path.starts_with("backbone.head.map.") || path.starts_with("backbone.head.dense.")
 }
 
 /// A vector `[D]` for each of these tokens, which are the only ones in outputs.

@@ -47,8 +47,9 @@ pub enum TuningError {
 /// # Errors
 /// [`TuningError::Unfit`] if it does not.
 pub fn supports(recipe: &Recipe, kind: Kind) -> Result<(), TuningError> {
-    (methods::delta(&recipe.delta).supports(kind)).map_err(|why| TuningError::Unfit {
-        what: recipe.delta.name(),
+    let delta = methods::delta(&recipe.delta);
+    delta.supports(kind).map_err(|why| TuningError::Unfit {
+        what: delta.about().name,
         kind,
         why,
     })
@@ -146,9 +147,7 @@ pub struct Parameters {
 impl Parameters {
     /// The counts for a recipe on a model of this configuration.
     pub fn of(recipe: &Recipe, config: &Config) -> Self {
-        let head = recipe
-            .head
-            .map_or(0, |head| head.parameters(config.width()));
+        let head = recipe.head.map_or(0, |head| config.head_parameters(head));
         let delta = methods::delta(&recipe.delta);
         Parameters {
             trainable: head + delta.trainable(recipe, config),

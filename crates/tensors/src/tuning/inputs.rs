@@ -1,7 +1,5 @@
-//! What a method may need besides its recipe and a seed: tokenized texts of the source, and files of earlier tunings;
-//! and a soft prompt's initial values, which are made from them.
-
-use std::path::Path;
+//! What a method may need besides its recipe and a seed (tokenized texts of the source, results of earlier tunings), and
+//! a soft prompt's initial values, which are made from them.
 
 use burn::tensor::{Tensor, TensorData};
 use rand::seq::index;
@@ -9,12 +7,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::saved::error::SavedError;
-use super::saved::prompt::PromptFile;
-use super::saved::subspace::SubspaceFile;
-use super::saved::vectors::Vectors;
-use super::subspace::Subspace;
-use crate::backbone::Backbone;
-use promptshift_numbers::recipe::{PromptInit, PromptRecipe, PromptStart, SubspaceRecipe};
+use super::soft_prompt::{Subspace, Vectors};
+use promptshift_numbers::recipe::{PromptInit, PromptRecipe};
 
 /// The range of ids that [`PromptInit::Vocab`] draws from: SentencePiece ids are in order of frequency, so these are
 /// the 5,000 most common pieces (the reference's `population_size`).
@@ -114,49 +108,6 @@ pub enum PromptError {
         /// The file's; 0 without a file.
         found: usize,
     },
-}
-
-/// Reads the vectors of [`PromptInit::File`].
-///
-/// # Errors
-/// They can't be read, belong to another backbone, or have changed since the recipe was made.
-pub fn started(start: &PromptStart, backbone: &Backbone) -> Result<Vectors, PromptError> {
-    let file = PromptFile::open(Path::new(&start.path)).map_err(Box::new)?;
-    file.onto(backbone).map_err(Box::new)?;
-    let found = file.vectors.sha256();
-    if found != start.sha256 {
-        return Err(PromptError::FileChanged {
-            path: start.path.clone(),
-            wanted: start.sha256.clone(),
-            found,
-        });
-    }
-    Ok(file.vectors)
-}
-
-/// Reads the subspace named in a recipe.
-///
-/// # Errors
-/// None is named, or it can't be read, belongs to another backbone, or has changed since the recipe was made.
-pub fn found_subspace(
-    recipe: &SubspaceRecipe,
-    backbone: &Backbone,
-) -> Result<Subspace, PromptError> {
-    let Some(start) = &recipe.file else {
-        return Err(PromptError::NoSubspace);
-    };
-    let path = Path::new(&start.path);
-    let (file, sha256) =
-        SubspaceFile::open(path).map_err(|e| PromptError::Subspace(Box::new(e)))?;
-    (file.metadata.check(path, backbone)).map_err(|e| PromptError::Subspace(Box::new(e)))?;
-    if sha256 != start.sha256 || file.subspace.width() != backbone.config.width() {
-        return Err(PromptError::SubspaceChanged {
-            path: start.path.clone(),
-            wanted: start.sha256.clone(),
-            found: sha256,
-        });
-    }
-    Ok(file.subspace)
 }
 
 /// Checks that the recipe can be initialised from an embedding of `vocab` rows.

@@ -1,10 +1,16 @@
-//! The soft prompt as a module, and what may produce it during tuning.
+//! The soft prompt: as a module with what may produce it during tuning, and as plain numbers; linear subspaces of
+//! several.
+
+use std::path::Path;
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::prompt_network::PromptNetwork;
-use super::subspace::Subspace;
+use super::saved::error::SavedError;
+use crate::checkpoint::Weights;
+use promptshift_numbers::inspect::principal::principal;
+use promptshift_text::hash::sha256;
 
 /// The prompt `[P, D]`, one for all examples.
 #[derive(Module, Debug)]
@@ -94,5 +100,172 @@ impl Plane {
         let mean = self.mean.val();
         let shape = mean.dims();
         coordinates.matmul(self.directions.val()).reshape(shape) + mean
+    }
+}
+
+/// A soft prompt `[P, D]` that is not on any device.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Vectors {
+    length: usize,
+    width: usize,
+    values: Vec<f32>,
+}
+
+impl Vectors {
+    /// Row-major `values` of `shape` `[P, D]`, read from `path`: at least one row, all values finite.
+    ///
+    /// # Errors
+    /// Not two dimensions, empty, not as many values as the shape implies, or a value that is not finite.
+    pub fn new(shape: &[usize], values: Vec<f32>, path: &Path) -> Result<Self, SavedError> {
+        let wrong = |wanted: &str, found: String| SavedError::wrong(path, wanted, found);
+        let &[length, width] = shape else {
+            return Err(wrong(
+                "a prompt of shape [P, D]",
+                format!("shape {shape:?}"),
+            ));
+        };
+        if length == 0 || width == 0 {
+            return Err(wrong("at least one vector", format!("shape {shape:?}")));
+        }
+        if length.checked_mul(width) != Some(values.len()) {
+            let found = format!("{} values", values.len());
+            return Err(wrong(
+                &format!("the values of a {length} × {width} prompt"),
+                found,
+            ));
+        }
+        if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+            let (row, column) = (at / width, at % width);
+            let found = format!("{} in row {row}, column {column}", values[at]);
+            return Err(wrong("finite numbers", found));
+        }
+        Ok(Vectors {
+            length,
+            width,
+            values,
+        })
+    }
+
+    /// The rows of a prompt from a device.
+    pub(super) fn of_rows([length, width]: [usize; 2], values: Vec<f32>) -> Self {
+        debug_assert_eq!(values.len(), length * width);
+        Vectors {
+            length,
+            width,
+            values,
+        }
+    }
+
+    /// `P`.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
+    /// `D`.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Row-major.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// The prompt as the only tensor of a file.
+    pub(super) fn weights(&self, name: &str) -> Weights {
+        let mut weights = Weights::empty("");
+        weights.put(name, vec![self.length, self.width], self.values.clone());
+        weights
+    }
+
+    /// SHA-256 of the values as row-major little-endian f32: independent of the file's format.
+    pub fn sha256(&self) -> String {
+        let bytes: Vec<u8> = self.values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        sha256(&bytes)
+    }
+
+    /// The first `length` rows, or all if there are fewer.
+    pub(super) fn first(mut self, length: usize) -> Self {
+        self.length = self.length.min(length);
+        self.values.truncate(self.length * self.width);
+        self
+    }
+}
+
+/// A linear subspace of soft prompts, as plain numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Subspace {
+    /// `[P, D]`.
+    pub(super) shape: [usize; 2],
+    pub(super) mean: Vec<f32>,
+    /// `[d, P·D]`, row-major; the length of each direction is the prompts' standard deviation along it.
+    pub(super) directions: Vec<f32>,
+    pub(super) dimension: usize,
+}
+
+/// Why no subspace can be found.
+#[derive(Debug, thiserror::Error)]
+pub enum SubspaceError {
+    /// There are too few prompts, or they are too similar.
+    #[error(
+        "a subspace of {wanted} dimensions: {prompts} prompts span {found}; wanted more prompts or \
+         fewer dimensions, at least one"
+    )]
+    Few {
+        /// The dimensions requested.
+        wanted: usize,
+        /// Prompts.
+        prompts: usize,
+        /// The dimensions that they span, fewer than there are prompts.
+        found: usize,
+    },
+    /// One can't be combined with the first.
+    #[error(transparent)]
+    Prompt(#[from] SavedError),
+}
+
+impl Subspace {
+    /// The `dimension` directions along which some prompts of one shape vary most, with the share of the prompts'
+    /// variance that they explain, in [0, 1].
+    ///
+    /// # Errors
+    /// They span fewer dimensions.
+    ///
+    /// # Panics
+    /// Their shapes differ.
+    pub fn of(prompts: &[&Vectors], dimension: usize) -> Result<(Self, f64), SubspaceError> {
+        let few = |found| SubspaceError::Few {
+            wanted: dimension,
+            prompts: prompts.len(),
+            found,
+        };
+        let first = prompts.first().ok_or_else(|| few(0))?;
+        let points: Vec<&[f32]> = prompts.iter().map(|prompt| prompt.values()).collect();
+        let found = principal(&points, dimension);
+        if dimension == 0 || found.directions.len() < dimension {
+            return Err(few(found.directions.len()));
+        }
+        let subspace = Subspace {
+            shape: [first.length(), first.width()],
+            mean: found.mean,
+            directions: found.directions.concat(),
+            dimension,
+        };
+        Ok((subspace, found.explained.iter().sum()))
+    }
+
+    /// `P`.
+    pub fn length(&self) -> usize {
+        self.shape[0]
+    }
+
+    /// `D`.
+    pub(super) fn width(&self) -> usize {
+        self.shape[1]
+    }
+
+    /// `d`.
+    pub fn dimension(&self) -> usize {
+        self.dimension
     }
 }

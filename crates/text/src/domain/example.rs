@@ -131,6 +131,42 @@ fn question_word(input: &str) -> Option<&'static str> {
     Some(found.unwrap_or(OTHER))
 }
 
+/// How rows are written, and how right answers of SQuAD and MRQA are written when predictions are compared with them.
+/// `Padded` and `Raw` are T5's forms; both pad training targets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnswerForm {
+    /// With spaces around punctuation, as T5 and the paper train and score: `U . S .` normalises to `u s` on both
+    /// sides.
+    #[default]
+    Padded,
+    /// As published, which is what the official scripts of SQuAD and MRQA compare with: a prediction `U . S .` (`u s`)
+    /// is wrong for the answer `U.S.` (`us`).
+    Raw,
+    /// For models that continue a text: `Context: …`, `Question: …` and `Answer:` on separate lines, everything as
+    /// published, training targets included.
+    Continued,
+}
+
+impl AnswerForm {
+    /// The form used in training and for choosing the best step, whatever form evaluation uses.
+    pub fn of_training(self) -> AnswerForm {
+        match self {
+            AnswerForm::Padded | AnswerForm::Raw => AnswerForm::Padded,
+            AnswerForm::Continued => AnswerForm::Continued,
+        }
+    }
+
+    /// The name on the command line and in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            AnswerForm::Padded => "padded",
+            AnswerForm::Raw => "raw",
+            AnswerForm::Continued => "continued",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

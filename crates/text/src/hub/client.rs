@@ -6,7 +6,8 @@ use ureq::config::RedirectAuthHeaders;
 use ureq::http::{HeaderMap, Response, header};
 use ureq::{Agent, Body};
 
-use super::error::{self, HubError, Remark};
+use super::cache::cached;
+use super::error::HubError;
 use super::listing::Listing;
 use super::settings::Settings;
 use super::source::Source;
@@ -160,18 +161,12 @@ impl<'a> Client<'a> {
             message: of("x-error-message"),
         };
         let status = response.status().as_u16();
-        Err(error::of_status(
-            status,
-            &remark,
-            url,
-            self.source,
-            self.settings,
-        ))
+        Err(of_status(status, &remark, url, self.source, self.settings))
     }
 
     /// Converts an error of `ureq`.
     pub fn failed(&self, url: &str, error: ureq::Error) -> HubError {
-        error::of_request(error, url, self.source, self.settings)
+        of_request(error, url, self.source, self.settings)
     }
 }
 
@@ -215,6 +210,97 @@ fn origin_of(address: &str) -> &str {
         .find('/')
         .map_or(address.len(), |at| host + at);
     &address[..end]
+}
+
+/// The Hub's error headers.
+#[derive(Debug, Clone)]
+struct Remark {
+    /// `X-Error-Code`: `RepoNotFound`, `RevisionNotFound`, `GatedRepo`.
+    code: String,
+    /// `X-Error-Message`.
+    message: String,
+}
+
+/// The error for a failure status.
+fn of_status(
+    status: u16,
+    remark: &Remark,
+    url: &str,
+    source: &Source,
+    settings: &Settings,
+) -> HubError {
+    let page = format!("{}/{}", settings.endpoint, source.page());
+    let repository = source.repository().to_string();
+    let message = match remark.message.as_str() {
+        "" => String::new(),
+        message => format!(", '{message}'"),
+    };
+    match (status, &settings.token) {
+        (401 | 403, token) => HubError::Refused {
+            repository,
+            status,
+            message,
+            advice: match token {
+                _ if remark.code == "GatedRepo" => format!(
+                    "its terms must be accepted first, at {page}; then set HF_TOKEN to a token of that account"
+                ),
+                None => format!(
+                    "either the name is wrong (check {page}), or it is private or gated; then set HF_TOKEN to a token of an account that may read it"
+                ),
+                Some(token) => format!(
+                    "the token of {} is wrong or expired, or its account may not read {page}",
+                    token.origin
+                ),
+            },
+        },
+        (404, _) => HubError::NotFound {
+            repository,
+            what: match remark.code.as_str() {
+                "RevisionNotFound" => format!("revision '{}' of it", source.revision()),
+                _ => source.kind().to_string(),
+            },
+            message,
+            page,
+        },
+        _ => HubError::Status {
+            url: url.to_string(),
+            status,
+            message,
+            advice: match status {
+                429 => "too many requests: wait some minutes, or set HF_TOKEN",
+                500.. => "the Hub has a problem: try again later",
+                _ => "unexpected status: check HF_ENDPOINT",
+            },
+        },
+    }
+}
+
+/// Converts an error of `ureq`.
+fn of_request(error: ureq::Error, url: &str, source: &Source, settings: &Settings) -> HubError {
+    match error {
+        ureq::Error::Timeout(_) => HubError::Silent {
+            what: url.to_string(),
+            seconds: settings.patience.as_secs(),
+        },
+        error @ (ureq::Error::Io(_)
+        | ureq::Error::HostNotFound
+        | ureq::Error::ConnectionFailed
+        | ureq::Error::InvalidProxyUrl
+        | ureq::Error::ConnectProxyFailed(_)
+        | ureq::Error::Tls(_)) => HubError::Unreachable {
+            url: url.to_string(),
+            reason: error.to_string(),
+            cache: settings.cache.display().to_string(),
+            found: match cached(source, &settings.cache) {
+                Some(_) => ". The cache already has these files: use them with HF_HUB_OFFLINE=1",
+                None => "",
+            },
+        },
+        other => HubError::Answer {
+            url: url.to_string(),
+            reason: other.to_string(),
+        },
+    }
 }
 
 #[cfg(test)]

@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use super::settings::{Settings, SettingsError};
-use super::source::Source;
+use super::settings::SettingsError;
 use crate::atomic_file::AtomicFileError;
 use crate::claim::ClaimError;
 
@@ -188,101 +187,5 @@ impl HubError {
             path: path.display().to_string(),
             source,
         }
-    }
-}
-
-/// The Hub's error headers.
-#[derive(Debug, Clone)]
-pub(super) struct Remark {
-    /// `X-Error-Code`: `RepoNotFound`, `RevisionNotFound`, `GatedRepo`.
-    pub code: String,
-    /// `X-Error-Message`.
-    pub message: String,
-}
-
-/// The error for a failure status.
-pub(super) fn of_status(
-    status: u16,
-    remark: &Remark,
-    url: &str,
-    source: &Source,
-    settings: &Settings,
-) -> HubError {
-    let page = format!("{}/{}", settings.endpoint, source.page());
-    let repository = source.repository().to_string();
-    let message = match remark.message.as_str() {
-        "" => String::new(),
-        message => format!(", '{message}'"),
-    };
-    match (status, &settings.token) {
-        (401 | 403, token) => HubError::Refused {
-            repository,
-            status,
-            message,
-            advice: match token {
-                _ if remark.code == "GatedRepo" => format!(
-                    "its terms must be accepted first, at {page}; then set HF_TOKEN to a token of that account"
-                ),
-                None => format!(
-                    "either the name is wrong (check {page}), or it is private or gated; then set HF_TOKEN to a token of an account that may read it"
-                ),
-                Some(token) => format!(
-                    "the token of {} is wrong or expired, or its account may not read {page}",
-                    token.origin
-                ),
-            },
-        },
-        (404, _) => HubError::NotFound {
-            repository,
-            what: match remark.code.as_str() {
-                "RevisionNotFound" => format!("revision '{}' of it", source.revision()),
-                _ => source.kind().to_string(),
-            },
-            message,
-            page,
-        },
-        _ => HubError::Status {
-            url: url.to_string(),
-            status,
-            message,
-            advice: match status {
-                429 => "too many requests: wait some minutes, or set HF_TOKEN",
-                500.. => "the Hub has a problem: try again later",
-                _ => "unexpected status: check HF_ENDPOINT",
-            },
-        },
-    }
-}
-
-/// Converts an error of `ureq`.
-pub(super) fn of_request(
-    error: ureq::Error,
-    url: &str,
-    source: &Source,
-    settings: &Settings,
-) -> HubError {
-    match error {
-        ureq::Error::Timeout(_) => HubError::Silent {
-            what: url.to_string(),
-            seconds: settings.patience.as_secs(),
-        },
-        error @ (ureq::Error::Io(_)
-        | ureq::Error::HostNotFound
-        | ureq::Error::ConnectionFailed
-        | ureq::Error::InvalidProxyUrl
-        | ureq::Error::ConnectProxyFailed(_)
-        | ureq::Error::Tls(_)) => HubError::Unreachable {
-            url: url.to_string(),
-            reason: error.to_string(),
-            cache: settings.cache.display().to_string(),
-            found: match super::cached(source, &settings.cache) {
-                Some(_) => ". The cache already has these files: use them with HF_HUB_OFFLINE=1",
-                None => "",
-            },
-        },
-        other => HubError::Answer {
-            url: url.to_string(),
-            reason: other.to_string(),
-        },
     }
 }

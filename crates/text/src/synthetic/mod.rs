@@ -28,14 +28,12 @@ mod names;
 mod pairs;
 mod reviews;
 mod rows;
-mod split;
 mod write;
 
 pub use documents::{Document, DocumentMix, Phrasings, document, tokenizer_document};
 pub use domains::{Domain, domains};
-pub use names::SEPARATOR;
+pub use names::{SEPARATOR, split_of_word};
 pub use rows::{LabelledRow, QaRow, Rows, rows, sizes};
-pub use split::split_of_word;
 pub use write::{WriteError, write_parquet};
 
 /// The seed of the bundled files.

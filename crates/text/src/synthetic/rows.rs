@@ -5,9 +5,8 @@ use rand_chacha::ChaCha8Rng;
 
 use super::domains::{Domain, Task};
 use super::grammar::{Passage, Reader, Reading, mentions};
-use super::names::strip;
+use super::names::{fnv1a, strip};
 use super::pairs::Sense;
-use super::split::fnv1a;
 use crate::domain::Split;
 
 /// A question about a passage.

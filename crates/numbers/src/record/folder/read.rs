@@ -1,42 +1,43 @@
-//! Reading records back, with every check that needs no metric.
+//! Reads records, with every check that does not need a metric.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, BufReader, Read};
 use std::path::{Component, Path, PathBuf};
 
+use flate2::read::MultiGzDecoder;
 use rayon::prelude::*;
 use serde_json::Value;
 
 use super::{PLAN, RECORD};
 use crate::error::{IoContext, StoreError};
-use crate::record::checkpoint::Checkpoint;
 use crate::record::seal::opened;
 use crate::record::{
-    Evaluation, Prediction, Provenance, RECORD_VERSION, Record, Role, SavedDelta,
-    ValidationAnswers, difference, packed,
+    Checkpoint, Evaluation, Prediction, Provenance, RECORD_VERSION, Record, Role, SavedDelta,
+    ValidationAnswers, difference,
 };
 use promptshift_text::claim::PARTIAL;
 use promptshift_text::hash::sha256;
 
-/// A record as it was read from its folder.
+/// A record with its predictions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredRecord {
-    /// The folder it lies in.
+    /// Its folder.
     pub folder: PathBuf,
     /// The record.
     pub record: Record,
     /// The predictions of each of the record's evaluations, in their order.
     pub predictions: Vec<Vec<Prediction>>,
-    /// Those of each of its evaluations with a few examples of a target.
+    /// The predictions after few-shot tuning, for each of the record's `k_shots`.
     pub k_shots: Vec<Vec<Prediction>>,
-    /// The predictions on source validation; empty where the record has none.
+    /// The predictions on source validation; empty if the record has none.
     pub validation: Vec<Prediction>,
-    /// Those of each of its training's checkpoints, on each domain; empty where the record has none.
+    /// The predictions of each checkpoint on each domain; empty if the record has none.
     pub checkpoints: Vec<Vec<Vec<Prediction>>>,
 }
 
 impl StoredRecord {
-    /// Checks that the record was made from the model and data at hand: an equal cell whose files
-    /// have changed since is another experiment.
+    /// Checks that the record has the hashes of the given model and data: with other files, an equal cell is another
+    /// experiment.
     pub fn check_inputs(&self, wanted: &Provenance) -> Result<(), StoreError> {
         let found = &self.record.provenance;
         let inputs = |origin: &Provenance| {
@@ -58,21 +59,21 @@ impl StoredRecord {
     }
 }
 
-/// The file by which a folder is a store.
+/// The file that marks a folder as a store.
 pub(crate) const STORE_MARKER: &str = "store.json";
 
-/// How deep below the folder asked for a record may lie.
+/// The greatest depth at which records are searched for.
 const DEEPEST: usize = 6;
 
 /// Every record in a folder and below it, in the order of their paths.
 pub fn find(folder: &Path) -> Result<Vec<StoredRecord>, StoreError> {
     let homes = record_folders(folder)?;
-    // Side by side, and then in order: the first error is the same whichever is met first.
+    // Read in parallel, collected in order, so that the first error does not depend on timing.
     let read: Vec<_> = homes.par_iter().map(|home| read(home)).collect();
     read.into_iter().collect()
 }
 
-/// The folders of the records that [`find`] reads, for those who [`read`] one after another.
+/// The folders of the records that [`find`] reads, to [`read`] them one after another.
 pub fn record_folders(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let Places { homes, .. } = search(folder)?;
     match homes.is_empty() {
@@ -83,12 +84,12 @@ pub fn record_folders(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     }
 }
 
-/// Every output folder at a folder and below it, in the order of their paths.
+/// Every output folder in a folder and below it, in the order of their paths.
 pub(super) fn outs(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     Ok(search(folder)?.outs)
 }
 
-/// What lies in a folder and below it, in the order of paths.
+/// The folders found in a folder and below it, in the order of their paths.
 #[derive(Debug, Default)]
 struct Places {
     /// Folders with a record.
@@ -109,7 +110,7 @@ fn descend(folder: &Path, depth: usize, places: &mut Places) -> Result<(), Store
         return Ok(());
     }
     if folder.join(STORE_MARKER).is_file() {
-        // A store holds no records.
+        // A store contains no records.
         return Ok(());
     }
     if folder.join(PLAN).is_file() {
@@ -122,7 +123,7 @@ fn descend(folder: &Path, depth: usize, places: &mut Places) -> Result<(), Store
     for entry in fs::read_dir(folder).at("list", folder)? {
         let entry = entry.at("list", folder)?;
         let hidden = entry.file_name().to_string_lossy().starts_with(PARTIAL);
-        // `file_type` does not follow links, so a circle of links ends here.
+        // `file_type` does not follow links, so cycles of links end here.
         if !hidden && entry.file_type().at("look at", &entry.path())?.is_dir() {
             inner.push(entry.path());
         }
@@ -133,7 +134,7 @@ fn descend(folder: &Path, depth: usize, places: &mut Places) -> Result<(), Store
         .try_for_each(|path| descend(path, depth - 1, places))
 }
 
-/// Whether a folder is one cell's, with a record.
+/// Whether a folder has the record of a cell.
 pub fn is_record(folder: &Path) -> bool {
     folder.join(RECORD).is_file()
 }
@@ -183,7 +184,7 @@ pub fn read(home: &Path) -> Result<StoredRecord, StoreError> {
     })
 }
 
-/// The predictions of a checkpoint, which are of every evaluated domain or of none.
+/// The predictions of a checkpoint, on every evaluated domain or on none.
 fn read_checkpoint(
     path: &Path,
     record: &Record,
@@ -218,7 +219,7 @@ fn read_checkpoint(
         .collect()
 }
 
-/// A saved delta may have been deleted; one that is there must be the one that was saved.
+/// The file of tuned parameters may have been deleted; if it exists, it must be the one that was saved.
 fn check_saved(path: &Path, saved: &SavedDelta) -> Result<(), StoreError> {
     let file = beside(path, &saved.file)?;
     match fs::metadata(&file) {
@@ -246,7 +247,7 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Record, StoreError> {
     serde_json::from_value(value).map_err(|error| malformed(error.to_string()))
 }
 
-/// The evaluations are of the cell's source and targets, in that order.
+/// Checks that the evaluations are on the cell's source and targets, in that order.
 fn check_domains(path: &Path, record: &Record) -> Result<(), StoreError> {
     let wanted: Vec<(&str, Role)> =
         std::iter::once((record.cell.setting.source.as_str(), Role::Source))
@@ -281,8 +282,8 @@ fn check_domains(path: &Path, record: &Record) -> Result<(), StoreError> {
     })
 }
 
-/// The scores with a few examples are of each target and each number that the cell asks for, in that order,
-/// or there are none.
+/// Checks that the few-shot scores are those that the cell asks for, in the order of targets and K, or that there are
+/// none.
 fn check_k_shots(path: &Path, record: &Record) -> Result<(), StoreError> {
     let counts =
         (record.cell.setting.tune_on.iter()).flat_map(|tune_on| tune_on.examples.iter().copied());
@@ -320,7 +321,7 @@ pub(crate) fn read_predictions(
         wanted,
         found,
     };
-    let bytes = packed::contents(&path).map_err(|(path, source)| StoreError::Io {
+    let bytes = contents(&path).map_err(|(path, source)| StoreError::Io {
         action: "read",
         path,
         source,
@@ -330,7 +331,7 @@ pub(crate) fn read_predictions(
         return Err(malformed(
             format!("the predictions with SHA-256 {recorded_sha256}, as record.json says"),
             format!(
-                "SHA-256 {hash} ({} bytes): the file was changed or cut off",
+                "SHA-256 {hash} ({} bytes): the file was changed or truncated",
                 bytes.len()
             ),
         ));
@@ -357,15 +358,35 @@ pub(crate) fn read_predictions(
     Ok(predictions)
 }
 
-/// The path of a file that a record names, which must lie beside it.
+/// The path of a file that a record names; it must be in the record's folder.
 fn beside(record: &Path, name: &str) -> Result<PathBuf, StoreError> {
     let mut parts = Path::new(name).components();
     match (parts.next(), parts.next()) {
         (Some(Component::Normal(_)), None) => Ok(record.with_file_name(name)),
         _ => Err(StoreError::Malformed {
             path: record.to_owned(),
-            wanted: "names of files beside it".to_owned(),
+            wanted: "names of files in its folder".to_owned(),
             found: format!("'{name}'"),
         }),
     }
+}
+
+/// The content of a file, or of `FILE.gz` (from `gzip FILE`) if the file is missing.
+///
+/// # Errors
+/// Neither can be read; the path is that of the file that was tried.
+pub(crate) fn contents(path: &Path) -> Result<Vec<u8>, (PathBuf, io::Error)> {
+    let mut packed = path.as_os_str().to_owned();
+    packed.push(".gz");
+    let packed = PathBuf::from(packed);
+    match path.exists() || !packed.exists() {
+        true => fs::read(path).map_err(|error| (path.to_owned(), error)),
+        false => unpacked(&packed).map_err(|error| (packed, error)),
+    }
+}
+
+fn unpacked(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    MultiGzDecoder::new(BufReader::new(File::open(path)?)).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }

@@ -130,7 +130,7 @@ fn message<T: std::fmt::Debug>(result: Result<T, StoreError>) -> String {
 }
 
 #[test]
-fn what_was_written_is_found_again() {
+fn a_written_record_is_found_again() {
     let (folder, stored) = written();
     assert_eq!(stored.folder, folder.path().join("prompt-seed1"));
     assert_eq!(stored.predictions[1], predictions("race"));
@@ -146,7 +146,7 @@ fn what_was_written_is_found_again() {
 }
 
 #[test]
-fn what_newer_records_hold_is_read_and_guarded() {
+fn predictions_of_validation_and_checkpoints_are_read_and_checked() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let store = RunFolder::open(folder.path(), &[cell(1)]).expect("an empty folder is fine");
     let draft = store.begin(&cell(1)).expect("nothing is there");
@@ -171,11 +171,11 @@ fn what_newer_records_hold_is_read_and_guarded() {
     fs::write(&path, text.replace("0.25", "0.75")).expect("written");
     let error = message(find(folder.path()));
     assert!(error.contains("squad@validation.jsonl"), "{error}");
-    assert!(error.contains("changed or cut off"), "{error}");
+    assert!(error.contains("changed or truncated"), "{error}");
 }
 
 #[test]
-fn packed_predictions_are_read_as_they_were() {
+fn compressed_predictions_are_read() {
     let (_folder, stored) = written();
     let plain = stored.folder.join("race.jsonl");
     let packed = stored.folder.join("race.jsonl.gz");
@@ -191,7 +191,7 @@ fn packed_predictions_are_read_as_they_were() {
 
     fs::write(&packed, pack(&bytes[1..])).expect("written");
     let error = message(read(&stored.folder));
-    assert!(error.contains("changed or cut off"), "{error}");
+    assert!(error.contains("changed or truncated"), "{error}");
 
     fs::write(&packed, &pack(&bytes)[..40]).expect("written");
     let error = message(read(&stored.folder));
@@ -199,19 +199,22 @@ fn packed_predictions_are_read_as_they_were() {
 }
 
 #[test]
-fn another_cell_in_the_same_place_names_the_field() {
+fn a_record_of_another_cell_is_an_error_that_names_the_field() {
     let (folder, stored) = written();
     let mut other = cell(1);
     other.setting.eval_rows = Some(3);
     let error = message(RunFolder::open(folder.path(), std::slice::from_ref(&other)));
-    assert!(error.contains("eval_rows is 2, asked for was 3"), "{error}");
+    assert!(
+        error.contains("eval_rows is 2 there, and 3 was asked for"),
+        "{error}"
+    );
     let store = RunFolder::open(folder.path(), &[cell(1)]).expect("our own folder");
     let mut recipe = crate::recipe::Recipe::paper_prompt();
     recipe.budget.steps = 7;
     let mut other = cell(1);
     other.recipe = Some(recipe);
     let error = message(store.existing(&other));
-    assert!(error.contains("its recipe is null"), "{error}");
+    assert!(error.contains("recipe is null there"), "{error}");
     let mut inputs = stored.record.provenance.clone();
     assert!(stored.check_inputs(&inputs).is_ok());
     inputs
@@ -219,13 +222,13 @@ fn another_cell_in_the_same_place_names_the_field() {
         .insert("squad/test".to_owned(), "9".to_owned());
     let error = message(stored.check_inputs(&inputs));
     assert!(
-        error.contains("data_sha256.squad/test is \"1\", asked for was \"9\""),
+        error.contains("data_sha256.squad/test is \"1\" there, and \"9\" was asked for"),
         "{error}"
     );
 }
 
 #[test]
-fn changed_and_cut_files_are_told() {
+fn changed_and_truncated_files_are_errors() {
     let (folder, _) = written();
     let home = folder.path().join("prompt-seed1");
     let edit = |name: &str, change: &dyn Fn(String) -> String| {
@@ -238,7 +241,7 @@ fn changed_and_cut_files_are_told() {
         error
     };
     let error = edit("race.jsonl", &|text| text.replace("race-1", "race-7"));
-    assert!(error.contains("changed or cut off"), "{error}");
+    assert!(error.contains("changed or truncated"), "{error}");
     let error = edit("race.jsonl", &|text| text[..text.len() / 2].to_owned());
     assert!(error.contains("SHA-256"), "{error}");
     let error = edit("record.json", &|text| text[..text.len() / 2].to_owned());
@@ -247,7 +250,7 @@ fn changed_and_cut_files_are_told() {
         text.replacen("\"seconds\": 0.5", "\"seconds\": 0.4", 1)
     });
     assert!(error.contains("edited or damaged"), "{error}");
-    // A record from before there were seals is held by what it says.
+    // An older record without a seal is checked by its content.
     let sealed = fs::read(home.join(RECORD)).expect("readable");
     let value = crate::record::seal::opened(&sealed).expect("unchanged");
     let older = serde_json::to_string_pretty(&value).expect("JSON");
@@ -265,7 +268,7 @@ fn changed_and_cut_files_are_told() {
     let error = edit("record.json", &|text| {
         text.replace("race.jsonl", "../../race.jsonl")
     });
-    assert!(error.contains("beside it"), "{error}");
+    assert!(error.contains("files in its folder"), "{error}");
     let error = edit("record.json", &|text| {
         text.replacen("\"domain\": \"race\"", "\"domain\": \"drop\"", 1)
     });
@@ -282,7 +285,7 @@ fn changed_and_cut_files_are_told() {
 }
 
 #[test]
-fn folders_of_others_are_left_alone() {
+fn folders_of_other_programs_are_left_alone() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     fs::write(folder.path().join("thesis.tex"), "x").expect("written");
     let error = message(RunFolder::open(folder.path(), &[cell(1)]));
@@ -305,7 +308,7 @@ fn folders_of_others_are_left_alone() {
 }
 
 #[test]
-fn what_killed_runs_left_is_removed() {
+fn left_overs_of_killed_runs_are_removed() {
     let (folder, _) = written();
     let left = folder.path().join(".partial-prompt-seed2");
     fs::create_dir(&left).expect("made");
@@ -331,7 +334,7 @@ fn a_folder_has_one_writer() {
 }
 
 #[test]
-fn numbers_that_are_none_do_not_become_records() {
+fn records_with_nan_are_refused() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let store = RunFolder::open(folder.path(), &[cell(1)]).expect("an empty folder is fine");
     let draft = store.begin(&cell(1)).expect("nothing is there");
@@ -348,7 +351,7 @@ fn numbers_that_are_none_do_not_become_records() {
 }
 
 #[test]
-fn a_failed_cell_is_told_of_until_it_has_a_record() {
+fn a_failed_cell_is_listed_until_it_has_a_record() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let store = RunFolder::open(folder.path(), &[cell(1)]).expect("an empty folder is fine");
     let draft = store.begin(&cell(1)).expect("nothing is there");
@@ -361,7 +364,7 @@ fn a_failed_cell_is_told_of_until_it_has_a_record() {
     };
     let found = unfinished(folder.path()).expect("readable");
     assert_eq!(found, std::slice::from_ref(&failed));
-    // A second try, and a cell that was not asked for before.
+    // A second attempt, and a new cell.
     drop(store);
     let store = RunFolder::open(folder.path(), &[cell(2), cell(1)]).expect("of one setting");
     let missing = Unfinished {
@@ -377,7 +380,7 @@ fn a_failed_cell_is_told_of_until_it_has_a_record() {
 }
 
 #[test]
-fn an_edited_failure_is_named() {
+fn an_edited_failure_is_an_error() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let store = RunFolder::open(folder.path(), &[cell(1)]).expect("an empty folder is fine");
     let draft = store.begin(&cell(1)).expect("nothing is there");

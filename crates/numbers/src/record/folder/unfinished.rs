@@ -1,4 +1,4 @@
-//! Cells that were asked for and have no record: those that failed, and those that were not done.
+//! Cells that were asked for and have no record: failed cells, and cells that have not been run to the end.
 
 use std::fs;
 use std::path::Path;
@@ -11,15 +11,15 @@ use crate::error::{IoContext, StoreError};
 use crate::recipe::Method;
 use crate::record::{Cell, Provenance, RECORD_VERSION};
 
-/// The beginning and the end of the name of a file that tells of a failed cell.
+/// Prefix and suffix of the name of a failure file.
 const FAILED: (&str, &str) = ("failed-", ".json");
 
 /// A cell that was asked for and has no record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Unfinished {
-    /// What was asked for; without its recipe where it was not done.
+    /// The cell; without its recipe if it did not fail.
     pub cell: Cell,
-    /// How far it came.
+    /// How it ended.
     pub end: End,
 }
 
@@ -29,14 +29,14 @@ pub struct Unfinished {
 pub enum End {
     /// It failed.
     Failed {
-        /// Why, in words.
+        /// The reason, in words.
         reason: String,
     },
-    /// It was not done: it is under way, or the command ended before.
+    /// It has not been run to the end: it is running, or the command was interrupted.
     Missing,
 }
 
-/// What is kept of a cell that failed.
+/// The content of a failure file.
 #[derive(Debug, Serialize, Deserialize)]
 struct Failure {
     version: u32,
@@ -45,12 +45,12 @@ struct Failure {
     provenance: Provenance,
 }
 
-/// The name of the file that tells of a cell's failure.
+/// The name of a cell's failure file.
 pub(super) fn failure_name(cell: &Cell) -> String {
     format!("{}{}{}", FAILED.0, folder_name(cell), FAILED.1)
 }
 
-/// The failure of a cell as it is written.
+/// The content of a cell's failure file.
 pub(super) fn failure_json(cell: &Cell, reason: &str, provenance: &Provenance) -> Vec<u8> {
     let failure = Failure {
         version: RECORD_VERSION,
@@ -63,10 +63,10 @@ pub(super) fn failure_json(cell: &Cell, reason: &str, provenance: &Provenance) -
     json
 }
 
-/// The unfinished cells of every output folder at `folder` and below it, in the order of their paths.
+/// The unfinished cells of every output folder in `folder` and below it, in the order of their paths.
 ///
 /// # Errors
-/// A folder or file can't be read, or a file that tells of a failure was cut off or edited.
+/// A folder or file can't be read, or a failure file was truncated or edited.
 pub fn unfinished(folder: &Path) -> Result<Vec<Unfinished>, StoreError> {
     let mut found = Vec::new();
     for out in outs(folder)? {
@@ -105,7 +105,7 @@ fn failed(path: &Path) -> Result<Unfinished, StoreError> {
         cell,
         reason,
         ..
-    } = parse(path, "what promptshift writes of a failed run")?;
+    } = parse(path, "a failure as promptshift writes it")?;
     if version == RECORD_VERSION {
         return Ok(Unfinished {
             cell,
@@ -128,7 +128,7 @@ fn parse<T: for<'a> Deserialize<'a>>(path: &Path, wanted: &str) -> Result<T, Sto
     })
 }
 
-/// What [`folder_name`] was made of.
+/// The method and seed that [`folder_name`] encodes.
 fn method_and_seed(name: &str) -> Option<(Method, u64)> {
     let named = |name: &str| Method::ALL.into_iter().find(|method| method.name() == name);
     if name == Method::Untuned.name() {

@@ -1,12 +1,12 @@
-//! Quantities that are made of scores.
+//! Quantities derived from scores.
 
 use super::interval::{Score, Spread};
 use super::strata::{Run, SeedVariance, Stratum, Variance, add};
+use crate::stats::estimate::logit;
 use crate::stats::estimate::{Estimate, mean, standard_deviation};
 use crate::stats::panel::Runs;
-use crate::stats::quantile::logit;
 
-/// A variance below this, relative to the squares that it is made of, is rounding.
+/// A variance below this, relative to the squares that it is computed from, is a rounding error.
 const ROUNDING: f64 = 1e-18;
 
 /// A quantity on all the data and in every resample. Draws of one [`Bootstrap::scores`](super::Bootstrap::scores)
@@ -16,15 +16,15 @@ pub struct Draws {
     pub(super) value: f64,
     /// The mean over seeds on the passages of each resample.
     pub(super) resampled: Vec<f64>,
-    /// The runs that the quantity is made of, by their seeds.
+    /// The runs that contribute to the quantity, grouped by their seeds.
     pub(super) strata: Vec<Stratum>,
-    /// The scores that the quantity is made of.
+    /// The scores that contribute to the quantity.
     pub(super) scores: Vec<Score>,
-    /// The fewest passages of a domain that the quantity is made of, each counted as much as it weighs.
+    /// The smallest effective number of passages over the domains that contribute to the quantity.
     pub(super) passages: f64,
 }
 
-/// One method's runs: what [`winning`](crate::stats::winning) is made of.
+/// One method's runs, for [`runs`](crate::stats::runs).
 pub(in crate::stats) struct RunDraws<'a> {
     pub values: Vec<f64>,
     /// `[seed][resample]`.
@@ -32,7 +32,7 @@ pub(in crate::stats) struct RunDraws<'a> {
 }
 
 impl Draws {
-    /// One method's score in one panel, whose passages count as so many; `None` of no runs.
+    /// One method's score in one panel with this effective number of passages; `None` without runs.
     pub(super) fn of_runs(
         place: [usize; 2],
         runs: &Runs,
@@ -76,15 +76,15 @@ impl Draws {
         combined(&[(self, 1.0), (other, -1.0)])
     }
 
-    /// The mean of several quantities, resample by resample; `None` of nothing.
+    /// The mean of several quantities, resample by resample; `None` for none.
     pub fn mean(all: &[&Draws]) -> Option<Draws> {
         let share = 1.0 / all.len() as f64;
         let parts: Vec<(&Draws, f64)> = all.iter().map(|draws| (*draws, share)).collect();
         (!parts.is_empty()).then(|| combined(&parts))
     }
 
-    /// `self / other`, resample by resample; `None` where `other` is zero. Seeds' parts are those
-    /// of the ratio's tangent, as the mean of ratios is not the ratio of means.
+    /// `self / other`, resample by resample; `None` if `other` is zero. Contributions of seeds are linearised, as the
+    /// mean of ratios is not the ratio of means.
     pub fn over(&self, other: &Draws) -> Option<Draws> {
         if other.value == 0.0 || other.resampled.contains(&0.0) {
             return None;
@@ -96,8 +96,8 @@ impl Draws {
         Some(Draws::derived(ratio, resampled, &tangent))
     }
 
-    /// `ln(self / (1 - self))`, resample by resample; seeds' parts are those of its tangent. `None` where the value or
-    /// a resample is 0 or 1 or beyond, which has no logit.
+    /// `ln(self / (1 - self))`, resample by resample; contributions of seeds are linearised. `None` if the value or a
+    /// resample is outside (0, 1).
     pub fn logit(&self) -> Option<Draws> {
         let inside = |share: &f64| 0.0 < *share && *share < 1.0;
         if !inside(&self.value) || !self.resampled.iter().all(inside) {
@@ -106,7 +106,7 @@ impl Draws {
         let slope = 1.0 / (self.value * (1.0 - self.value));
         let resampled = self.resampled.iter().copied().map(logit).collect();
         let mut draws = Draws::derived(logit(self.value), resampled, &[(self, slope)]);
-        // A logit has no ends.
+        // A logit is unbounded.
         (draws.scores.iter_mut()).for_each(|score| score.is_share = false);
         Some(draws)
     }
@@ -124,8 +124,8 @@ impl Draws {
         }
     }
 
-    /// A function of several quantities from its value on all the data and in every resample; seeds' parts are those
-    /// of its tangent.
+    /// A function of several quantities, from its value on all the data and in every resample; contributions of seeds
+    /// are linearised.
     pub(in crate::stats) fn derived(
         value: f64,
         resampled: Vec<f64>,
@@ -143,14 +143,14 @@ impl Draws {
         &self.resampled
     }
 
-    /// The runs, of a quantity that is one method's score.
+    /// The runs, if the quantity is one method's score.
     pub(in crate::stats) fn runs(&self) -> Option<RunDraws<'_>> {
         match self.strata.as_slice() {
             [one] if one.runs.iter().all(|run| run.lent.is_none()) => Some(RunDraws {
                 values: one.values.clone(),
                 resampled: one.resampled.iter().map(Vec::as_slice).collect(),
             }),
-            // A method with one run, to which other methods have lent theirs.
+            // A method with one run and the spread of other methods.
             lent if lent
                 .iter()
                 .flat_map(|one| &one.runs)
@@ -170,7 +170,7 @@ impl Draws {
         self.value
     }
 
-    /// The value with its 95 % interval. Of one passage, which says nothing of others, it covers seeds alone:
+    /// The value with its 95 % interval. With one passage, which says nothing about others, it covers seeds only;
     /// [`weaknesses`](Draws::weaknesses) says so.
     pub fn estimate(&self) -> Estimate {
         Estimate {
@@ -179,12 +179,12 @@ impl Draws {
         }
     }
 
-    /// The value with the interval over passages alone: these runs, other test passages.
+    /// The value with its interval over passages only: the same runs on other test passages.
     pub fn estimate_of_these_runs(&self) -> Estimate {
         self.of_these_runs().estimate()
     }
 
-    /// The quantity with the runs as they are, so that passages alone vary.
+    /// The quantity with the runs held fixed, so that only passages vary.
     pub fn of_these_runs(&self) -> Draws {
         let fixed = |score: &Score| Score {
             variance: Variance {
@@ -200,7 +200,7 @@ impl Draws {
         }
     }
 
-    /// The variance by where it comes from; 0 where it is no more than rounding.
+    /// The variance by its source; 0 if it is a rounding error.
     pub fn variance(&self) -> Variance {
         let passages = self.passage_variance();
         Variance {
@@ -212,17 +212,18 @@ impl Draws {
         }
     }
 
-    /// A variance that rounding alone may make: 1/K added K times is not 1, so that equal scores differ in the last bit.
+    /// A variance that may be due to rounding only: 1/K added K times is not 1, so equal scores may differ in the
+    /// last bit.
     pub(super) fn rounding(&self) -> f64 {
         let scores = self.scores.iter();
         let squares = scores.map(|score| (score.weight * score.value).powi(2));
         ROUNDING * squares.sum::<f64>()
     }
 
-    /// The two-sided p value of "the value is 0": the level at which the interval just touches it,
-    /// so that p < 0.05 and an interval that leaves 0 out are the same thing. Not below 2 / (R + 1)
-    /// with R resamples, which know nothing of what is rarer; `None` where nothing varies, up to rounding, and where a
-    /// domain has one passage, which says nothing of others.
+    /// The two-sided p value of "the value is 0": the level at which the interval just touches 0, so that p < 0.05 is
+    /// equivalent to an interval that excludes 0. At least 2 / (R + 1) with R resamples, which cannot resolve smaller
+    /// probabilities. `None` if nothing varies beyond rounding, and if a domain has only one passage, which says
+    /// nothing about others.
     pub fn p_value(&self) -> Option<f64> {
         let spread = Spread::of(self);
         let least = 2.0 / (self.resampled.len() + 1) as f64;
@@ -233,7 +234,7 @@ impl Draws {
         if spread.interval(least).excludes(0.0) {
             return Some(least);
         }
-        // Excluded at `high`, held at `low`: between them is the level where it changes.
+        // The interval excludes 0 at `high` and includes it at `low`: bisection finds the level in between.
         let (mut low, mut high) = (least, 1.0);
         for _ in 0..50 {
             let middle = 0.5 * (low + high);
@@ -248,7 +249,7 @@ impl Draws {
 
     fn passage_variance(&self) -> f64 {
         let drawn = standard_deviation(&self.resampled).unwrap_or(0.0).powi(2);
-        // C passages drawn from C show (C - 1)/C of their variance.
+        // Drawing C of C passages shows (C - 1)/C of their variance.
         match self.passages {
             one if one <= 1.0 => drawn,
             count => drawn * count / (count - 1.0),
@@ -257,7 +258,7 @@ impl Draws {
 }
 
 impl Draws {
-    /// The variance between seeds with the part that passages hold too; none where it is no more than rounding.
+    /// The variance between seeds and the part of it that passages include as well; zero if it is a rounding error.
     pub(in crate::stats) fn seed_variance(&self) -> SeedVariance {
         let found = SeedVariance::of(&self.strata);
         match found.all <= self.rounding() {
@@ -266,7 +267,7 @@ impl Draws {
         }
     }
 
-    /// The degrees of freedom that passages have.
+    /// The degrees of freedom of passages.
     pub(super) fn freedom(&self) -> f64 {
         (self.passages - 1.0).max(1.0)
     }

@@ -1,30 +1,31 @@
-//! From a quantity's variance to its interval.
+//! From a quantity's variance to its interval, and why an interval may cover the truth less often than it says.
+
+use serde::Serialize;
 
 use super::draws::Draws;
 use super::strata::{SeedVariance, Variance};
-use crate::stats::estimate::Interval;
-use crate::stats::quantile::student;
+use crate::stats::estimate::{Interval, student_quantile};
 
-/// A score in a quantity.
+/// A score that contributes to a quantity.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Score {
     /// Panel and method.
     pub place: [usize; 2],
-    /// What it is multiplied by.
+    /// Its factor in the quantity.
     pub weight: f64,
     pub value: f64,
     pub variance: Variance,
     pub passages: f64,
-    /// Whether it is a share, which lies in [0, 1].
+    /// Whether it is a share, bounded by 0 and 1.
     pub is_share: bool,
 }
 
-/// What intervals of any level are read from.
+/// The spread of a quantity, from which intervals of any level are computed.
 pub(super) struct Spread<'a> {
     draws: &'a Draws,
     pub variance: Variance,
     pub seeds: SeedVariance,
-    /// `V_s` of each stratum that has any, and its degrees of freedom.
+    /// `V_s` of each stratum in which it is not zero, and its degrees of freedom.
     strata: Vec<(f64, f64)>,
 }
 
@@ -44,7 +45,7 @@ impl<'a> Spread<'a> {
         }
     }
 
-    /// The degrees of freedom of the seeds' variance (Satterthwaite 1946); `None` where seeds show none.
+    /// The degrees of freedom of the seeds' variance (Satterthwaite 1946); `None` if seeds do not vary.
     pub fn seed_freedom(&self) -> Option<f64> {
         let strata = self.strata.iter();
         let (sum, squares) = strata.fold((0.0, 0.0), |(sum, squares), (variance, freedom)| {
@@ -57,18 +58,18 @@ impl<'a> Spread<'a> {
     /// (Cochran & Cox 1957, §4.14; Cochran 1964).
     pub fn seed_quantile(&self, share: f64) -> f64 {
         let weights: f64 = self.strata.iter().map(|(variance, _)| variance).sum();
-        let quantiles =
-            (self.strata.iter()).map(|(variance, freedom)| variance * student(share, *freedom));
+        let quantiles = (self.strata.iter())
+            .map(|(variance, freedom)| variance * student_quantile(share, *freedom));
         match weights > 0.0 {
             true => quantiles.sum::<f64>() / weights,
             false => 0.0,
         }
     }
 
-    /// Student's quantile for seeds and passages, between those of either. Satterthwaite's degrees of freedom are too
-    /// many where one of the parts has one or two.
+    /// Student's quantile for seeds and passages together, between the quantiles of both. Satterthwaite's degrees of
+    /// freedom would be too many if one part has only one or two.
     fn critical(&self, share: f64) -> f64 {
-        let passages = student(share, self.draws.freedom());
+        let passages = student_quantile(share, self.draws.freedom());
         let Some(freedom) = self.seed_freedom() else {
             return passages;
         };
@@ -76,7 +77,7 @@ impl<'a> Spread<'a> {
         mixed(weights, [self.seed_quantile(share), passages])
     }
 
-    /// The interval that leaves out `level`.
+    /// The interval with confidence `1 - level`.
     pub fn interval(&self, level: f64) -> Interval {
         let critical = self.critical(1.0 - 0.5 * level);
         Interval {
@@ -85,9 +86,9 @@ impl<'a> Spread<'a> {
         }
     }
 
-    /// How far an end lies from the value: `critical` standard errors, as far as scores are no shares. Of shares, each
-    /// score's part of the variance is replaced by one that knows of 0 and 1, and the sum's variance grows as those do
-    /// together, so that it keeps what pairing makes of it.
+    /// The distance of an end from the value: `critical` standard errors, unless scores are shares. For shares, each
+    /// score's variance is replaced by one that takes the bounds 0 and 1 into account, and the variance of the sum is
+    /// scaled by the same total factor, which preserves the effect of pairing.
     fn reach(&self, critical: f64, side: Side) -> f64 {
         let sum = |of: &dyn Fn(&Score) -> f64| -> f64 {
             let scores = self.draws.scores.iter();
@@ -107,7 +108,7 @@ impl<'a> Spread<'a> {
     }
 }
 
-/// The mean of two quantiles, weighted; 0 without weights.
+/// The weighted mean of two quantiles; 0 if the weights are 0.
 pub(super) fn mixed(weights: [f64; 2], quantiles: [f64; 2]) -> f64 {
     let sum = weights[0] + weights[1];
     match sum > 0.0 {
@@ -124,13 +125,14 @@ enum Side {
 }
 
 impl Score {
-    /// Whether all answers are right, or all wrong, in every run.
+    /// Whether all answers of all runs are right, or all are wrong.
     pub fn is_at_bound(&self) -> bool {
         self.is_share && (self.value == 0.0 || self.value == 1.0)
     }
 
-    /// As how many independent answers the score varies; all right or all wrong, one for each passage. `None` of what
-    /// is no share, where nothing varies elsewhere, and of one passage that is all right or all wrong.
+    /// The number of independent answers that would have the score's variance; one for each passage if all answers
+    /// are right or all wrong. `None` if the score is not a share, if nothing varies although it is not at a bound,
+    /// and for a single passage at a bound.
     fn answers(&self) -> Option<f64> {
         let variance = self.variance.total();
         match self.is_at_bound() {
@@ -140,7 +142,7 @@ impl Score {
         }
     }
 
-    /// What varies beyond the answers: all right or all wrong, the score's own runs show nothing, but lent ones may.
+    /// The variance beyond that of the answers: at a bound the score's own runs do not vary, but borrowed ones may.
     fn beside_answers(&self) -> f64 {
         match self.is_at_bound() {
             true => self.variance.total(),
@@ -148,8 +150,8 @@ impl Score {
         }
     }
 
-    /// How far an end of the score's own interval lies from it: Wilson's (1927), with as many answers as have the
-    /// score's variance. In a mean of several scores these are added as squares (Zou & Donner 2008).
+    /// The distance of an end of the score's own interval: Wilson's (1927), for as many answers as have the score's
+    /// variance. In a mean of several scores these distances are added as squares (Zou & Donner 2008).
     fn wilson(&self, critical: f64, side: Side) -> f64 {
         let Some(answers) = self.answers() else {
             return critical * self.variance.standard_error();
@@ -168,8 +170,8 @@ impl Score {
         }
     }
 
-    /// The variance with so many more right answers and wrong ones: in a sum of k scores, 2 / k of each (Price & Bonett
-    /// 2004; for differences Agresti & Caffo 2000).
+    /// The variance with `added` more right and as many more wrong answers: 2 / k of each in a sum of k scores (Price
+    /// & Bonett 2004; for differences Agresti & Caffo 2000).
     fn shrunk_variance(&self, added: f64) -> f64 {
         let Some(answers) = self.answers() else {
             return self.variance.total();
@@ -177,5 +179,92 @@ impl Score {
         let all = answers + 2.0 * added;
         let share = (self.value * answers + added) / all;
         share * (1.0 - share) / all + self.beside_answers()
+    }
+}
+
+/// Why an interval may cover the truth less often than it should, or be wider than necessary. `docs/methodology.md`
+/// has the measured coverage of each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Weakness {
+    /// A domain has one passage, which says nothing about others.
+    OnePassage,
+    /// A method has one run, and no other method has a spread to borrow.
+    OneSeed,
+    /// A method has one run and borrows the spread of other methods' runs.
+    Borrowed,
+    /// A method has two runs, whose variance has one degree of freedom.
+    TwoSeeds,
+    /// The effective number of passages is below 20.
+    FewPassages,
+    /// A score is exactly 0 or 1, so nothing varies.
+    AtBound,
+}
+
+/// The smallest number of passages that was simulated.
+const FEW: f64 = 20.0;
+
+impl Weakness {
+    /// Its consequence for the interval.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Weakness::OnePassage => {
+                "one passage does not show how scores vary between passages, so the interval cannot be estimated"
+            }
+            Weakness::OneSeed => {
+                "one run does not show how scores vary between seeds: the interval is for these runs only, and \
+                 covers the mean over seeds in as few as 70 of 100 studies"
+            }
+            Weakness::Borrowed => {
+                "one run does not show how scores vary between seeds, so the spread of the other methods' runs is \
+                 used: the interval covers the mean over seeds in 95 of 100 studies if the methods vary equally, and \
+                 in 79 if this method varies ten times as much"
+            }
+            Weakness::TwoSeeds => {
+                "two runs estimate their spread so poorly that the interval is about six times as wide as with many \
+                 runs, and covers the mean over seeds in up to 99 of 100 studies"
+            }
+            Weakness::FewPassages => {
+                "with fewer than 20 passages of similar size the interval relies on a normal approximation that has \
+                 not been checked"
+            }
+            Weakness::AtBound => {
+                "all answers are right, or all are wrong: the interval is Wilson's with one independent answer per \
+                 passage"
+            }
+        }
+    }
+}
+
+impl Draws {
+    /// The weaknesses of the interval, the most serious first; empty if the interval covered the truth in 93 to 97 of
+    /// 100 simulated studies.
+    pub fn weaknesses(&self) -> Vec<Weakness> {
+        let runs = || self.strata.iter().map(|stratum| stratum.runs.len());
+        let is_lent = || {
+            self.strata
+                .iter()
+                .flat_map(|stratum| &stratum.runs)
+                .any(|run| run.lent.is_some())
+        };
+        let found = [
+            (Weakness::OnePassage, self.passages <= 1.0),
+            (Weakness::OneSeed, runs().any(|count| count == 1)),
+            (Weakness::Borrowed, is_lent()),
+            (Weakness::TwoSeeds, runs().any(|count| count == 2)),
+            (
+                Weakness::FewPassages,
+                self.passages > 1.0 && self.passages < FEW,
+            ),
+            (
+                Weakness::AtBound,
+                self.scores.iter().any(Score::is_at_bound),
+            ),
+        ];
+        found
+            .into_iter()
+            .filter(|(_, is_so)| *is_so)
+            .map(|(weakness, _)| weakness)
+            .collect()
     }
 }

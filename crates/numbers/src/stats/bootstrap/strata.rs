@@ -1,13 +1,14 @@
-//! What seeds add to a variance.
+//! The variance between seeds, and the spread that a method with one run borrows from other methods.
 
+use super::draws::Draws;
 use crate::stats::estimate::{mean, standard_deviation};
 
-/// The variance of a quantity, by where it comes from.
+/// The variance of a quantity, by its source.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Variance {
-    /// From another set of passages, with these runs.
+    /// From other passages, with these runs.
     pub passages: f64,
-    /// From other seeds, beyond what passages hold already.
+    /// From other seeds, beyond the part that passages include.
     pub seeds: f64,
 }
 
@@ -23,15 +24,15 @@ impl Variance {
     }
 }
 
-/// A run, or what stands in for one.
+/// A run, or a substitute for one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Run {
     pub seed: u64,
-    /// Of a method with one run: the methods that its spread is taken from and lent to.
+    /// For a method with one run: the methods that lend and that borrow the spread.
     pub lent: Option<[usize; 2]>,
 }
 
-/// Runs with the same seeds: the quantity of each run, up to a constant that all share.
+/// Runs with the same seeds: the quantity of each run, up to a common constant.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Stratum {
     pub runs: Vec<Run>,
@@ -40,13 +41,13 @@ pub(super) struct Stratum {
     pub resampled: Vec<Vec<f64>>,
 }
 
-/// What one run adds to the mean, beyond the mean's expectation.
+/// The contribution of one run to the mean's deviation from its expectation.
 struct Part {
     value: f64,
     resampled: Vec<f64>,
 }
 
-/// `V_s` and the part of it that passages hold too.
+/// `V_s` and the part of it that passages include as well.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(in crate::stats) struct SeedVariance {
     pub all: f64,
@@ -54,15 +55,16 @@ pub(in crate::stats) struct SeedVariance {
 }
 
 impl SeedVariance {
-    /// What is left for the seeds themselves.
+    /// The part from seeds only.
     pub fn own(self) -> f64 {
         (self.all - self.interaction).max(0.0)
     }
 
-    /// How much seeds and passages count among the degrees of freedom, of which the seeds have so many. Each counts
-    /// with what is its own; what both hold counts with seeds as far as their standard deviation is their own, and
-    /// at least with 1 / (2 freedom). This part is found by simulation: were it none, intervals of two runs that
-    /// differ would hold the truth in 89 of 100 studies; were it all, those of three runs that do not in 99.
+    /// The weights of seeds and passages in Student's quantile, given the seeds' degrees of freedom. Each has the
+    /// variance that it does not share; the shared part counts for seeds in proportion to the part of their standard
+    /// deviation that they do not share, but at least with 1 / (2 freedom). That share was found by simulation: with
+    /// none, intervals of two runs that differ would cover the truth in 89 of 100 studies; with all of it, those of
+    /// three runs that do not differ in 99.
     pub fn weights(self, passages: f64, freedom: f64) -> [f64; 2] {
         if self.all == 0.0 {
             return [0.0, passages];
@@ -74,8 +76,8 @@ impl SeedVariance {
         ]
     }
 
-    /// Of the sum over strata, runs with one seed in several of them taken together: a variance that is robust to
-    /// how such runs depend on each other (Bell & McCaffrey 2002, with runs in the place of their clusters).
+    /// The variance of a sum over strata. Runs with one seed in several strata are added first, which makes the
+    /// variance robust to their dependence (Bell & McCaffrey 2002, with runs as clusters).
     pub(super) fn of(strata: &[Stratum]) -> SeedVariance {
         let mut parts: Vec<(Run, Part)> = Vec::new();
         for stratum in strata.iter().filter(|stratum| stratum.runs.len() > 1) {
@@ -102,7 +104,7 @@ impl Part {
 }
 
 impl Stratum {
-    /// `(y - ȳ) / sqrt(K (K - 1))` of each run: their squares add up to S² / K. Needs two runs.
+    /// `(y - ȳ) / sqrt(K (K - 1))` for each run: the squares add up to S² / K. Needs two runs.
     fn parts(&self) -> Vec<Part> {
         let count = self.runs.len() as f64;
         let scale = 1.0 / (count * (count - 1.0)).sqrt();
@@ -143,5 +145,88 @@ impl Stratum {
 pub(super) fn add(sums: &mut [f64], values: &[f64], weight: f64) {
     for (sum, value) in sums.iter_mut().zip(values) {
         *sum += weight * value;
+    }
+}
+
+/// Gives each method with one run the spread of the other methods' runs on the same domains, as if its runs differed
+/// as theirs do, jointly over domains. The borrowed deviations count as independent of the lenders'. The variances of
+/// several lenders are pooled by their degrees of freedom; without lenders nothing changes.
+///
+/// The caller decides which methods lend and borrow, since for instance an untuned model does not vary with seeds.
+/// Quantities with borrowed runs have [`Weakness::Borrowed`](super::Weakness::Borrowed).
+pub fn lend(
+    scores: &mut [Vec<Option<Draws>>],
+    may_lend: impl Fn(usize) -> bool,
+    may_borrow: impl Fn(usize) -> bool,
+) {
+    for panel in scores {
+        let lenders: Vec<(usize, Stratum)> = (panel.iter().enumerate())
+            .filter(|(method, _)| may_lend(*method))
+            .filter_map(|(method, draws)| match draws.as_ref()?.strata.as_slice() {
+                [one] if one.runs.len() > 1 => Some((method, one.clone())),
+                _ => None,
+            })
+            .collect();
+        let freedom: usize = lenders.iter().map(|(_, lent)| lent.runs.len() - 1).sum();
+        for (method, draws) in panel
+            .iter_mut()
+            .enumerate()
+            .filter(|(method, _)| may_borrow(*method))
+        {
+            let Some(draws) = draws.as_mut().filter(|draws| draws.has_one_run()) else {
+                continue;
+            };
+            if lenders.is_empty() {
+                continue;
+            }
+            draws.strata = (lenders.iter())
+                .map(|(lender, lent)| {
+                    let share = (lent.runs.len() - 1) as f64 / freedom as f64;
+                    stand_ins(lent, share, [*lender, method])
+                })
+                .collect();
+            let variance = draws.variance();
+            for score in &mut draws.scores {
+                score.variance = variance;
+            }
+        }
+    }
+}
+
+impl Draws {
+    fn has_one_run(&self) -> bool {
+        matches!(self.strata.as_slice(), [one] if one.runs.len() == 1)
+    }
+}
+
+/// Runs whose mean has `share` of the variance of one run.
+fn stand_ins(lent: &Stratum, share: f64, who: [usize; 2]) -> Stratum {
+    let count = lent.runs.len() as f64;
+    let scale = (share * count).sqrt();
+    let centre = mean(&lent.values).unwrap_or(0.0);
+    let mut centres = vec![0.0; lent.resampled.first().map_or(0, Vec::len)];
+    for run in &lent.resampled {
+        add(&mut centres, run, 1.0 / count);
+    }
+    Stratum {
+        runs: (lent.runs.iter())
+            .map(|run| Run {
+                lent: Some(who),
+                ..*run
+            })
+            .collect(),
+        values: lent
+            .values
+            .iter()
+            .map(|value| scale * (value - centre))
+            .collect(),
+        resampled: (lent.resampled.iter())
+            .map(|run| {
+                run.iter()
+                    .zip(&centres)
+                    .map(|(drawn, centre)| scale * (drawn - centre))
+                    .collect()
+            })
+            .collect(),
     }
 }

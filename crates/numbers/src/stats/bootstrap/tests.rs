@@ -1,10 +1,10 @@
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::stats::draw::Normal;
 use crate::stats::estimate::standard_deviation;
+use crate::stats::intervals::wilson;
 use crate::stats::panel::Sample;
-use crate::stats::proportion::wilson;
+use crate::stats::tests::Normal;
 
 const FAST: Bootstrap = Bootstrap {
     resamples: 2_000,
@@ -20,7 +20,7 @@ fn sample(seed: u64, cluster: usize, numerator: f64) -> Sample {
     }
 }
 
-/// A mean of 0.5 with a deviation between seeds and one between passages.
+/// Runs with mean 0.5, one standard deviation between seeds and one between passages.
 fn runs(
     normal: &mut Normal,
     seeds: u64,
@@ -55,7 +55,7 @@ fn near(found: f64, wanted: f64, share: f64) {
 
 #[test]
 fn two_passages_by_hand() {
-    // One seed, passages worth 0 and 1: a resample is 0, 1/2, 1 with chances 1/4, 1/2, 1/4.
+    // One seed, passages that score 0 and 1: a resample is 0, 1/2, 1 with probabilities 1/4, 1/2, 1/4.
     let draws = one(vec![sample(0, 0, 0.0), sample(0, 1, 1.0)], FAST);
     let share = |value: f64| {
         draws
@@ -95,7 +95,7 @@ fn a_share_of_passages_has_wilson_s_interval() {
 }
 
 #[test]
-fn all_right_is_no_certainty() {
+fn all_right_answers_still_have_an_interval() {
     let right = |seeds: u64| -> Vec<Sample> {
         (0..seeds)
             .flat_map(|seed| (0..30).map(move |cluster| sample(seed, cluster, 1.0)))
@@ -108,7 +108,7 @@ fn all_right_is_no_certainty() {
     assert!((interval.low - 0.877_6).abs() < 1e-3, "{interval:?}");
     assert_eq!(interval.high, 1.0);
     assert_eq!(score.weaknesses(), [Weakness::AtBound]);
-    // One passage cannot tell, and p says so.
+    // With one passage there is no p value.
     assert_eq!(one(vec![sample(0, 0, 1.0)], FAST).p_value(), None);
     // Two methods that are right everywhere: each with one right and one wrong answer more, 31/32 · 1/32 / 32.
     let scores = FAST.scores(&[Panel::new(&[right(3), right(3)])]);
@@ -129,7 +129,7 @@ fn all_right_is_no_certainty() {
 }
 
 #[test]
-fn all_right_is_the_same_with_any_number_of_seeds() {
+fn all_right_answers_have_the_same_interval_with_any_number_of_seeds() {
     // 1/K added K times is not 1 for 6 and 10, nor are the means of so many domains.
     let right = |seeds: u64, score: f64| -> Vec<Sample> {
         (0..seeds)
@@ -194,7 +194,7 @@ fn one_passage_has_no_p_value() {
 }
 
 #[test]
-fn all_right_with_lent_runs_is_as_wide_as_they_are() {
+fn all_right_answers_with_a_borrowed_spread_have_its_width() {
     let of = |seeds: &[f64]| -> Vec<Sample> {
         let runs = seeds.iter().enumerate();
         runs.flat_map(|(seed, share)| {
@@ -217,7 +217,7 @@ fn all_right_with_lent_runs_is_as_wide_as_they_are() {
 }
 
 #[test]
-fn passages_count_as_they_weigh() {
+fn the_effective_number_of_passages_accounts_for_their_weights() {
     // Weights 8, 1, 1: (10)² / 66 is 1.5 passages of like size.
     let panel = Panel::new(&[[8.0, 1.0, 1.0]
         .into_iter()
@@ -284,9 +284,9 @@ fn seeds_give_student_s_interval() {
 }
 
 #[test]
-fn what_runs_do_differently_on_passages_counts_once() {
-    // No passage is easier for all seeds, no seed better than another by itself: each run scores
-    // noise of its own. Passages show all of the variance of the mean, and seeds add little.
+fn the_interaction_of_runs_and_passages_counts_once() {
+    // No passage is easier for all seeds and no seed is better overall: each run scores independent noise. Passages
+    // show all of the variance of the mean, and seeds add little.
     let mut normal = Normal::new(11);
     let samples: Vec<Sample> = (0..40)
         .flat_map(|seed| (0..100).map(move |cluster| (seed, cluster)))
@@ -391,7 +391,7 @@ fn one_run_borrows_the_spread_of_others() {
         difference.weaknesses(),
         [Weakness::Borrowed, Weakness::FewPassages]
     );
-    // Not where it may not, and not from nobody.
+    // Not if it may not borrow, and not without lenders.
     let mut fixed = vec![of_seeds(&[0, 1, 2], &[7])];
     lend(&mut fixed, |_| true, |method| method == 0);
     lend(&mut fixed, |method| method == 1, |_| true);
@@ -422,8 +422,8 @@ fn source_and_target_share_the_seed() {
 }
 
 #[test]
-fn a_ratio_is_drawn_as_a_ratio() {
-    // Every run keeps four fifths of its source score, whatever is drawn.
+fn a_ratio_is_resampled_as_a_ratio() {
+    // Every run retains four fifths of its source score, whatever is drawn.
     let mut normal = Normal::new(12);
     let source = runs(&mut normal, 3, 40, 0.05, 0.1);
     let target = source
@@ -448,7 +448,7 @@ fn a_ratio_is_drawn_as_a_ratio() {
 }
 
 #[test]
-fn p_values_and_intervals_say_the_same() {
+fn p_values_and_intervals_agree() {
     for study in 0..60 {
         let mut normal = Normal::new(100 + study);
         let mut samples = runs(&mut normal, 3, 40, 0.02, 0.3);

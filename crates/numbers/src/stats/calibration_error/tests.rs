@@ -50,7 +50,7 @@ fn a_difference_is_as_wide_as_both() {
     assert!((found.value - 0.1).abs() < 1e-12);
     assert!((found.interval.low - 0.05).abs() < 1e-12);
     assert!((found.interval.high - 0.15).abs() < 1e-12);
-    // What is below zero counts as none.
+    // Negative errors count as zero.
     assert_eq!(
         difference(estimate(-0.2, -0.1, 0.0), estimate(-0.1, -0.05, 0.0)).value,
         0.0
@@ -69,8 +69,8 @@ impl Uniform {
     }
 }
 
-/// A world: passages of so many answers each, runs, how far truth is above confidence, and in how many of
-/// all passages all answers go by one and the same draw.
+/// A simulated world: passages, answers per passage, runs, how far the truth is above the confidence, and the share
+/// of passages whose answers all depend on a single draw.
 #[derive(Clone, Copy)]
 struct World {
     passages: usize,
@@ -102,7 +102,7 @@ impl World {
         (0..self.runs).map(|_| run()).collect()
     }
 
-    /// The mean of the estimates, the share of intervals that hold the truth, and the mean of the plain error of 15 bins.
+    /// The mean of the estimates, the share of intervals that cover the truth, and the mean plain error with 15 bins.
     fn simulated(self, studies: usize) -> [f64; 3] {
         let mut uniform = Uniform(0x9E37_79B9_7F4A_7C15);
         let truth = self.shift.powi(2);
@@ -137,7 +137,7 @@ fn perfect_calibration_has_no_error_on_average() {
             ..WORLD
         };
         let [found, _, plain] = world.simulated(2_000);
-        // The root of what is left is below three points, where the plain error of 50 answers has 18.
+        // The root of the remaining error is below three points, compared with 18 for the plain error of 50 answers.
         assert!(
             found.abs() < 0.03_f64.powi(2),
             "{passages} × {answers}: {found}"
@@ -150,7 +150,7 @@ fn perfect_calibration_has_no_error_on_average() {
 }
 
 #[test]
-fn intervals_hold_the_error() {
+fn intervals_cover_the_error() {
     for shift in [0.0, 0.1, 0.2] {
         let [found, held, _] = World { shift, ..WORLD }.simulated(500);
         assert!((found - shift * shift).abs() < 0.002, "{shift}: {found}");

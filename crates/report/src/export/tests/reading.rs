@@ -10,13 +10,13 @@ use arrow::array::{
 use arrow::datatypes::DataType;
 use serde_json::{Map, Value, json};
 
-/// A row: its values by their columns' names.
+/// A row: values by column name.
 pub(super) type Row = Map<String, Value>;
 
-/// The columns in their order, with their types in the words of the documentation.
+/// The columns in order, with their types as in the documentation.
 pub(super) type Kinds = Vec<(String, &'static str)>;
 
-/// A table as a parquet file has it.
+/// Reads a table from a Parquet file.
 pub(super) fn read_parquet(path: &Path) -> (Vec<Row>, Kinds) {
     let file = File::open(path).expect("written");
     let reader = ParquetRecordBatchReaderBuilder::try_new(file).expect("parquet");

@@ -1,9 +1,9 @@
-//! Synthetic records of every shape, and what is recorded of each row as JSON.
+//! Synthetic records of every kind, and the JSON of each row.
 
 use std::path::Path;
 
+use promptshift_numbers::record::KShot;
 use promptshift_numbers::record::folder::StoredRecord;
-use promptshift_numbers::record::k_shot::KShot;
 use promptshift_numbers::record::{Evaluation, Prediction, Score, Texts, Traits};
 use promptshift_numbers::score;
 use promptshift_text::domain::Task;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::fixture::Fixture;
 
-/// Texts that a careless writer of CSV would take apart.
+/// Texts that need quoting in CSV.
 const HOSTILE: [&str; 6] = [
     "plain",
     "",
@@ -21,8 +21,8 @@ const HOSTILE: [&str; 6] = [
     " ünï 🐦;\t",
 ];
 
-/// Records of every shape: answers and classes, answers judged one by one, zero-shot and few-shot, with
-/// and without training, with texts and traits that are missing or hard to write.
+/// Records of every kind: answers, classes and judged answers, zero-shot and few-shot, with and without training,
+/// with missing values and texts that need quoting.
 pub(super) fn records() -> Vec<StoredRecord> {
     let small = |fixture: Fixture| Fixture {
         passages: 4,
@@ -38,7 +38,7 @@ pub(super) fn records() -> Vec<StoredRecord> {
     records.extend(small(judged).records());
     for (place, stored) in records.iter_mut().enumerate() {
         stored.folder = Path::new("runs, \"mine\"").join(place.to_string());
-        // A seed takes all 64 bits.
+        // A seed may use all 64 bits.
         stored.record.cell.seed = u64::MAX - stored.record.cell.seed;
         stored.record.cell.trials = (place % 2 == 0).then_some(5);
         stored.record.texts = if place % 3 == 0 {
@@ -96,7 +96,7 @@ fn vary(prediction: &mut Prediction, at: usize, task: Task) {
     };
 }
 
-/// Target by target, as if tuning had gone on with one example and with four.
+/// Adds few-shot scores with one and with four examples of each target.
 fn add_shots(stored: &mut StoredRecord) {
     let targets = stored.record.evaluations.len() - 1;
     for target in 1..=targets {
@@ -122,7 +122,7 @@ fn add_shots(stored: &mut StoredRecord) {
     }
 }
 
-/// What is recorded of each row of `cells`, as JSON.
+/// The JSON of each row of `cells`.
 pub(super) fn recorded_cells(records: &[StoredRecord]) -> Vec<Value> {
     let mut rows = Vec::new();
     for stored in records {
@@ -144,7 +144,7 @@ pub(super) fn recorded_cells(records: &[StoredRecord]) -> Vec<Value> {
     rows
 }
 
-/// The same of `examples`, with the split that each row should have.
+/// The JSON of each row of `examples`, with its split.
 pub(super) fn recorded_examples(records: &[StoredRecord]) -> Vec<(Value, &'static str)> {
     let mut rows = Vec::new();
     for stored in records {

@@ -1,4 +1,4 @@
-//! Cautions about runs: what did not learn, collapsed or failed, and how many seeds there are.
+//! Cautions about runs: those that did not learn, collapsed or failed, and the number of seeds.
 
 use std::collections::BTreeSet;
 
@@ -33,7 +33,7 @@ pub(super) fn not_learned(results: &Results, result: &MethodResult) -> Option<Ca
     Some(caution("learning", seen, remedy))
 }
 
-/// Runs that look as if they had not learned, and what to change.
+/// Runs with symptoms of not learning, and what to change.
 pub(super) fn stalled(study: &Study, result: &MethodResult) -> Option<Caution> {
     let records = study.of(result.method).into_iter();
     let runs = records.flat_map(|stored| {
@@ -69,7 +69,7 @@ fn symptom(stall: &Stall) -> String {
     }
 }
 
-/// Targets on which a method is shown to be at the floor, or not shown to be above it.
+/// Targets on which a method is shown to be at the floor, or is not shown to be above it.
 pub(super) fn at_floor(results: &Results, result: &MethodResult) -> Vec<Caution> {
     let targets = |wanted: Standing| -> Vec<String> {
         (results.domains.iter().zip(&result.scores).skip(1))
@@ -85,8 +85,8 @@ pub(super) fn at_floor(results: &Results, result: &MethodResult) -> Vec<Caution>
         remedy,
         |targets| {
             format!(
-                "{} is shown to be at the floor on {targets}: it has nothing left to lose there, so its gap measures \
-                 the source score only.",
+                "{} is shown to be at the floor on {targets}: it cannot lose more there, so its gap measures only \
+                 the source score.",
                 capital(title)
             )
         },
@@ -94,8 +94,8 @@ pub(super) fn at_floor(results: &Results, result: &MethodResult) -> Vec<Caution>
     let remedy = "more seeds and more scored rows of these targets";
     let open = about(targets(Standing::Open), "the floor", remedy, |targets| {
         format!(
-            "Cannot tell whether {title} is above the floor on {targets}: its gap there may measure the source score \
-             only."
+            "It is inconclusive whether {title} is above the floor on {targets}: its gap there may measure only the \
+             source score."
         )
     });
     shown.into_iter().chain(open).collect()
@@ -110,7 +110,7 @@ fn against(domain: &str, above: &Above) -> String {
     )
 }
 
-/// Targets on which what a method learned from the source is not shown to help.
+/// Targets on which learning the source is not shown to help.
 pub(super) fn not_above_untuned(results: &Results, result: &MethodResult) -> Option<Caution> {
     if result.learned() != Standing::Above {
         return None;
@@ -124,7 +124,7 @@ pub(super) fn not_above_untuned(results: &Results, result: &MethodResult) -> Opt
         });
     about(targets.collect(), "the untuned backbone", "", |targets| {
         format!(
-            "{} learned {} but is not shown to score higher than before on {targets}.",
+            "{} learned {} but is not shown to score higher than the untuned backbone on {targets}.",
             capital(&result.title),
             results.source
         )
@@ -140,14 +140,13 @@ pub(super) fn collapsed(results: &Results, result: &MethodResult) -> Option<Caut
     about(seeds.collect(), "collapsed runs", remedy, |seeds| {
         let title = capital(&result.title);
         format!(
-            "{title} collapsed on the source with seed {seeds}, which every mean includes. \
-             Intervals of means hold the truth less often where runs collapse: in 74 of 100 simulated studies with five \
-             seeds, in 88 with ten."
+            "{title} collapsed on the source with seed {seeds}; means include these runs. Intervals of means cover \
+             the truth less often if runs collapse: in 74 of 100 simulated studies with five seeds, in 88 with ten."
         )
     })
 }
 
-/// Runs whose best step was their last.
+/// Runs whose best step was the last.
 pub(super) fn undertrained(study: &Study, result: &MethodResult) -> Option<Caution> {
     let at_limit =
         |training: &Training| training.stop == Stop::Budget && training.best_step == training.steps;
@@ -158,12 +157,12 @@ pub(super) fn undertrained(study: &Study, result: &MethodResult) -> Option<Cauti
     about(seeds.collect(), "undertrained", remedy, |seeds| {
         let title = capital(&result.title);
         format!(
-            "{title} was best at its last step with seed {seeds}: longer training may score higher."
+            "{title} had its best step at the end of training with seed {seeds}: longer training may score higher."
         )
     })
 }
 
-/// Runs that failed, method by method, and runs that are under way or were interrupted.
+/// Failed runs by method, and runs that are running or were interrupted.
 pub(super) fn without_record(results: &Results) -> Vec<Caution> {
     let of_method = |method: Method| {
         let failed = results
@@ -172,11 +171,17 @@ pub(super) fn without_record(results: &Results) -> Vec<Caution> {
                 End::Failed { reason } => Some(format!("seed {} ({})", run.seed, plain(reason))),
                 End::Missing => None,
             });
-        let knob = diagnosis::knob(method);
-        about(failed.collect(), "failed runs", knob, |failed| {
+        let failed: Vec<String> = failed.collect();
+        // No learning rate helps a process that was killed: its reason says what does.
+        let is_killed = failed.iter().all(|run| run.contains("killed by signal"));
+        let remedy = match diagnosis::knob(method) {
+            knob if !is_killed && !knob.is_empty() => knob,
+            _ => "what the reasons say, then the same command again",
+        };
+        about(failed, "failed runs", remedy, |failed| {
             format!(
-                "**{} failed** with {failed}. Failed runs are excluded from means and intervals, which flatters a \
-                 method that fails.",
+                "**{} failed** with {failed}. Failed runs are excluded from means and intervals, which favours \
+                 methods that fail.",
                 capital(results.title(method))
             )
         })
@@ -184,9 +189,9 @@ pub(super) fn without_record(results: &Results) -> Vec<Caution> {
     let begun = (results.unfinished.iter())
         .filter(|run| run.end == End::Missing)
         .map(|run| format!("{} with seed {}", results.title(run.method), run.seed));
-    let remedy = "the same command again, which resumes from complete records";
+    let remedy = "running the same command again, which resumes from complete records";
     let begun = about(begun.collect(), "unfinished runs", remedy, |begun| {
-        format!("Running or interrupted, without a record: {begun}. They are in no number here.")
+        format!("Running or interrupted, without a record: {begun}. No number here includes them.")
     });
     let failed = Method::ALL.into_iter().filter_map(of_method);
     failed.chain(begun).collect()
@@ -194,13 +199,13 @@ pub(super) fn without_record(results: &Results) -> Vec<Caution> {
 
 pub(super) fn seeds(results: &Results) -> Vec<Caution> {
     let mut cautions = Vec::new();
-    // What was tuned elsewhere has runs, and a caution of its own.
+    // Methods tuned elsewhere have their own caution.
     let ours = || (results.tuned()).filter(|result| result.method != Method::Elsewhere);
     let sets: BTreeSet<&Vec<u64>> = ours().map(|result| &result.seeds).collect();
     if sets.len() > 1 {
         cautions.push(caution(
             "seeds",
-            "The methods were run with different seeds, so that only runs with the same seed are paired.",
+            "The methods were run with different seeds; only runs with the same seed are paired.",
             "the same `--seeds` for every method",
         ));
     }
@@ -221,12 +226,12 @@ pub(super) fn seeds(results: &Results) -> Vec<Caution> {
     let several = ours().map(|result| result.seeds.len()).filter(|n| *n > 1);
     if let Some(fewest) = several.min().filter(|fewest| *fewest < 5) {
         let held = match fewest {
-            2 => "in 96 to 99 of 100 cases, and are some six times as wide as with many seeds",
+            2 => "in 96 to 99 of 100 cases, and are about six times as wide as with many seeds",
             _ => "in 93 to 98 of 100 cases, and are up to twice as wide as with many seeds",
         };
         let seen = format!(
-            "{} are few. In simulated studies with as many, such intervals covered the truth {held}. More seeds narrow \
-             them more than more test examples do.",
+            "{} are few. In simulated studies with as many seeds, such intervals covered the truth {held}. More \
+             seeds narrow them more than more test examples do.",
             capital(&count(fewest, "seed"))
         );
         cautions.push(caution("seeds", seen, "`--seeds 5`"));

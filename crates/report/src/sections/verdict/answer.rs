@@ -3,19 +3,21 @@
 use super::{Evidence, Says, Verdict};
 use crate::baselines::{Standing, decisive};
 use crate::document::or_dash;
-use crate::number::{count, difference, drawn_p_value, gap, interval, list, percent, points};
+use crate::number::{
+    count, difference, drawn_p_value, gap, interval, joined, list, percent, points,
+};
 use crate::results::Results;
 use crate::sections::differences::of;
 use crate::sections::{matched, ranking, scales};
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::stats::estimate::Estimate;
 
-/// The answer: at the same source score, of the finished runs, and the smallest effect that such a study finds.
+/// The answer: at the same source score, for finished runs, and the smallest effect that such a study detects.
 pub fn answer(evidence: Evidence, verdicts: &[Verdict]) -> Vec<String> {
     let results = evidence.results;
-    // The paper's question is of prompt tuning; another method stands in where that has no records.
+    // The paper's question is about prompt tuning; if it has no records, the answer is about another method.
     let others = || verdicts.iter().filter(|one| one.method != Method::Model);
-    // What was tuned elsewhere stands for no method: how it was tuned is not known.
+    // A method tuned elsewhere comes last, since it is unknown how it was tuned.
     let methods = || others().filter(|one| one.method != Method::Elsewhere);
     let subject = methods().find(|one| one.method == Method::Prompt);
     let Some(subject) = subject.or(methods().next()).or(others().next()) else {
@@ -33,7 +35,7 @@ pub fn answer(evidence: Evidence, verdicts: &[Verdict]) -> Vec<String> {
         .filter(|one| one.method != subject.method)
         .collect();
     let tally = match subject.same_source {
-        // The sentence speaks for all.
+        // The sentence applies to all methods.
         Says::NotScored => String::new(),
         says => tally(says, &beside),
     };
@@ -48,7 +50,7 @@ pub fn answer(evidence: Evidence, verdicts: &[Verdict]) -> Vec<String> {
     }
     sentences.push(match compared {
         [_, true] => format!("{of_runs}{}.", finished(evidence, subject)),
-        [true, false] => format!("Of finished runs: {}.", not_compared(evidence, subject)),
+        [true, false] => format!("For finished runs: {}.", not_compared(evidence, subject)),
         [false, false] => format!("{}{tally}.", not_compared(evidence, subject)),
     });
     let both = [subject.method, Method::Model];
@@ -58,14 +60,14 @@ pub fn answer(evidence: Evidence, verdicts: &[Verdict]) -> Vec<String> {
     sentences
 }
 
-/// What is said first where a method has one run, and no others lend their spread.
+/// The first words if a method has one run and borrows no spread.
 fn in_these_runs(results: &Results, method: Method) -> &'static str {
     let has_one = |method: Method| {
         let result = results.method(method);
         result.is_some_and(|one| one.seeds.len() == 1) && !results.has_lent_spread(method)
     };
     match [method, Method::Model].into_iter().any(has_one) {
-        true => "In these runs alone: ",
+        true => "For these runs only: ",
         false => "",
     }
 }
@@ -76,19 +78,20 @@ fn same_source(evidence: Evidence, subject: &Verdict) -> String {
     let at = format!("At the same {source} score");
     let Some(matched) = evidence.matched(subject.method) else {
         let why = matched::why_not(results, evidence.unmatched, subject.method);
-        return format!("{at} nothing is compared: {why}");
+        return format!("{at} no comparison is possible: {why}");
     };
     let stopped = matched::stopped(matched);
     match subject.same_source {
         Says::NoMatch => {
             return format!(
-                "{at} nothing is compared: on source validation {stopped}, the nearest, scores {} {title}",
+                "{at} no comparison is possible: on source validation the nearest, {stopped}, scores {} {title}",
                 than(-matched.apart())
             );
         }
         Says::AtFloor | Says::FloorOpen => {
             return format!(
-                "{at} nothing is compared: on no target are both {title} and {stopped} shown to be above the floor"
+                "{at} no comparison is possible: on no target are both {title} and {stopped} shown to be above the \
+                 floor"
             );
         }
         _ => {}
@@ -107,7 +110,7 @@ fn same_source(evidence: Evidence, subject: &Verdict) -> String {
         percent(ours),
         percent(matched.model_scores[0]),
     );
-    // Validation scores that match need not on test rows.
+    // Matching validation scores may differ on test rows.
     let at = match (ours - matched.model_scores[0]).abs() > matched::TOLERANCE {
         true => format!("At nearly the same score on {source} validation"),
         false => at,
@@ -116,15 +119,15 @@ fn same_source(evidence: Evidence, subject: &Verdict) -> String {
         Says::LosesLess => format!("{at} {title} loses less: {scores}"),
         Says::LosesMore => format!("{at} {title} loses more: {scores}"),
         _ if matched.mean_difference.interval.excludes(0.0) => format!(
-            "{at} it is inconclusive whether {title} loses less: {scores}, and once the {source} scores are allowed for \
-             p is {}",
+            "{at} it is inconclusive whether {title} loses less: {scores}, but given the difference in {source} \
+             scores p is {}",
             or_dash(matched.p_value, drawn_p_value)
         ),
         _ => format!("{at} it is inconclusive whether {title} loses less: {scores}"),
     }
 }
 
-/// `2.9 points lower than`, `as high as` where that is nothing.
+/// `2.9 points lower than`, or `as high as` for a difference of 0.0.
 fn than(difference: f64) -> String {
     let size = percent(difference.abs());
     match (size.as_str(), difference < 0.0) {
@@ -134,14 +137,14 @@ fn than(difference: f64) -> String {
     }
 }
 
-/// How much less or more the finished runs lose, and what part of that is their score on the source.
+/// How much less or more finished runs lose, and the contribution of their source scores.
 fn finished(evidence: Evidence, subject: &Verdict) -> String {
     let results = evidence.results;
     let title = results.title(subject.method);
     let model = Method::Model.title();
     let Some((tests, apart)) = of(evidence.tests, subject.method).zip(subject.gap_difference)
     else {
-        return format!("Finished runs of {title} are not compared");
+        return format!("finished runs of {title} are not compared");
     };
     let size = percent(apart.value.abs());
     let less = match (size.as_str(), apart.value > 0.0) {
@@ -162,22 +165,25 @@ fn finished(evidence: Evidence, subject: &Verdict) -> String {
         Says::LosesLess | Says::LosesMore => {
             let scales = match subject.scales.iter().all(|one| one.difference.is_some()) {
                 true => "on every scale",
-                false => "on the scales that have a value",
+                false => "on all defined scales",
             };
-            format!("Finished, {loses} (95 % CI {range}; significant {scales}){part}{floored}")
+            format!(
+                "For finished runs, {loses} (95 % CI {range}; significant {scales}){part}{floored}"
+            )
         }
         Says::DependsOnScale => format!(
-            "Finished, {loses} (95 % CI {range}){part}; whether that is significant depends on the scale: {}{floored}",
+            "For finished runs, {loses} (95 % CI {range}){part}; whether this is significant depends on the scale: \
+             {}{floored}",
             scales::in_words(&subject.scales)
         ),
         _ if apart.interval.excludes(0.0) => format!(
-            "Finished, {loses} (95 % CI {range}), which is not significant among all methods{part}{floored}"
+            "For finished runs, {loses} (95 % CI {range}), which is not significant after adjustment{part}{floored}"
         ),
-        _ => format!("Finished, it is inconclusive: {loses} (95 % CI {range}){part}{floored}"),
+        _ => format!("For finished runs, {loses} (95 % CI {range}; inconclusive){part}{floored}"),
     }
 }
 
-/// What part of a difference of gaps is that of source scores: it is the difference of source scores less that of
+/// The contribution of source scores to a difference in gaps, which is the difference of source scores minus that of
 /// target scores.
 fn part_of_source(results: &Results, subject: &Verdict, apart: f64, on_source: f64) -> String {
     let (source, size) = (&results.source, percent(on_source.abs()));
@@ -190,7 +196,7 @@ fn part_of_source(results: &Results, subject: &Verdict, apart: f64, on_source: f
         ("0.0", _, _) => String::new(),
         (size, true, true) => format!(", {size} of them because it scores {higher} on {source}"),
         (size, true, false) => format!(
-            ", all of it because it scores {size} points {higher} on {source}: on {} it scores {higher} too",
+            ", entirely because it scores {size} points {higher} on {source}: it also scores {higher} on {}",
             results.target_in_words()
         ),
         (size, false, _) => format!(
@@ -200,7 +206,7 @@ fn part_of_source(results: &Results, subject: &Verdict, apart: f64, on_source: f
     }
 }
 
-/// Why the subject is not compared at all.
+/// Why the subject is not compared.
 fn not_compared(evidence: Evidence, subject: &Verdict) -> String {
     let results = evidence.results;
     let (model, title) = (Method::Model.title(), results.title(subject.method));
@@ -215,17 +221,18 @@ fn not_compared(evidence: Evidence, subject: &Verdict) -> String {
             let single = results.domains.iter().filter(|domain| domain.passages < 2);
             let single: Vec<&str> = single.map(|domain| domain.name.as_str()).collect();
             let why = match single.as_slice() {
-                [] => "nothing varies between runs and passages".to_owned(),
+                [] => "scores do not vary between runs or passages".to_owned(),
                 single => format!("{} has one passage", list(single)),
             };
             let apart = subject.gap_difference.map(|gap| points(gap.value));
             format!(
-                "Gaps not compared: {why}, so no interval can be given; the gaps of {title} and {model} are {} points apart",
+                "Gaps not compared: {why}, so there is no interval; the gaps of {title} and {model} differ by {} \
+                 points",
                 apart.unwrap_or_default()
             )
         }
         Says::AtFloor => format!(
-            "Gaps not compared, as there is nothing left to lose: {}",
+            "Gaps not compared, since scores at the floor cannot fall further: {}",
             floored(
                 results,
                 subject.method,
@@ -233,7 +240,7 @@ fn not_compared(evidence: Evidence, subject: &Verdict) -> String {
                 |titles, targets| {
                     let are = if titles.len() == 1 { "is" } else { "are" };
                     format!(
-                        "{} {are} shown not to be above the floor by 2 points or more on {targets}",
+                        "{} {are} shown to be less than 2 points above the floor on {targets}",
                         list(titles)
                     )
                 }
@@ -241,7 +248,7 @@ fn not_compared(evidence: Evidence, subject: &Verdict) -> String {
             .join(", and ")
         ),
         Says::FloorOpen => format!(
-            "Gaps not compared: cannot tell whether {}",
+            "Gaps not compared: it is inconclusive whether {}",
             floored(
                 results,
                 subject.method,
@@ -257,7 +264,7 @@ fn not_compared(evidence: Evidence, subject: &Verdict) -> String {
     }
 }
 
-/// What such a study finds and what it speaks of.
+/// The smallest effects that such a study detects, and what limits it.
 fn sensitivity(evidence: Evidence, subject: &Verdict) -> Option<String> {
     let results = evidence.results;
     let tests = match of(evidence.tests, subject.method) {
@@ -278,20 +285,20 @@ fn sensitivity(evidence: Evidence, subject: &Verdict) -> Option<String> {
             ));
         }
     };
-    // Of runs without a lent spread every sentence has said that it is of them alone.
+    // Sentences on runs without a borrowed spread begin with that limitation.
     let both = [subject.method, Method::Model].into_iter();
     let lent = both.filter(|method| results.has_lent_spread(*method));
     let lent: Vec<&str> = lent.map(|method| results.title(method)).collect();
     let single = match lent.as_slice() {
         [] => String::new(),
         titles => format!(
-            " With one run of {}, seeds are taken to differ as the other methods' do, which they may not.",
+            " With one run of {}, its seeds are assumed to vary like those of the other methods.",
             list(titles)
         ),
     };
     let elsewhere = match subject.method {
         Method::Elsewhere => format!(
-            " How {} was tuned is not known, so this compares no methods.",
+            " It is unknown how {} was tuned, so this is not a comparison of methods.",
             results.title(subject.method)
         ),
         _ => String::new(),
@@ -299,20 +306,20 @@ fn sensitivity(evidence: Evidence, subject: &Verdict) -> Option<String> {
     let matched = evidence.matched(subject.method);
     let same = match matched.filter(|_| subject.same_source.is_compared()) {
         Some(matched) => format!(
-            "from at least {} points in target scores at the same {} score, and ",
+            "{} points in target scores at the same {} score, and ",
             percent(matched.detectable),
             results.source
         ),
         None => String::new(),
     };
     Some(format!(
-        "A study of this size has 80 % power {same}from {} points in gaps of finished runs.{single}{elsewhere}",
+        "With 80 % power a study of this size detects {same}{} points in gaps of finished runs.{single}{elsewhere}",
         percent(tests.mean.gap_detectable),
     ))
 }
 
-/// What is said of the method and of model tuning on the targets on which they stand so to the floor; once where these
-/// are the same targets.
+/// A clause on the method and on model tuning with the targets on which they have this standing to the floor; a
+/// single clause if the targets are the same.
 fn floored(
     results: &Results,
     method: Method,
@@ -342,7 +349,7 @@ fn floored(
     said.collect()
 }
 
-/// Why a method's gap says nothing: that it is shown not to have learned the source, or that this cannot be told.
+/// Whether a method learned the source, with the decisive difference.
 pub fn learning(results: &Results, method: Method) -> String {
     let (title, source) = (results.title(method), &results.source);
     let Some(result) = results.method(method) else {
@@ -351,7 +358,7 @@ pub fn learning(results: &Results, method: Method) -> String {
     let apart = match decisive(&result.source().above) {
         None => "no baseline was scored".to_owned(),
         Some(one) => format!(
-            "its score there minus that of {} is {} points",
+            "its score minus that of {} is {} points",
             one.baseline.title(),
             difference(one.difference)
         ),
@@ -359,17 +366,18 @@ pub fn learning(results: &Results, method: Method) -> String {
     match result.learned() {
         Standing::Above => format!("{title} learned {source}: {apart}"),
         Standing::NotAbove => format!("{title} is shown not to have learned {source}: {apart}"),
-        Standing::Open => format!("cannot tell whether {title} learned {source}: {apart}"),
+        Standing::Open => format!("it is inconclusive whether {title} learned {source}: {apart}"),
     }
 }
 
-/// Where some of the targets have little left to lose.
+/// A note on targets on which a score is near the floor.
 fn floors(results: &Results, subject: &Verdict) -> String {
     match (subject.targets_at_floor, results.targets.len()) {
         (0, _) => String::new(),
         (floored, all) if floored == all => String::new(),
         (floored, all) => format!(
-            "; on {floored} of the {all} targets one of the two is not shown to be above the floor, where gaps say little"
+            "; on {floored} of the {all} targets one of the two is not shown to be above the floor, so gaps there \
+             say little"
         ),
     }
 }
@@ -394,15 +402,14 @@ pub(super) fn tally(subject: Says, others: &[&Verdict]) -> String {
         (open, "inconclusive"),
         (rest, "not comparable"),
     ];
-    let counts: Vec<String> = (counts.into_iter())
+    let counts = (counts.into_iter())
         .filter(|(number, _)| *number > 0)
-        .map(|(number, words)| format!("{number} {words}"))
-        .collect();
+        .map(|(number, words)| format!("{number} {words}"));
     let all = count(others.len(), "method");
     match (others.len(), less + more + open, subject.is_compared()) {
         (0, _, _) => String::new(),
         (1, 0, false) => "; nor is the other method".to_owned(),
         (_, 0, false) => format!("; nor are the other {all}"),
-        _ => format!("; of the other {all}: {}", counts.join(", ")),
+        _ => format!("; of the other {all}: {}", joined(", ", counts)),
     }
 }

@@ -1,9 +1,16 @@
 use super::*;
-use crate::comparison::compare;
+use crate::comparison::{Comparison, compare};
 use crate::fixture::Fixture;
 use crate::study::studies;
+use promptshift_numbers::record::folder::StoredRecord;
 
-/// What is said of prompt tuning: at the same source score, and of finished runs.
+/// The analysis of the only study in some records.
+fn compared(records: &[StoredRecord]) -> Comparison {
+    let studies = studies(records, &[]).expect("they belong together");
+    compare(&studies[0]).expect("consistent")
+}
+
+/// The verdicts on prompt tuning: at the same source score, and for finished runs.
 fn said_of(fixture: &Fixture) -> [Says; 2] {
     let (verdict, _) = verdict_of(fixture);
     [verdict.same_source, verdict.finished]
@@ -12,14 +19,13 @@ fn said_of(fixture: &Fixture) -> [Says; 2] {
 /// The verdict on prompt tuning, and the answer.
 fn verdict_of(fixture: &Fixture) -> (Verdict, String) {
     let records = fixture.records();
-    let studies = studies(&records, &[]).expect("they belong together");
-    let mut comparison = compare(&studies[0]).expect("consistent");
+    let mut comparison = compared(&records);
     assert_eq!(comparison.verdict.len(), 2);
     assert_eq!(comparison.verdict[0].finished, Says::Reference);
     (comparison.verdict.remove(1), comparison.answer.join(" "))
 }
 
-/// Prompt tuning and model tuning with these chances of a right answer.
+/// Prompt tuning and model tuning with these probabilities of a right answer.
 fn scoring(source: [f64; 2], target: [f64; 2]) -> Fixture {
     let mut fixture = Fixture::one_target();
     fixture.domains[0].1 = [0.05, source[0], source[1]];
@@ -28,12 +34,12 @@ fn scoring(source: [f64; 2], target: [f64; 2]) -> Fixture {
 }
 
 #[test]
-fn finished_runs_are_judged_by_their_intervals_and_by_what_was_learned() {
+fn verdicts_on_finished_runs_depend_on_intervals_and_learning() {
     for (source, target, wanted) in [
         ([0.8, 0.8], [0.7, 0.4], Says::LosesLess),
         ([0.8, 0.8], [0.4, 0.7], Says::LosesMore),
         ([0.8, 0.8], [0.6, 0.6], Says::Inconclusive),
-        // Far less in points, but not so as a share of what there was to lose.
+        // Much less in points, but not as a share of the score above the floor.
         ([0.55, 0.9], [0.4, 0.55], Says::DependsOnScale),
         ([0.1, 0.8], [0.1, 0.6], Says::NotLearned),
         ([0.25, 0.8], [0.1, 0.6], Says::LearningOpen),
@@ -47,11 +53,10 @@ fn finished_runs_are_judged_by_their_intervals_and_by_what_was_learned() {
     }
 }
 
-/// What the answer, the verdict's cell and the caution say of what was learned, and of the floor.
+/// The words of the answer, the verdicts and the cautions.
 fn words_of(fixture: &Fixture) -> String {
     let records = fixture.records();
-    let studies = studies(&records, &[]).expect("they belong together");
-    let comparison = compare(&studies[0]).expect("consistent");
+    let comparison = compared(&records);
     let cells = comparison.verdict.iter();
     let cells = cells.map(|verdict| words(&comparison.results, verdict, verdict.finished));
     let cautions = comparison.cautions.iter().map(|one| one.seen.clone());
@@ -67,17 +72,21 @@ fn a_wide_interval_is_never_called_a_failure_to_learn() {
     for (source, is_shown) in [(0.1, true), (0.25, false)] {
         let words = words_of(&scoring([source, 0.8], [0.1, 0.6]));
         assert_eq!(
-            words.contains("prompt tuning is shown not to have learned squad: its score there minus that of a random"),
+            words.contains(
+                "prompt tuning is shown not to have learned squad: its score minus that of a random"
+            ),
             is_shown,
             "{words}"
         );
         assert_eq!(
-            words.contains("cannot tell whether prompt tuning learned squad: its score there minus that of a random"),
+            words.contains(
+                "inconclusive whether prompt tuning learned squad: its score minus that of a random"
+            ),
             !is_shown,
             "{words}"
         );
         assert_eq!(
-            words.contains("cannot tell whether it learned"),
+            words.contains("inconclusive whether it learned"),
             !is_shown,
             "{words}"
         );
@@ -87,30 +96,30 @@ fn a_wide_interval_is_never_called_a_failure_to_learn() {
 }
 
 #[test]
-fn nothing_left_to_lose_is_said_of_what_is_shown_to_be_at_the_floor() {
+fn only_scores_shown_to_be_at_the_floor_are_said_not_to_fall_further() {
     for (target, is_shown) in [(0.22, true), (0.28, false)] {
         let words = words_of(&scoring([0.8, 0.8], [target, 0.6]));
-        assert_eq!(words.contains("nothing left to lose"), is_shown, "{words}");
-        let open = "cannot tell whether prompt tuning is above the floor on textbookqa";
+        assert_eq!(words.contains("cannot fall further"), is_shown, "{words}");
+        let open = "inconclusive whether prompt tuning is above the floor on textbookqa";
         assert_eq!(words.contains(open), !is_shown, "{words}");
     }
 }
 
 #[test]
-fn each_method_is_at_the_floor_of_its_own_targets() {
+fn targets_at_the_floor_are_listed_for_each_method() {
     let mut fixture = Fixture::six_targets();
     fixture.domains.truncate(3);
     for (prompt, model, wanted) in [
         (
             0.1,
             0.1,
-            "nothing left to lose: prompt tuning is shown not to be above the floor by 2 points or more on textbookqa, and \
-             model tuning is shown not to be above the floor by 2 points or more on bioasq",
+            "cannot fall further: prompt tuning is shown to be less than 2 points above the floor on textbookqa, and model \
+             tuning is shown to be less than 2 points above the floor on bioasq",
         ),
         (
             0.28,
             0.1,
-            "Gaps not compared: cannot tell whether prompt tuning is above the floor on textbookqa",
+            "Gaps not compared: it is inconclusive whether prompt tuning is above the floor on textbookqa",
         ),
     ] {
         fixture.domains[0].1 = [0.05, 0.8, 0.8];
@@ -122,8 +131,9 @@ fn each_method_is_at_the_floor_of_its_own_targets() {
 }
 
 #[test]
-fn a_smaller_loss_of_a_lower_score_is_no_robustness() {
-    // Finished, prompt tuning loses far less; stopped as low on the source, model tuning scores as high on the target.
+fn a_smaller_loss_from_a_lower_score_is_not_robustness() {
+    // For finished runs prompt tuning loses far less; model tuning stopped at the same source score has the same
+    // target score.
     let mut fixture = scoring([0.65, 0.8], [0.62, 0.35]);
     fixture.together = -2.7;
     let (verdict, answer) = verdict_of(&fixture);
@@ -134,10 +144,11 @@ fn a_smaller_loss_of_a_lower_score_is_no_robustness() {
         "{answer}"
     );
     assert!(
-        answer.contains("of them because it scores lower on squad"),
+        answer.contains("because it scores lower on squad"),
         "{answer}"
     );
-    // Where its target score was lower at that step, the loss is less at the same source score too.
+    // If model tuning's target score at that step is lower, prompt tuning loses less at the same source score as
+    // well.
     fixture.together = 0.5;
     assert_eq!(said_of(&fixture), [Says::LosesLess; 2]);
     let (_, answer) = verdict_of(&fixture);
@@ -145,19 +156,22 @@ fn a_smaller_loss_of_a_lower_score_is_no_robustness() {
         answer.contains("prompt tuning loses less: it scores"),
         "{answer}"
     );
-    // And where it was higher, more.
+    // If it is higher, prompt tuning loses more.
     let mut fixture = scoring([0.65, 0.8], [0.45, 0.45]);
     fixture.together = -2.0;
     assert_eq!(said_of(&fixture)[0], Says::LosesMore);
 }
 
 #[test]
-fn scores_that_no_checkpoint_reaches_are_not_compared() {
+fn methods_without_a_matching_checkpoint_are_not_compared() {
     let mut fixture = scoring([0.3, 0.95], [0.4, 0.6]);
     fixture.passages = 300;
     let (verdict, answer) = verdict_of(&fixture);
     assert_eq!(verdict.same_source, Says::NoMatch, "{answer}");
-    assert!(answer.contains("the nearest, scores"), "{answer}");
+    assert!(
+        answer.contains("on source validation the nearest, "),
+        "{answer}"
+    );
     fixture.domains[0].1[Method::Prompt as usize] = 0.38;
     assert_ne!(verdict_of(&fixture).0.same_source, Says::NoMatch);
     let mut records = fixture.records();
@@ -168,36 +182,34 @@ fn scores_that_no_checkpoint_reaches_are_not_compared() {
     {
         training.checkpoints.clear();
     }
-    let studies = studies(&records, &[]).expect("they belong together");
-    let comparison = compare(&studies[0]).expect("consistent");
+    let comparison = compared(&records);
     assert_eq!(comparison.verdict[1].same_source, Says::NotScored);
     assert!(
-        comparison.answer[0].contains("hold no predictions"),
+        comparison.answer[0].contains("have no predictions"),
         "{:?}",
         comparison.answer
     );
 }
 
 #[test]
-fn one_run_speaks_of_itself() {
+fn the_answer_on_a_single_run_is_limited_to_it() {
     let mut fixture = scoring([0.8, 0.8], [0.7, 0.4]);
-    assert!(!verdict_of(&fixture).1.contains("these runs alone"));
+    assert!(!verdict_of(&fixture).1.contains("For these runs only"));
     let mut records = fixture.records();
     records.retain(|one| one.record.cell.method != Method::Prompt || one.record.cell.seed == 0);
-    let studies = studies(&records, &[]).expect("they belong together");
-    let lent = compare(&studies[0]).expect("consistent").answer.join(" ");
-    let means = "With one run of prompt tuning, seeds are taken to differ as the other methods' do";
+    let lent = compared(&records).answer.join(" ");
+    let means = "With one run of prompt tuning, its seeds are assumed to vary like those of the other methods";
     assert!(
-        lent.contains(means) && !lent.contains("these runs alone"),
+        lent.contains(means) && !lent.contains("For these runs only"),
         "{lent}"
     );
     fixture.seeds = vec![0];
     let (_, answer) = verdict_of(&fixture);
-    assert!(answer.contains("these runs alone"), "{answer}");
+    assert!(answer.contains("For these runs only"), "{answer}");
 }
 
 #[test]
-fn where_nothing_varies_nothing_is_concluded() {
+fn without_variation_there_is_no_conclusion() {
     let mut fixture = scoring([0.99, 0.99], [0.99, 0.75]);
     assert_eq!(said_of(&fixture)[1], Says::LosesLess);
     (fixture.seeds, fixture.passages) = (vec![0], 1);
@@ -210,7 +222,7 @@ fn where_nothing_varies_nothing_is_concluded() {
 }
 
 #[test]
-fn floors_on_all_targets_leave_nothing_to_compare_and_floors_on_some_are_said() {
+fn methods_at_the_floor_on_all_targets_are_not_compared_and_on_some_get_a_note() {
     let mut fixture = Fixture::six_targets();
     fixture.domains.truncate(3);
     for (chances, is_all) in [([0.1, 0.1], true), ([0.1, 0.6], false)] {
@@ -224,11 +236,10 @@ fn floors_on_all_targets_leave_nothing_to_compare_and_floors_on_some_are_said() 
 }
 
 #[test]
-fn a_row_without_a_value_has_a_dash() {
+fn cells_without_a_value_have_a_dash() {
     let fixture = Fixture::one_target();
     let records = fixture.records();
-    let studies = studies(&records, &[]).expect("they belong together");
-    let comparison = compare(&studies[0]).expect("consistent");
+    let comparison = compared(&records);
     let table = table(comparison.evidence(), &comparison.verdict);
     assert_eq!(table.rows.len(), 2);
     assert_eq!(table.rows[0][4], UNDEFINED, "model tuning is the reference");
@@ -236,7 +247,7 @@ fn a_row_without_a_value_has_a_dash() {
 }
 
 #[test]
-fn other_methods_that_are_not_compared_are_said_so_beside_one_that_is() {
+fn other_methods_that_are_not_compared_are_counted() {
     let of = |same_source| Verdict {
         method: Method::Lora,
         same_source,

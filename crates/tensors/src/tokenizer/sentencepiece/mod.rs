@@ -8,68 +8,38 @@
 //! Control pieces (`</s>`, `<pad>`) never match in a text: written there, they are split like other words. A
 //! `tokenizer.json` does match them.
 
-mod charsmap;
 mod normalizer;
 mod proto;
-mod trie;
 mod unigram;
 
 use std::collections::HashMap;
 
 use prost::Message;
 
-pub use charsmap::CharsMapError;
+pub use normalizer::CharsMapError;
 
-use charsmap::CharsMap;
-use normalizer::{Normalizer, SPACE};
-use proto::{ModelProto, ModelType, NormalizerSpec, Piece, PieceKind, TrainerSpec};
-use trie::Trie;
-use unigram::{Score, Unigram};
+use normalizer::{CharsMap, Normalizer, SPACE};
+pub use proto::SentencePieceError;
+use proto::{ModelProto, Piece, PieceKind};
+use unigram::{Score, Trie, Unigram};
 
 /// Sentinels that T5 adds to a vocabulary without any.
 const SENTINELS: usize = 100;
 
-/// Why bytes are not a usable unigram model.
-#[derive(Debug, thiserror::Error)]
-pub enum SentencePieceError {
-    /// Not a `ModelProto`, or truncated within a field.
-    #[error("not a SentencePiece model: {0}")]
-    Unreadable(prost::DecodeError),
-    /// A part is absent: truncated between two fields, or another protobuf.
-    #[error("not a whole SentencePiece model: wanted {wanted}, found none")]
-    Absent {
-        /// The part.
-        wanted: &'static str,
-    },
-    /// Another type of model.
-    #[error("wanted a unigram model, found model_type {found}")]
-    ModelType {
-        /// The type's name, or its number if it has none.
-        found: String,
-    },
-    /// A setting that no T5 has.
-    #[error("wanted {setting} {wanted}, found {found}")]
-    Setting {
-        /// Its name.
-        setting: &'static str,
-        /// T5's value.
-        wanted: bool,
-        /// This model's value.
-        found: bool,
-    },
-    /// An invalid piece.
-    #[error("piece {id} '{piece}': {reason}")]
-    Piece {
-        /// Its id.
-        id: usize,
-        /// Its text.
-        piece: String,
-        /// Why it is invalid.
-        reason: &'static str,
-    },
-    /// The normaliser's rules are damaged.
-    #[error("normalizer_spec.precompiled_charsmap: {0}")]
-    Rules(#[from] CharsMapError),
+/// XLM-R's special tokens.
+const FIRST: &str = "<s>";
+const PAD: &str = "<pad>";
+const END: &str = "</s>";
+const UNKNOWN: &str = "<unk>";
+const MASK: &str = "<mask>";
+
+/// How text that no piece covers is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum UnknownText {
+    /// As its bytes (`byte_fallback`).
+    Bytes,
+    /// As the unknown piece.
+    OnePiece,
 }
 
 /// Text ↔ ids with a unigram model.
@@ -94,6 +64,50 @@ impl SentencePiece {
     /// # Errors
     /// Not a complete unigram model, or one with settings that no T5 has.
     pub fn parse(bytes: &[u8]) -> Result<Self, SentencePieceError> {
+        Self::of_pieces(bytes, |mut pieces| {
+            if !pieces.iter().any(|piece| is_sentinel(piece.piece())) {
+                pieces.extend((0..SENTINELS).rev().map(sentinel));
+            }
+            Ok(pieces)
+        })
+    }
+
+    /// Parses the bytes of XLM-R's `sentencepiece.bpe.model`, a unigram model in spite of its name. The ids are
+    /// fairseq's, as in Transformers' `XLMRobertaTokenizer`: `<s>`, `<pad>`, `</s>` and `<unk>` come first, all other
+    /// pieces move up by one, and `<mask>` comes last.
+    ///
+    /// # Errors
+    /// As [`SentencePiece::parse`], or its first pieces are not `<unk>`, `<s>` and `</s>`.
+    pub fn parse_fairseq(bytes: &[u8]) -> Result<Self, SentencePieceError> {
+        Self::of_pieces(bytes, |pieces| {
+            let own = pieces.iter().take(3);
+            for (id, (piece, wanted)) in own.zip([UNKNOWN, FIRST, END]).enumerate() {
+                if piece.piece() != wanted {
+                    return Err(SentencePieceError::Piece {
+                        id,
+                        piece: piece.piece().to_string(),
+                        reason: "wanted <unk>, <s> and </s> as the first pieces, as in XLM-R",
+                    });
+                }
+            }
+            let special = [
+                (FIRST, PieceKind::Control),
+                (PAD, PieceKind::Control),
+                (END, PieceKind::Control),
+                (UNKNOWN, PieceKind::Unknown),
+            ];
+            let special = special.map(|(text, kind)| of_kind(text.to_string(), kind));
+            let mask = of_kind(MASK.to_string(), PieceKind::Control);
+            let pieces = pieces.into_iter().skip(3);
+            Ok(special.into_iter().chain(pieces).chain([mask]).collect())
+        })
+    }
+
+    /// Parses a model whose pieces are arranged anew.
+    fn of_pieces(
+        bytes: &[u8],
+        arrange: impl FnOnce(Vec<Piece>) -> Result<Vec<Piece>, SentencePieceError>,
+    ) -> Result<Self, SentencePieceError> {
         let ModelProto {
             pieces,
             trainer_spec,
@@ -105,20 +119,20 @@ impl SentencePiece {
         }
         let trainer = trainer_spec.ok_or(absent("trainer_spec"))?;
         let normalizer = normalizer_spec.ok_or(absent("normalizer_spec"))?;
-        check(&trainer, &normalizer)?;
+        proto::check(&trainer, &normalizer)?;
         let rules = CharsMap::parse(normalizer.precompiled_charsmap())?;
 
-        let mut pieces = pieces;
-        if !pieces.iter().any(|piece| is_sentinel(piece.piece())) {
-            pieces.extend((0..SENTINELS).rev().map(sentinel));
-        }
-        Self::build(pieces, rules, trainer.byte_fallback())
+        let unknown_text = match trainer.byte_fallback() {
+            true => UnknownText::Bytes,
+            false => UnknownText::OnePiece,
+        };
+        Self::build(arrange(pieces)?, rules, unknown_text)
     }
 
     fn build(
         pieces: Vec<Piece>,
         rules: CharsMap,
-        byte_fallback: bool,
+        unknown_text: UnknownText,
     ) -> Result<Self, SentencePieceError> {
         let mut ids = HashMap::with_capacity(pieces.len());
         let mut verbatim = Trie::new();
@@ -159,11 +173,12 @@ impl SentencePiece {
         if !pieces.iter().any(|piece| piece.kind() == PieceKind::Normal) {
             return Err(absent("pieces of text"));
         }
-        let bytes = match byte_fallback {
-            true => Some(bytes.into_iter().collect::<Option<Vec<u32>>>())
-                .map(|bytes| bytes.ok_or(absent("a piece for each byte")))
-                .transpose()?,
-            false => None,
+        let bytes = match unknown_text {
+            UnknownText::Bytes => {
+                let bytes = bytes.into_iter().collect::<Option<Vec<u32>>>();
+                Some(bytes.ok_or(absent("a piece for each byte"))?)
+            }
+            UnknownText::OnePiece => None,
         };
         let scores = pieces.iter().map(|piece| {
             let score = match piece.kind() {
@@ -252,63 +267,16 @@ impl SentencePiece {
     }
 }
 
-/// Rejects settings that would give other ids than SentencePiece.
-fn check(trainer: &TrainerSpec, normalizer: &NormalizerSpec) -> Result<(), SentencePieceError> {
-    let number = trainer.model_type.unwrap_or(ModelType::Unigram as i32);
-    match ModelType::try_from(number) {
-        Ok(ModelType::Unigram) => {}
-        Ok(other) => {
-            return Err(SentencePieceError::ModelType {
-                found: format!("{other:?}"),
-            });
-        }
-        Err(_) => {
-            return Err(SentencePieceError::ModelType {
-                found: number.to_string(),
-            });
-        }
-    }
-    let settings = [
-        (
-            "trainer_spec.treat_whitespace_as_suffix",
-            false,
-            trainer.treat_whitespace_as_suffix.unwrap_or(false),
-        ),
-        (
-            "normalizer_spec.add_dummy_prefix",
-            true,
-            normalizer.add_dummy_prefix.unwrap_or(true),
-        ),
-        (
-            "normalizer_spec.remove_extra_whitespaces",
-            true,
-            normalizer.remove_extra_whitespaces.unwrap_or(true),
-        ),
-        (
-            "normalizer_spec.escape_whitespaces",
-            true,
-            normalizer.escape_whitespaces.unwrap_or(true),
-        ),
-    ];
-    match settings
-        .into_iter()
-        .find(|(_, wanted, found)| wanted != found)
-    {
-        Some((setting, wanted, found)) => Err(SentencePieceError::Setting {
-            setting,
-            wanted,
-            found,
-        }),
-        None => Ok(()),
-    }
-}
-
 /// `▁<extra_id_k>`, as added by seqio.
 fn sentinel(k: usize) -> Piece {
+    of_kind(format!("{SPACE}<extra_id_{k}>"), PieceKind::UserDefined)
+}
+
+fn of_kind(text: String, kind: PieceKind) -> Piece {
     Piece {
-        piece: Some(format!("{SPACE}<extra_id_{k}>")),
+        piece: Some(text),
         score: Some(0.0),
-        kind: Some(PieceKind::UserDefined as i32),
+        kind: Some(kind as i32),
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Tags and defaults: `src/sentencepiece_model.proto` of google/sentencepiece. Other fields are skipped.
 
+use super::normalizer::CharsMapError;
+
 /// A whole `spiece.model`.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct ModelProto {
@@ -76,4 +78,101 @@ pub(super) struct NormalizerSpec {
     pub(super) remove_extra_whitespaces: Option<bool>,
     #[prost(bool, optional, tag = "5")]
     pub(super) escape_whitespaces: Option<bool>,
+}
+
+/// Rejects settings that would give other ids than SentencePiece.
+pub(super) fn check(
+    trainer: &TrainerSpec,
+    normalizer: &NormalizerSpec,
+) -> Result<(), SentencePieceError> {
+    let number = trainer.model_type.unwrap_or(ModelType::Unigram as i32);
+    match ModelType::try_from(number) {
+        Ok(ModelType::Unigram) => {}
+        Ok(other) => {
+            return Err(SentencePieceError::ModelType {
+                found: format!("{other:?}"),
+            });
+        }
+        Err(_) => {
+            return Err(SentencePieceError::ModelType {
+                found: number.to_string(),
+            });
+        }
+    }
+    let settings = [
+        (
+            "trainer_spec.treat_whitespace_as_suffix",
+            false,
+            trainer.treat_whitespace_as_suffix.unwrap_or(false),
+        ),
+        (
+            "normalizer_spec.add_dummy_prefix",
+            true,
+            normalizer.add_dummy_prefix.unwrap_or(true),
+        ),
+        (
+            "normalizer_spec.remove_extra_whitespaces",
+            true,
+            normalizer.remove_extra_whitespaces.unwrap_or(true),
+        ),
+        (
+            "normalizer_spec.escape_whitespaces",
+            true,
+            normalizer.escape_whitespaces.unwrap_or(true),
+        ),
+    ];
+    match settings
+        .into_iter()
+        .find(|(_, wanted, found)| wanted != found)
+    {
+        Some((setting, wanted, found)) => Err(SentencePieceError::Setting {
+            setting,
+            wanted,
+            found,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Why bytes are not a usable unigram model.
+#[derive(Debug, thiserror::Error)]
+pub enum SentencePieceError {
+    /// Not a `ModelProto`, or truncated within a field.
+    #[error("not a SentencePiece model: {0}")]
+    Unreadable(prost::DecodeError),
+    /// A part is absent: truncated between two fields, or another protobuf.
+    #[error("not a whole SentencePiece model: wanted {wanted}, found none")]
+    Absent {
+        /// The part.
+        wanted: &'static str,
+    },
+    /// Another type of model.
+    #[error("wanted a unigram model, found model_type {found}")]
+    ModelType {
+        /// The type's name, or its number if it has none.
+        found: String,
+    },
+    /// A setting that no T5 has.
+    #[error("wanted {setting} {wanted}, found {found}")]
+    Setting {
+        /// Its name.
+        setting: &'static str,
+        /// T5's value.
+        wanted: bool,
+        /// This model's value.
+        found: bool,
+    },
+    /// An invalid piece.
+    #[error("piece {id} '{piece}': {reason}")]
+    Piece {
+        /// Its id.
+        id: usize,
+        /// Its text.
+        piece: String,
+        /// Why it is invalid.
+        reason: &'static str,
+    },
+    /// The normaliser's rules are damaged.
+    #[error("normalizer_spec.precompiled_charsmap: {0}")]
+    Rules(#[from] CharsMapError),
 }

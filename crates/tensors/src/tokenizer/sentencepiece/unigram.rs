@@ -1,5 +1,5 @@
 //! The unigram language model of Kudo, "Subword Regularization" (arXiv 1804.10959): the most probable segmentation of a
-//! text into pieces.
+//! text into pieces, which a byte trie finds.
 //!
 //! `unigram::Model::EncodeOptimized` in `src/unigram_model.cc` of google/sentencepiece, rounding included. Sums are
 //! kept in f32 over the whole text: "00000" may be "00", "000" or "000", "00", two segmentations of equal probability,
@@ -8,7 +8,61 @@
 
 use std::ops::Range;
 
-use super::trie::Trie;
+/// A set of pieces with their ids.
+#[derive(Debug, Clone)]
+pub struct Trie {
+    nodes: Vec<Node>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Node {
+    /// The piece that ends here.
+    id: Option<u32>,
+    /// Next byte and node, by byte.
+    next: Vec<(u8, usize)>,
+}
+
+impl Trie {
+    /// An empty trie.
+    pub fn new() -> Self {
+        Trie {
+            nodes: vec![Node::default()],
+        }
+    }
+
+    /// Adds `piece`; returns its earlier id, if it had one.
+    pub fn insert(&mut self, piece: &str, id: u32) -> Option<u32> {
+        let mut node = 0;
+        for &byte in piece.as_bytes() {
+            let place = self.nodes[node]
+                .next
+                .binary_search_by_key(&byte, |(b, _)| *b);
+            node = match place {
+                Ok(place) => self.nodes[node].next[place].1,
+                Err(place) => {
+                    let new = self.nodes.len();
+                    self.nodes[node].next.insert(place, (byte, new));
+                    self.nodes.push(Node::default());
+                    new
+                }
+            };
+        }
+        self.nodes[node].id.replace(id)
+    }
+
+    /// The pieces that are prefixes of `text`, shortest first: length in bytes and id.
+    pub fn prefixes(&self, text: &str) -> impl Iterator<Item = (usize, u32)> {
+        let mut node = &self.nodes[0];
+        text.bytes()
+            .map_while(move |byte| {
+                let place = node.next.binary_search_by_key(&byte, |(b, _)| *b).ok()?;
+                node = &self.nodes[node.next[place].1];
+                Some(node.id)
+            })
+            .enumerate()
+            .filter_map(|(at, id)| Some((at + 1, id?)))
+    }
+}
 
 /// How much lower the score of an unknown character is than that of the least probable piece.
 const UNKNOWN_PENALTY: f32 = 10.0;
@@ -116,5 +170,24 @@ impl Unigram {
         }
         cut.reverse();
         cut
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_come_shortest_first() {
+        let mut trie = Trie::new();
+        for (id, piece) in ["b", "ab", "a", "abc", "é"].into_iter().enumerate() {
+            assert_eq!(trie.insert(piece, id as u32), None);
+        }
+        let of = |text| trie.prefixes(text).collect::<Vec<_>>();
+        assert_eq!(of("abcd"), [(1, 2), (2, 1), (3, 3)]);
+        assert_eq!(of("éa"), [(2, 4)]);
+        assert_eq!(of("c"), []);
+        assert_eq!(of(""), []);
+        assert_eq!(trie.insert("ab", 9), Some(1));
     }
 }

@@ -18,7 +18,7 @@
 //! reads the stream; in a BERT, whose norm follows the sum, Pfeiffer's adapter reads before that norm, while
 //! adapter-hub's reads after it.
 
-use super::{About, Delta, Family};
+use super::delta::{About, Delta, Family};
 use crate::layers::{Adapter, Nonlinearity, Side, SubLayer};
 use crate::network::Config;
 use crate::tuning::draw::Draw;
@@ -84,6 +84,7 @@ impl Delta for AdapterRecipe {
             ),
         };
         About {
+            name: "an adapter",
             family: Family::Additions,
             what,
             paper,

@@ -10,7 +10,7 @@
 //! are gated like all others, and the states after the last block are read as well; the up-projection starts at 0 and
 //! is added to the backbone's final states, so that the tuned model starts as the frozen one.
 
-use super::{About, Delta, Family};
+use super::delta::{About, Delta, Family};
 use crate::network::{Config, Kind};
 use crate::t5::{Initialisation, Ladder, Rung, T5, T5Config, initialise};
 use crate::tuning::draw::Draw;
@@ -32,6 +32,7 @@ fn side(recipe: &LadderRecipe, config: &T5Config) -> T5Config {
 impl Delta for LadderRecipe {
     fn about(&self) -> About {
         About {
+            name: "ladder side tuning",
             family: Family::Additions,
             what: "a small network beside the model, without a backward pass through the model",
             paper: "Sung et al. 2022, arXiv 2206.06522",

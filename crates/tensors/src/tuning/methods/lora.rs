@@ -1,21 +1,23 @@
-//! LoRA (Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models", arXiv 2106.09685): a low-rank product
-//! `α/r · x A B` beside a frozen map `x W`.
-//!
-//! Reference code: microsoft/LoRA, `loralib/layers.py`. As there, `A` starts Kaiming uniform with `a = √5`, which is
-//! U[-1/√in, 1/√in], and `B` starts at 0, so that the tuned model starts as the frozen one. As in the paper, queries
-//! and values of every attention are tuned (PEFT's default for T5 too), with rank 8. Deviations: no dropout before `A`;
-//! Adafactor rather than AdamW.
+//! Methods that change the linear maps of the blocks: LoRA's low-rank products, (IA)³'s scales.
 
-use super::{About, Delta, Family};
-use crate::layers::{self, LowRank};
+use super::delta::{About, Delta, Family};
+use crate::layers::{self, LowRank, Map};
 use crate::network::{Config, Network};
 use crate::tuning::draw::Draw;
 use crate::tuning::tuned::Tuned;
 use promptshift_numbers::recipe::{LoraRecipe, Recipe};
 
+/// LoRA (Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models", arXiv 2106.09685): a low-rank product
+/// `α/r · x A B` beside a frozen map `x W`.
+///
+/// Reference code: microsoft/LoRA, `loralib/layers.py`. As there, `A` starts Kaiming uniform with `a = √5`, which is
+/// U[-1/√in, 1/√in], and `B` starts at 0, so that the tuned model starts as the frozen one. As in the paper, queries
+/// and values of every attention are tuned (PEFT's default for T5 too), with rank 8. Deviations: no dropout before `A`;
+/// Adafactor rather than AdamW.
 impl Delta for LoraRecipe {
     fn about(&self) -> About {
         About {
+            name: "LoRA",
             family: Family::Reparameterised,
             what: "low-rank products beside the maps of queries and values",
             paper: "Hu et al. 2021, arXiv 2106.09685",
@@ -71,4 +73,57 @@ pub fn merged(tuned: &Tuned) -> Network {
         linear.delta = None;
     }
     backbone
+}
+
+/// (IA)³ (Liu et al. 2022, "Few-Shot Parameter-Efficient Fine-Tuning is Better and Cheaper than In-Context Learning",
+/// arXiv 2205.05638): vectors that scale keys, values and the hidden units of the feed-forward.
+///
+/// Reference code: r-three/t-few, `src/models/lora.py` with `configs/ia3.json`. Every attention has a scale for its
+/// keys and one for its values (both attentions of the decoder), and every feed-forward has one for the input of its
+/// last map; all start at 1. Deviations: only the budget and the loss, which is the suite's likelihood alone, without
+/// T-Few's unlikelihood and length normalisation.
+pub(super) struct Scales;
+
+impl Delta for Scales {
+    fn about(&self) -> About {
+        About {
+            name: "(IA)³",
+            family: Family::Reparameterised,
+            what: "scales of keys, values and the feed-forward's hidden units",
+            paper: "Liu et al. 2022, arXiv 2205.05638",
+            code: Some("r-three/t-few"),
+        }
+    }
+
+    fn attach(&self, mut tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned {
+        for ((map, linear), (_, [input, output])) in
+            tuned.backbone.maps_mut().into_iter().zip(config.maps())
+        {
+            linear.delta = match map {
+                Map::K | Map::V => Some(layers::Delta {
+                    output_scale: Some(draw.filled([output], 1.0)),
+                    ..layers::Delta::default()
+                }),
+                Map::Wo => Some(layers::Delta {
+                    input_scale: Some(draw.filled([input], 1.0)),
+                    ..layers::Delta::default()
+                }),
+                Map::Q | Map::O | Map::Wi0 | Map::Wi1 => None,
+            };
+        }
+        tuned
+    }
+
+    fn is_trainable(&self, path: &str, _: &Config) -> bool {
+        path.ends_with(".delta.output_scale") || path.ends_with(".delta.input_scale")
+    }
+
+    fn trainable(&self, _: &Recipe, config: &Config) -> usize {
+        let scale = |(map, [input, output]): (Map, [usize; 2])| match map {
+            Map::K | Map::V => output,
+            Map::Wo => input,
+            Map::Q | Map::O | Map::Wi0 | Map::Wi1 => 0,
+        };
+        config.maps().into_iter().map(scale).sum()
+    }
 }

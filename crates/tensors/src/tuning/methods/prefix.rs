@@ -18,7 +18,7 @@
 //! Deviations: no dropout within the network; Adafactor rather than AdamW; as many positions as the same model's soft
 //! prompt, while the paper uses 10 to 200 depending on the task.
 
-use super::{About, Delta, Family};
+use super::delta::{About, Delta, Family};
 use crate::network::{Config, Kind};
 use crate::tuning::draw::Draw;
 use crate::tuning::prefixes::{Prefixes, prefixed_blocks};
@@ -45,6 +45,7 @@ impl Delta for PrefixRecipe {
             ),
         };
         About {
+            name: "prefix tuning",
             family: Family::Prompts,
             what,
             paper,

@@ -6,16 +6,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::error::SavedError;
-use super::metadata::{Made, Metadata};
-use super::origin::Origin;
+use super::metadata::{Made, Metadata, Origin};
 use super::peft::{self, folder, prompt::NO_BERT};
 use super::prompt::{listing, name};
-use super::sizes;
 use super::tensors::{self, Tensors};
 use crate::backbone::Backbone;
 use crate::tuning::apply::{attach, is_trainable};
 use crate::tuning::inputs::MethodInputs;
-use crate::tuning::methods::lora;
+use crate::tuning::methods::{self, Leaves, lora};
 use crate::tuning::tuned::Tuned;
 use promptshift_numbers::recipe::{DeltaRecipe, HeadForm, PromptInit, PromptRecipe, Recipe};
 use promptshift_text::atomic_file;
@@ -102,10 +100,10 @@ impl AdapterFile {
             Made::Subspace { .. } => return Err(wrong("a subspace of prompts".to_string())),
         };
         // With a head of its own, a prompt is saved as an adapter too.
-        let is_adapter = match recipe.delta {
-            DeltaRecipe::Model => false,
-            DeltaRecipe::Prompt => recipe.head.is_some(),
-            _ => true,
+        let is_adapter = match methods::delta(&recipe.delta).leaves() {
+            Leaves::Model => false,
+            Leaves::Prompt => recipe.head.is_some(),
+            Leaves::Adapter => true,
         };
         if !is_adapter {
             return Err(wrong("a recipe without a delta".to_string()));
@@ -169,7 +167,7 @@ impl AdapterFile {
             prompt.init = PromptInit::Uniform;
         }
         let numbers = self.numbers().unwrap_or_default();
-        sizes::check(&start, &backbone.config, numbers).map_err(|found| {
+        tensors::check_sizes(&start, &backbone.config, numbers).map_err(|found| {
             SavedError::wrong(
                 &self.path,
                 "a recipe that matches the sizes of its tensors",
@@ -249,7 +247,8 @@ impl AdapterFile {
             }
             other => {
                 let wanted = "LoRA, whose products can be added to weights";
-                Err(SavedError::wrong(&self.path, wanted, other.name()))
+                let found = methods::delta(&other).about().name;
+                Err(SavedError::wrong(&self.path, wanted, found))
             }
         }
     }

@@ -1,59 +1,14 @@
-//! What a tuned file states about itself, in the metadata of its safetensors header.
+//! What is known about a saved prompt or adapter: where it comes from, what made it, and for which backbone.
 
-use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use safetensors::SafeTensors;
-
 use super::error::{OtherBackbone, SavedError};
+use super::peft::folder::Task;
 use crate::backbone::Backbone;
-use crate::checkpoint::{Weights, seal};
 use crate::network::Kind;
 use promptshift_numbers::recipe::{Before, HeadForm, Limits, Method, Recipe};
 use promptshift_numbers::record::{Cell, Provenance};
 use promptshift_text::domain::wording::Wording;
-
-/// The key of [`Made::Subspace::prompts`].
-const SUBSPACE: &str = "subspace_of";
-
-/// The key of [`Made::Subspace::tuned_on`].
-const TUNED_ON: &str = "tuned_on";
-
-/// The key of [`Made::Tuned::longest_input`].
-const LONGEST_INPUT: &str = "longest_input";
-
-/// The key of [`Made::Tuned::wording`].
-const WORDING: &str = "wording";
-
-/// The key of [`Metadata::network`].
-const NETWORK: &str = "network";
-
-/// The key of [`Made::Imported::head`].
-const HEAD: &str = "head";
-
-/// Every key that is written, the seal's included.
-const KEYS: [&str; 20] = [
-    "format",
-    "promptshift_version",
-    "backbone",
-    "backbone_sha256",
-    "tokenizer_sha256",
-    NETWORK,
-    "method",
-    "source",
-    "seed",
-    "recipe",
-    WORDING,
-    LONGEST_INPUT,
-    "imported_from",
-    "imported_sha256",
-    "delta",
-    HEAD,
-    SUBSPACE,
-    "explained",
-    TUNED_ON,
-    seal::KEY,
-];
 
 /// The provenance of tuned vectors or weights, and the backbone they belong to.
 #[derive(Debug, Clone, PartialEq)]
@@ -270,192 +225,80 @@ impl Metadata {
             Made::Imported { .. } | Made::Subspace { .. } => None,
         }
     }
-
-    /// Key → value, as written.
-    pub fn entries(&self) -> BTreeMap<String, String> {
-        let shared = [
-            ("format", "pt"),
-            ("promptshift_version", &self.version),
-            ("backbone", &self.backbone),
-            ("backbone_sha256", &self.backbone_sha256),
-            ("tokenizer_sha256", &self.tokenizer_sha256),
-        ];
-        let worded = self.wording().filter(|wording| !wording.is_default());
-        let worded =
-            worded.map(|wording| serde_json::to_string(wording).expect("a wording is plain data"));
-        let longest = self.longest_input().map(|input| input.to_string());
-        let head = match &self.made {
-            Made::Imported { head, .. } => head.as_ref(),
-            _ => None,
-        };
-        let head = head.map(|head| serde_json::to_string(head).expect("a head is plain data"));
-        let network = self.network.map(|network| (NETWORK, network.name()));
-        let own: Vec<(&str, &str)> = match &self.made {
-            Made::Tuned {
-                method,
-                source,
-                seed,
-                recipe,
-                ..
-            } => [
-                ("method", method),
-                ("source", source),
-                ("seed", seed),
-                ("recipe", recipe),
-            ]
-            .map(|(key, value)| (key, value.as_str()))
-            .into_iter()
-            .chain(worded.as_deref().map(|worded| (WORDING, worded)))
-            .chain(longest.as_deref().map(|input| (LONGEST_INPUT, input)))
-            .collect(),
-            Made::Imported {
-                from,
-                sha256,
-                method,
-                delta,
-                ..
-            } => [
-                ("method", method.as_str()),
-                ("imported_from", from),
-                ("imported_sha256", sha256),
-            ]
-            .into_iter()
-            .chain(delta.as_deref().map(|delta| ("delta", delta)))
-            .chain(head.as_deref().map(|head| (HEAD, head)))
-            .collect(),
-            Made::Subspace {
-                prompts,
-                explained,
-                tuned_on,
-            } => {
-                let tuned_on = tuned_on.as_deref().map(|domains| (TUNED_ON, domains));
-                let own = [(SUBSPACE, prompts.as_str()), ("explained", explained)];
-                own.into_iter().chain(tuned_on).collect()
-            }
-        };
-        shared
-            .into_iter()
-            .chain(network)
-            .chain(own)
-            .map(|(key, value)| (key.to_string(), value.to_string()))
-            .collect()
-    }
-
-    /// The bytes of a sealed safetensors file of these weights with this metadata.
-    pub(in crate::tuning) fn sealed(&self, weights: &Weights) -> Vec<u8> {
-        seal::sealed(self.entries(), |metadata| weights.to_bytes(metadata))
-    }
-
-    /// Reads it from the bytes of a safetensors file that promptshift wrote; errors call it `path`.
-    ///
-    /// # Errors
-    /// It is not such a file, or was changed after it was written; a key is absent or unknown.
-    pub(in crate::tuning) fn read(
-        bytes: &[u8],
-        path: &Path,
-        wanted: &str,
-    ) -> Result<Self, SavedError> {
-        let wrong = |found: String| SavedError::wrong(path, wanted, found);
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| {
-            wrong(format!(
-                "{} bytes that are not safetensors: {e}",
-                bytes.len()
-            ))
-        })?;
-        seal::check(bytes).map_err(wrong)?;
-        Metadata::parse(&header.metadata().clone().unwrap_or_default(), path)
-    }
-
-    /// Parses what [`Metadata::entries`] wrote.
-    ///
-    /// # Errors
-    /// A key is absent or unknown.
-    fn parse(entries: &HashMap<String, String>, path: &Path) -> Result<Self, SavedError> {
-        let get = |key: &str| {
-            entries.get(key).cloned().ok_or_else(|| {
-                SavedError::wrong(
-                    path,
-                    format!("a prompt that promptshift saved, with '{key}' in its metadata"),
-                    format!("{} other keys", entries.len()),
-                )
-            })
-        };
-        if let Some(unknown) = entries.keys().find(|key| !KEYS.contains(&key.as_str())) {
-            let wanted = "only keys that promptshift writes in its metadata";
-            return Err(SavedError::wrong(path, wanted, format!("'{unknown}'")));
-        }
-        let made = match (entries.get("imported_from"), entries.get(SUBSPACE)) {
-            (None, Some(prompts)) => Made::Subspace {
-                prompts: prompts.clone(),
-                explained: get("explained")?,
-                tuned_on: entries.get(TUNED_ON).cloned(),
-            },
-            (Some(from), _) => Made::Imported {
-                from: from.clone(),
-                sha256: get("imported_sha256")?,
-                method: get("method")?,
-                delta: entries.get("delta").cloned(),
-                head: match entries.get(HEAD) {
-                    None => None,
-                    Some(json) => Some(serde_json::from_str(json).map_err(|error| {
-                        SavedError::wrong(
-                            path,
-                            format!("a head as JSON in '{HEAD}' of its metadata"),
-                            error.to_string(),
-                        )
-                    })?),
-                },
-            },
-            (None, None) => Made::Tuned {
-                method: get("method")?,
-                source: get("source")?,
-                seed: get("seed")?,
-                recipe: get("recipe")?,
-                wording: match entries.get(WORDING) {
-                    None => Box::default(),
-                    Some(json) => serde_json::from_str(json).map_err(|error| {
-                        SavedError::wrong(
-                            path,
-                            format!("a wording as JSON in '{WORDING}' of its metadata"),
-                            error.to_string(),
-                        )
-                    })?,
-                },
-                longest_input: match entries.get(LONGEST_INPUT) {
-                    None => None,
-                    Some(text) => Some(text.parse().map_err(|_| {
-                        SavedError::wrong(
-                            path,
-                            format!("a number in '{LONGEST_INPUT}' of its metadata"),
-                            format!("'{text}'"),
-                        )
-                    })?),
-                },
-            },
-        };
-        let network = match entries.get(NETWORK) {
-            None => None,
-            Some(name) => match Kind::ALL.into_iter().find(|kind| kind.name() == name) {
-                Some(kind) => Some(kind),
-                None => {
-                    let names = Kind::ALL.map(Kind::name).join(", ");
-                    let wanted = format!("'{NETWORK}' {names} in its metadata");
-                    return Err(SavedError::wrong(path, wanted, format!("'{name}'")));
-                }
-            },
-        };
-        Ok(Metadata {
-            network,
-            version: get("promptshift_version")?,
-            backbone: get("backbone")?,
-            backbone_sha256: get("backbone_sha256")?,
-            tokenizer_sha256: get("tokenizer_sha256")?,
-            made,
-        })
-    }
 }
 
 /// The beginning of a hash, for error messages.
 fn short(sha256: &str) -> String {
     sha256.chars().take(12).collect()
+}
+
+/// Where a prompt or an adapter comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Origin {
+    /// promptshift; it states its backbone.
+    Own(Metadata),
+    /// google-research's prompt tuning, or any other program that saves a matrix: a prompt.
+    Npy {
+        /// SHA-256 of the file.
+        sha256: String,
+    },
+    /// PEFT.
+    Peft {
+        /// The method.
+        method: Method,
+        /// The model as PEFT named it: a Hub name, or a path on the training machine.
+        base_model: Option<String>,
+        /// SHA-256 of its `adapter_model.safetensors`.
+        sha256: String,
+        /// Unknown keys of its configuration, each as `key value`; they may change the answers.
+        unknown: Vec<String>,
+        /// The task that PEFT wrapped its model for, if stated.
+        task: Option<Task>,
+    },
+}
+
+impl Origin {
+    /// The metadata of promptshift's own file.
+    pub fn metadata(&self) -> Option<&Metadata> {
+        match self {
+            Origin::Own(metadata) => Some(metadata),
+            Origin::Npy { .. } | Origin::Peft { .. } => None,
+        }
+    }
+
+    /// The domains whose training rows it has seen, if known.
+    pub fn tuned_on(&self) -> Option<Vec<String>> {
+        self.metadata()?.tuned_on()
+    }
+
+    /// The training domain, if known.
+    pub fn source(&self) -> Option<&str> {
+        self.metadata()?.source()
+    }
+
+    /// The wording of its training examples, if known.
+    pub fn wording(&self) -> Option<&Wording> {
+        self.metadata()?.wording()
+    }
+
+    /// The tokens after which its training inputs were truncated, if fewer than usual.
+    pub fn longest_input(&self) -> Option<usize> {
+        self.metadata()?.longest_input()
+    }
+
+    /// A note on each unknown key of another program's configuration, in the file at `path`.
+    pub fn notes(&self, path: &Path) -> Vec<String> {
+        let unknown: &[String] = match self {
+            Origin::Peft { unknown, .. } => unknown,
+            Origin::Own(_) | Origin::Npy { .. } => &[],
+        };
+        let note = |key| {
+            format!(
+                "{}: {key}: a key that promptshift does not know; if it affects what PEFT computes, the answers here \
+                 will differ",
+                path.display()
+            )
+        };
+        unknown.iter().map(note).collect()
+    }
 }

@@ -13,26 +13,22 @@
 
 mod adapter;
 pub(super) mod error;
+mod header;
 pub(super) mod metadata;
 mod npy;
-mod origin;
 mod peft;
 pub(super) mod prompt;
-mod sizes;
 pub(super) mod subspace;
 mod tensors;
 mod training;
-pub(super) mod vectors;
 
-pub use super::subspace::{Subspace, SubspaceError};
+pub use super::soft_prompt::{Subspace, SubspaceError, Vectors};
 pub use adapter::{AdapterFile, FILE as ADAPTER_FILE};
 pub use error::{OtherBackbone, SavedError};
-pub use metadata::{Made, Metadata};
-pub use origin::Origin;
+pub use metadata::{Made, Metadata, Origin};
 pub use peft::Task;
-pub use prompt::{FILE as PROMPT_FILE, Format, PromptFile, to_bytes as prompt_bytes};
-pub use subspace::SubspaceFile;
+pub use prompt::{FILE as PROMPT_FILE, Format, PromptFile, started, to_bytes as prompt_bytes};
+pub use subspace::{SubspaceFile, found_subspace};
 pub use training::{
     FILE as TRAINED_FILE, SavedTraining, TrainedError, restored, save_trained, trained_bytes,
 };
-pub use vectors::Vectors;

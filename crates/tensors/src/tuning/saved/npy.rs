@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::error::SavedError;
-use super::vectors::Vectors;
+use crate::tuning::soft_prompt::Vectors;
 
 /// The first bytes of every such file.
 pub const MAGIC: &[u8] = b"\x93NUMPY";

@@ -7,17 +7,16 @@ use std::path::{Path, PathBuf};
 use safetensors::SafeTensors;
 
 use super::error::SavedError;
-use super::metadata::{Made, Metadata};
-use super::npy;
-use super::origin::Origin;
+use super::metadata::{Made, Metadata, Origin};
 use super::peft::folder::{self, Task};
 use super::peft::prompt::{self as peft, NO_BERT};
-use super::tensors;
-use super::vectors::Vectors;
+use super::{npy, tensors};
 use crate::backbone::Backbone;
 use crate::network::{Config, Kind};
+use crate::tuning::inputs::PromptError;
+use crate::tuning::soft_prompt::Vectors;
 use crate::tuning::tuned::Tuned;
-use promptshift_numbers::recipe::Method;
+use promptshift_numbers::recipe::{Method, PromptStart};
 use promptshift_text::atomic_file;
 use promptshift_text::hash::sha256;
 
@@ -219,6 +218,24 @@ impl PromptFile {
         }
         Ok(())
     }
+}
+
+/// Reads the vectors of [`PromptInit::File`](promptshift_numbers::recipe::PromptInit::File).
+///
+/// # Errors
+/// They can't be read, belong to another backbone, or have changed since the recipe was made.
+pub fn started(start: &PromptStart, backbone: &Backbone) -> Result<Vectors, PromptError> {
+    let file = PromptFile::open(Path::new(&start.path)).map_err(Box::new)?;
+    file.onto(backbone).map_err(Box::new)?;
+    let found = file.vectors.sha256();
+    if found != start.sha256 {
+        return Err(PromptError::FileChanged {
+            path: start.path.clone(),
+            wanted: start.sha256.clone(),
+            found,
+        });
+    }
+    Ok(file.vectors)
 }
 
 /// Reads the bytes of a `prompt.safetensors`; errors call it `path`.

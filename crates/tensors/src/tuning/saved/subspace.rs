@@ -5,13 +5,14 @@ use std::fs;
 use std::path::Path;
 
 use super::error::SavedError;
-use super::metadata::{Made, Metadata};
-use super::origin::Origin;
+use super::metadata::{Made, Metadata, Origin};
 use super::prompt::PromptFile;
 use super::tensors;
-use super::vectors::Vectors;
+use crate::backbone::Backbone;
 use crate::checkpoint::Weights;
-use crate::tuning::subspace::{Subspace, SubspaceError};
+use crate::tuning::inputs::PromptError;
+use crate::tuning::soft_prompt::{Subspace, SubspaceError, Vectors};
+use promptshift_numbers::recipe::SubspaceRecipe;
 use promptshift_text::hash::sha256;
 
 const WANTED: &str = "a subspace that `promptshift prompt subspace` wrote";
@@ -122,6 +123,31 @@ impl SubspaceFile {
         weights.put(DIRECTIONS, shape, directions.clone());
         self.metadata.sealed(&weights)
     }
+}
+
+/// Reads the subspace named in a recipe.
+///
+/// # Errors
+/// None is named, or it can't be read, belongs to another backbone, or has changed since the recipe was made.
+pub fn found_subspace(
+    recipe: &SubspaceRecipe,
+    backbone: &Backbone,
+) -> Result<Subspace, PromptError> {
+    let Some(start) = &recipe.file else {
+        return Err(PromptError::NoSubspace);
+    };
+    let path = Path::new(&start.path);
+    let (file, sha256) =
+        SubspaceFile::open(path).map_err(|e| PromptError::Subspace(Box::new(e)))?;
+    (file.metadata.check(path, backbone)).map_err(|e| PromptError::Subspace(Box::new(e)))?;
+    if sha256 != start.sha256 || file.subspace.width() != backbone.config.width() {
+        return Err(PromptError::SubspaceChanged {
+            path: start.path.clone(),
+            wanted: start.sha256.clone(),
+            found: sha256,
+        });
+    }
+    Ok(file.subspace)
 }
 
 #[cfg(test)]

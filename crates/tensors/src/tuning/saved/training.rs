@@ -24,9 +24,9 @@ use crate::checkpoint::{CheckpointError, Weights};
 use crate::network::Config;
 use crate::tuning::apply::{TuningError, attach, is_trainable, supports};
 use crate::tuning::inputs::MethodInputs;
-use crate::tuning::methods;
+use crate::tuning::methods::{self, Leaves};
 use crate::tuning::tuned::Tuned;
-use promptshift_numbers::recipe::{DeltaRecipe, Recipe};
+use promptshift_numbers::recipe::Recipe;
 use promptshift_numbers::record::difference;
 use promptshift_numbers::record::folder::StoreError;
 use promptshift_numbers::record::{Cell, Provenance, SavedDelta};
@@ -63,10 +63,7 @@ pub enum TrainedError {
 
 /// Whether a recipe trains a whole model, which is saved as one.
 fn leaves_model(recipe: &Recipe) -> bool {
-    matches!(
-        recipe.delta,
-        DeltaRecipe::Model | DeltaRecipe::RandomWeights
-    )
+    methods::delta(&recipe.delta).leaves() == Leaves::Model
 }
 
 /// Writes a training's result into `folder`: the form for answering and, if that is not complete, `trained.safetensors`
@@ -209,7 +206,7 @@ impl Tuned {
     ) -> Result<SavedDelta, StoreError> {
         let adapted = recipe.filter(|recipe| {
             let headed = recipe.head.is_some() && !recipe.is_model_tuning();
-            headed || methods::delta(&recipe.delta).leaves_adapter()
+            headed || methods::delta(&recipe.delta).leaves() == Leaves::Adapter
         });
         let (name, bytes) = match (adapted, self.vectors()) {
             (Some(recipe), _) => (

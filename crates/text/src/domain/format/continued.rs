@@ -1,8 +1,8 @@
 //! Rows as a text that a decoder-only model continues: named lines, the last of which is `Answer:`. Nothing is padded.
 //! The model completes that line, or writes the label.
 
-use super::RowNames;
-use super::t5::{Writer, cloze, labelled, pronoun, stated, without_highlights};
+use super::t5::{cloze, labelled, pronoun};
+use super::writer::{RowNames, Writer, stated, without_highlights};
 use crate::domain::example::{AnswerLocation, Example, Gold, Pair};
 use crate::domain::row::{QuestionRow, Row};
 use crate::domain::splits::Split;

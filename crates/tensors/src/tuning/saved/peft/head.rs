@@ -1,26 +1,25 @@
-//! The head that PEFT trains and saves with a BERT's adapter, `weight` `[outputs, D]` and `bias` `[outputs]`:
-//! `classifier` for `SEQ_CLS`, or `qa_outputs` without a `task_type`, as one of `modules_to_save`.
+//! The head that PEFT trains and saves with an encoder's adapter: for `SEQ_CLS` `classifier`, which in a RoBERTa is two
+//! maps; for spans `qa_outputs`, under `QUESTION_ANS` or without a `task_type`, as one of `modules_to_save`.
 //!
 //! PEFT's wrapper for `QUESTION_ANS` (`PeftModelForQuestionAnswering.forward`, as of 0.21) accepts `token_type_ids` but
-//! does not pass them on. So an adapter trained with it has read question and passage as one text, which a BERT never
-//! does here, and an adapter trained here would answer differently in it. Without a `task_type` PEFT passes everything
-//! on.
+//! does not pass them on. So an adapter of a BERT trained with it has read question and passage as one text, which a
+//! BERT never does here, and an adapter trained here would answer differently in it. Without a `task_type` PEFT passes
+//! everything on. The other families have no token types.
+//!
+//! A ModernBERT's head of spans is called `classifier` as well, and read through its pooler.
+//!
+//! PEFT saves only `classifier` of a DistilBERT by itself, not `pre_classifier` before it, which is new as well: a
+//! folder must have both (`modules_to_save`).
 
-use burn::module::Param;
-use burn::tensor::{Tensor, TensorData};
+use promptshift_numbers::recipe::HeadForm;
 
 use super::folder::{Config, Task};
-use super::left::{Left, Written, none};
-use super::modules::ROOT;
+use super::modules::{Left, ROOT, Written, none};
 use crate::backbone::Backbone;
-use crate::bert::Head;
-use crate::checkpoint::transposed;
-use crate::layers::HeadForm;
-use crate::network::Network;
+use crate::bert::Shape;
+use crate::checkpoint::Weights;
+use crate::network::{Config as NetworkConfig, Network};
 use crate::tuning::saved::error::SavedError;
-
-const CLASSIFIER: &str = "classifier";
-const SPANS: &str = "qa_outputs";
 
 const NO_POOLER: &str =
     "no pooler in the checkpoint, which PEFT's classifier needs and does not save";
@@ -28,14 +27,13 @@ const NO_POOLER: &str =
 /// The names of these modules in `modules_to_save`; a network has one of them.
 pub(super) fn names(form: Option<HeadForm>) -> &'static [&'static str] {
     match form {
-        Some(HeadForm::Classes(_) | HeadForm::Words(_)) => &[CLASSIFIER, "score"],
-        Some(HeadForm::Span) => &[SPANS],
+        Some(HeadForm::Classes(_) | HeadForm::Words(_)) => {
+            &["classifier", "score", "pre_classifier"]
+        }
+        // PEFT lists `qa_outputs` even where the module has another name, as in a ModernBERT.
+        Some(HeadForm::Span) => &["qa_outputs", "classifier"],
         None => &[],
     }
-}
-
-fn tensors(module: &str) -> [String; 2] {
-    ["weight", "bias"].map(|part| format!("{ROOT}.{module}.{part}"))
 }
 
 /// The backbone's network, with the head that came with the adapter if it has none of its own.
@@ -44,57 +42,70 @@ pub(super) fn read(
     left: &mut Left,
     backbone: &Backbone,
 ) -> Result<(Network, Option<HeadForm>), SavedError> {
-    let Network::Bert(bert) = backbone.model.clone() else {
+    let (Network::Bert(bert), NetworkConfig::Bert(sizes)) =
+        (backbone.model.clone(), &backbone.config)
+    else {
         return Ok((backbone.model.clone(), None));
     };
-    if config.task == Some(Task::QuestionAns) {
+    if config.task == Some(Task::QuestionAns) && sizes.shape == Shape::Bert {
         return Err(config.wrong(
             "an adapter of spans without task_type (modules_to_save qa_outputs): PEFT's wrapper for QUESTION_ANS drops \
              token_type_ids, so that question and passage are one text in it",
             "task_type QUESTION_ANS",
         ));
     }
-    let is_there = |module: &str| left.shape(&tensors(module)[0]).is_some();
+    let heads = sizes.shape.heads();
+    let weight = |module: &str| format!("{ROOT}.{module}.weight");
     let module = match config.task {
-        Some(Task::SeqCls) => CLASSIFIER,
-        _ if is_there(SPANS) => SPANS,
-        _ => CLASSIFIER,
+        Some(Task::SeqCls) => heads.classifier,
+        Some(Task::QuestionAns) => heads.spans,
+        None if heads.spans == heads.classifier => {
+            return Err(config.wrong(
+                "task_type SEQ_CLS or QUESTION_ANS, as both have a classifier in a ModernBERT",
+                "none",
+            ));
+        }
+        _ if left.shape(&weight(heads.spans)).is_some() => heads.spans,
+        _ => heads.classifier,
     };
-    let [weight, bias] = tensors(module);
-    let Some(&[outputs, width]) = left.shape(&weight) else {
+    let name = weight(module);
+    let Some(&[outputs, _]) = left.shape(&name) else {
         let wanted = format!(
-            "'{weight}' [outputs, D], the head that was trained with it, as '{}' has none",
+            "'{name}' [outputs, D], the head that was trained with it, as '{}' has none",
             backbone.name
         );
         let found = left
-            .shape(&weight)
+            .shape(&name)
             .map_or_else(none, |shape| format!("{shape:?}"));
         return Err(left.wrong(wanted, found));
     };
-    let form = match module {
-        SPANS => HeadForm::Span,
-        _ if !bert.has_pooler() => {
+    let is_of_spans = module == heads.spans && config.task != Some(Task::SeqCls);
+    let form = match is_of_spans {
+        true => HeadForm::Span,
+        false if heads.dense.is_none() && !bert.has_pooler() => {
             let wanted = format!("an adapter for '{}'", backbone.name);
-            return Err(left.wrong(wanted, format!("'{weight}', but {NO_POOLER}")));
+            return Err(left.wrong(wanted, format!("'{name}', but {NO_POOLER}")));
         }
-        _ => HeadForm::Classes(outputs),
+        false => HeadForm::Classes(outputs),
     };
-    let shape = [form.outputs(), backbone.config.width()];
-    let of_weight = left.take(&weight, shape)?.expect("it has a shape");
-    let Some(of_bias) = left.take(&bias, [outputs])? else {
-        return Err(left.wrong(format!("'{bias}' beside '{weight}'"), none()));
-    };
-    let device = bert.device();
-    let of_weight = transposed(&of_weight, shape);
-    let data = TensorData::new(of_weight, [width, outputs]);
-    let head = Head::new(
-        form,
-        Param::from_tensor(Tensor::from_data(data, &device)),
-        Param::from_tensor(Tensor::from_data(
-            TensorData::new(of_bias, [outputs]),
-            &device,
-        )),
-    );
+    let mut weights = Weights::empty(&left.path.display().to_string());
+    let dense = heads.dense.filter(|_| form != HeadForm::Span);
+    for module in dense.into_iter().chain([module]) {
+        for part in ["weight", "bias"] {
+            let name = format!("{module}.{part}");
+            if let Some((shape, values)) = left.tensors.remove(&format!("{ROOT}.{name}")) {
+                weights.put(&name, shape, values);
+            }
+        }
+    }
+    let head = sizes.head(form, &mut weights, &bert.device());
+    let head = head.map_err(|error| {
+        let wanted = format!(
+            "the whole head that was trained with it, of a {}",
+            sizes.title()
+        );
+        left.wrong(wanted, error.to_string())
+    })?;
     Ok((bert.with_head(head).into(), Some(form)))
 }
 
@@ -107,21 +118,30 @@ pub(super) fn write(
     let Network::Bert(bert) = network else {
         unreachable!("no other network is given a head");
     };
-    let (task, module) = match form {
-        Some(HeadForm::Classes(_)) if !bert.has_pooler() => return Err(NO_POOLER.to_string()),
-        Some(HeadForm::Classes(_)) => (Some(Task::SeqCls), CLASSIFIER),
-        Some(HeadForm::Span) => (None, SPANS),
+    let shape = bert.shape();
+    let heads = shape.heads();
+    let (task, modules) = match form {
+        Some(HeadForm::Classes(_)) if heads.dense.is_none() && !bert.has_pooler() => {
+            return Err(NO_POOLER.to_string());
+        }
+        Some(HeadForm::Classes(_)) => {
+            // A RoBERTa's two maps are within one module.
+            let dense = heads.dense.filter(|name| !name.contains('.'));
+            let modules: Vec<&str> = dense.into_iter().chain(["classifier"]).collect();
+            (Some(Task::SeqCls), modules)
+        }
+        Some(HeadForm::Span) if shape == Shape::Bert => (None, vec![heads.spans]),
+        Some(HeadForm::Span) => (Some(Task::QuestionAns), vec![heads.spans]),
         Some(HeadForm::Words(_)) => {
             return Err("a head of masked words, which PEFT does not train for any task".into());
         }
-        None => return Err("a BERT's adapter without a head, which can't answer".into()),
+        None => return Err("an encoder's adapter without a head, which can't answer".into()),
     };
-    let (weight, bias) = bert.head().expect("there is a form of it").rows();
-    let [name_of_weight, name_of_bias] = tensors(module);
-    written.tensors.put_tensor(&name_of_weight, weight);
-    if let Some(bias) = bias {
-        written.tensors.put_tensor(&name_of_bias, bias);
-    }
-    written.keys.push(("modules_to_save", vec![module].into()));
+    let mut head = Weights::empty("");
+    bert.head_weights(bert.head().expect("there is a form of it"), &mut head);
+    written
+        .tensors
+        .put_all(head.renamed(|name| Some(format!("{ROOT}.{name}"))));
+    written.keys.push(("modules_to_save", modules.into()));
     Ok(task)
 }

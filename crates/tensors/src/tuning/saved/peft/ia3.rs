@@ -5,16 +5,17 @@
 //! PEFT's GPT-2 also scales queries, since they share a module with keys and values. PEFT's BERT also scales the input
 //! of attention's output map, since that module's name ends in `output.dense`. Both are equivalent to other scales of
 //! keys and of values: `(s ⊙ q) · k = q · (s ⊙ k)` if there is no rotation in between, and `Σ a (v ⊙ s) = (Σ a v) ⊙ s`.
-//! Missing scales are 1.
+//! A ModernBERT's positions are such a rotation: of its `Wqkv`, only scales that leave queries alone are read. Missing
+//! scales are 1.
 
 use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
 use serde_json::Value;
 
 use super::folder::Config;
-use super::left::{Left, Placed, Written, none};
-use super::modules::{Module, is_target, modules, targets};
+use super::modules::{Left, Module, Placed, Written, is_target, modules, none, targets};
 use crate::backbone::Backbone;
+use crate::bert;
 use crate::checkpoint::Weights;
 use crate::decoder_only::Positions;
 use crate::layers::{self, Map};
@@ -92,7 +93,8 @@ fn is_unrotated(config: &NetworkConfig) -> bool {
         NetworkConfig::DecoderOnly(decoder) => {
             matches!(decoder.positions, Positions::Learned(_))
         }
-        NetworkConfig::T5(_) | NetworkConfig::Bert(_) => true,
+        NetworkConfig::Bert(bert) => matches!(bert.positions, bert::Positions::Learned { .. }),
+        NetworkConfig::T5(_) => true,
     }
 }
 
@@ -121,6 +123,8 @@ pub(super) fn read(
             if let Some(values) = scales.output[place].take() {
                 match map {
                     Map::K | Map::V => scales.output[place] = Some(values),
+                    // Of a module with keys and values, whose queries were not scaled.
+                    Map::Q if values.iter().all(|&scale| scale == 1.0) => {}
                     Map::Q
                         if is_unrotated(&backbone.config)
                             && maps[place + 1].1[1] == values.len() =>
@@ -202,6 +206,6 @@ pub(super) fn write(tuned: &mut Tuned, config: &NetworkConfig) -> Written {
         ("feedforward_modules", feed_forward.into()),
         ("target_modules", every.into()),
     ];
-    keys.extend(super::left::transposed_weights(config));
+    keys.extend(super::modules::transposed_weights(config));
     Written { keys, tensors }
 }

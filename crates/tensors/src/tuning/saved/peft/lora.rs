@@ -13,8 +13,7 @@ use fancy_regex::Regex;
 use serde_json::{Map as Json, Value, json};
 
 use super::folder::Config;
-use super::left::{Left, Placed, Written, none};
-use super::modules::{is_target, modules, targets};
+use super::modules::{Left, Placed, Written, is_target, modules, none, targets};
 use crate::backbone::Backbone;
 use crate::checkpoint::{Weights, transposed};
 use crate::layers::{self, LowRank, Map};
@@ -310,6 +309,6 @@ pub(super) fn write(recipe: &LoraRecipe, tuned: &mut Tuned, config: &NetworkConf
             keys.push((key, pattern.into()));
         }
     }
-    keys.extend(super::left::transposed_weights(config));
+    keys.extend(super::modules::transposed_weights(config));
     Written { keys, tensors }
 }

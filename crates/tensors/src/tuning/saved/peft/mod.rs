@@ -8,7 +8,6 @@ pub(super) mod folder;
 mod head;
 mod ia3;
 mod keys;
-mod left;
 mod lora;
 mod modules;
 mod prefix;
@@ -17,15 +16,15 @@ pub(super) mod prompt;
 use std::path::{Path, PathBuf};
 
 use super::error::SavedError;
-use super::origin::Origin;
+use super::metadata::Origin;
 use super::tensors::{self, Tensors};
 use crate::backbone::Backbone;
 use crate::checkpoint::Weights;
 use crate::network::{Config as NetworkConfig, Kind};
+use crate::tuning::methods;
 use folder::Config;
-use left::Left;
-pub(super) use left::Placed;
-use modules::ROOT;
+pub(super) use modules::Placed;
+use modules::{Left, ROOT};
 use promptshift_numbers::recipe::{DeltaRecipe, HeadForm, Method, PrefixPlaces};
 
 pub use folder::Task;
@@ -137,7 +136,7 @@ pub(super) fn files(
                 prefix::WHY
             ));
         }
-        (other, _) => return Err(other.name().to_string()),
+        (other, _) => return Err(methods::delta(other).about().name.to_string()),
     };
     let task = match config.kind() {
         Kind::T5 => Some(Task::Seq2SeqLm),
@@ -167,11 +166,17 @@ fn end(
             .strip_prefix(ROOT)
             .unwrap_or(name)
             .trim_start_matches('.');
-        let plain = (["transformer.", "bert."].into_iter())
-            .find_map(|root| module.strip_prefix(root))
-            .unwrap_or(module);
+        let root = match &backbone.config {
+            NetworkConfig::Bert(bert) => bert.shape.heads().root,
+            NetworkConfig::T5(_) | NetworkConfig::DecoderOnly(_) => "transformer.",
+        };
+        let plain = module.strip_prefix(root).unwrap_or(module);
         // A network is saved without its head, with one, or with one that is the embedding.
-        let names = [module.to_owned(), plain.to_owned(), format!("bert.{plain}")];
+        let names = [
+            module.to_owned(),
+            plain.to_owned(),
+            format!("{root}{plain}"),
+        ];
         let tied = (plain == "lm_head.weight").then(|| backbone.config.embedding_name().to_owned());
         let known = names
             .into_iter()

@@ -1,30 +1,107 @@
-//! The modules of Transformers' networks that can have an adapter, under PEFT's names.
+//! What the methods' converters share: the modules of Transformers' networks that can have an adapter, under PEFT's names;
+//! tensors read from a folder and not yet used; what is written.
 
 use std::ops::Range;
+use std::path::Path;
 
 use serde_json::Value;
 
 use super::folder::Config;
+use crate::checkpoint::Weights;
+use crate::decoder_only::Shape;
 use crate::layers::Map;
 use crate::network::Config as NetworkConfig;
+use crate::tuning::saved::error::SavedError;
+use crate::tuning::saved::tensors::Tensors;
+use crate::tuning::tuned::Tuned;
+use promptshift_numbers::recipe::{DeltaRecipe, HeadForm};
+
+/// An adapter applied to a backbone; nothing requires gradients.
+pub(in crate::tuning::saved) struct Placed {
+    pub(in crate::tuning::saved) delta: DeltaRecipe,
+    /// The head that came with it, if the network has none of its own.
+    pub(in crate::tuning::saved) head: Option<HeadForm>,
+    pub(in crate::tuning::saved) tuned: Tuned,
+}
+
+/// Configuration keys and tensors.
+pub(super) struct Written {
+    pub(super) keys: Vec<(&'static str, Value)>,
+    pub(super) tensors: Weights,
+}
+
+/// The key for GPT-2, whose weights are stored `[in, out]`; PEFT detects this itself, with a warning.
+pub(super) fn transposed_weights(config: &NetworkConfig) -> Option<(&'static str, Value)> {
+    match config {
+        NetworkConfig::DecoderOnly(decoder) if decoder.shape == Shape::Gpt2 => {
+            Some(("fan_in_fan_out", true.into()))
+        }
+        _ => None,
+    }
+}
+
+/// The tensors that have not been used yet.
+pub(super) struct Left<'a> {
+    pub(super) tensors: Tensors,
+    pub(super) path: &'a Path,
+}
+
+impl Left<'_> {
+    /// Takes a tensor's values; it must have this shape if it exists.
+    pub(super) fn take<const N: usize>(
+        &mut self,
+        name: &str,
+        wanted: [usize; N],
+    ) -> Result<Option<Vec<f32>>, SavedError> {
+        let Some((shape, values)) = self.tensors.remove(name) else {
+            return Ok(None);
+        };
+        match shape == wanted {
+            true => Ok(Some(values)),
+            false => Err(self.wrong(format!("'{name}' {wanted:?}"), format!("{shape:?}"))),
+        }
+    }
+
+    /// A tensor's shape, if it exists.
+    pub(super) fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.tensors.get(name).map(|(shape, _)| shape.as_slice())
+    }
+
+    /// The name of the first unused tensor, for messages.
+    pub(super) fn first(&self) -> String {
+        (self.tensors.keys().next()).map_or_else(none, |name| format!("'{name}'"))
+    }
+
+    pub(super) fn wrong(&self, wanted: String, found: String) -> SavedError {
+        SavedError::wrong(self.path, wanted, found)
+    }
+}
+
+pub(super) fn none() -> String {
+    "none".to_string()
+}
 
 /// The prefix of module names in tensor names.
 pub(super) const ROOT: &str = "base_model.model";
 
 /// Linear maps outside the blocks, which no target may match.
-const ELSEWHERE: [&str; 5] = [
+const ELSEWHERE: [&str; 9] = [
     "lm_head",
     "score",
     "classifier",
+    "classifier.dense",
+    "classifier.out_proj",
+    "pre_classifier",
     "qa_outputs",
     "bert.pooler.dense",
+    "head.dense",
 ];
 
 /// A linear map of Transformers' network.
 pub(super) struct Module {
     /// `model.layers.0.self_attn.q_proj`.
     pub(super) name: String,
-    /// Its indices among the network's maps: one, or the three of GPT-2's `c_attn`.
+    /// Its indices among the network's maps: one, or the several of GPT-2's `c_attn` or a ModernBERT's `Wqkv`.
     pub(super) places: Range<usize>,
     /// The kinds of these maps.
     pub(super) maps: Vec<Map>,

@@ -16,7 +16,7 @@
 use burn::tensor::{Tensor, TensorData};
 
 use super::folder::Config;
-use super::left::{Left, Placed, Written};
+use super::modules::{Left, Placed, Written};
 use crate::backbone::Backbone;
 use crate::checkpoint::Weights;
 use crate::network::Network;

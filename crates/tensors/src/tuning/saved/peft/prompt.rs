@@ -15,9 +15,9 @@ use serde_json::Value;
 
 use super::folder::{self, CONFIG, Config, Task};
 use crate::tuning::saved::error::SavedError;
-use crate::tuning::saved::origin::Origin;
+use crate::tuning::saved::metadata::Origin;
 use crate::tuning::saved::tensors;
-use crate::tuning::saved::vectors::Vectors;
+use crate::tuning::soft_prompt::Vectors;
 use promptshift_numbers::recipe::Method;
 
 /// Why a BERT's prompt is neither exported to PEFT nor imported from it.
@@ -225,7 +225,10 @@ mod tests {
         assert!(refused(&folder).contains("as there is one stack, found 2"));
         set(&folder, "num_transformer_submodules", 1.into());
         set(&folder, "use_tomorrows_prompt", "yes".into());
-        assert_eq!(read(&folder).unknown(), ["use_tomorrows_prompt yes"]);
+        let Origin::Peft { unknown, .. } = read(&folder) else {
+            panic!("PEFT's");
+        };
+        assert_eq!(unknown, ["use_tomorrows_prompt yes"]);
     }
 
     #[test]

@@ -1,0 +1,134 @@
+//! The flags that select domains, a model and a device.
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+use clap::Args;
+
+use super::progress::Verbosity;
+use super::{Failure, help};
+use promptshift_numbers::recipe::Limits;
+use promptshift_tensors::backbone::{Backbone, BackboneChoice, BackboneError, NANO};
+use promptshift_tensors::device::{self, Device};
+use promptshift_tensors::tuning;
+use promptshift_text::domain::card::MINI;
+use promptshift_text::domain::catalogue::{Catalogue, CatalogueError};
+use promptshift_text::domain::suite::Suite;
+use promptshift_text::hub;
+
+/// Flags of every verb that reads domains.
+#[derive(Debug, Args)]
+#[command(next_help_heading = help::DATA)]
+pub struct Data {
+    /// Where domains come from: mini (bundled), hub (fetched), mrqa (a part of hub).
+    ///
+    /// 'mini' is generated text; 'hub' is every real domain that `promptshift fetch` downloaded. `promptshift list
+    /// suites` shows what each contains.
+    #[arg(
+        long,
+        value_name = "SUITE",
+        default_value = MINI,
+        conflicts_with = "data"
+    )]
+    suite: String,
+    /// A folder of real data instead of a suite, with a subfolder for each domain.
+    ///
+    /// DIR/DOMAIN/train.parquet, validation.parquet, test.parquet, their parts (train-00000-of-00002.parquet,
+    /// train/0000.parquet), MRQA's .jsonl.gz or .jsonl, or downloads of the Hub's repositories in DIR/DOMAIN,
+    /// DIR/OWNER/REPOSITORY or DIR/REPOSITORY.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The card of your own domain, like datasets/*.toml; may be repeated.
+    #[arg(long, value_name = "CARD")]
+    domains: Vec<PathBuf>,
+}
+
+impl Data {
+    /// The selected suite.
+    ///
+    /// # Errors
+    /// The folder does not exist, no suite has this name, or the Hub cache's folder can't be determined.
+    pub fn suite(&self, catalogue: &Catalogue) -> anyhow::Result<Suite> {
+        match &self.data {
+            Some(folder) if folder.is_file() => bail!(
+                "--data {}: wanted a folder with a subfolder for each domain, found a file; to answer one file, use \
+                 `promptshift predict --data FILE`",
+                folder.display()
+            ),
+            Some(folder) if !folder.is_dir() => bail!(
+                "--data {}: wanted a folder of domains, found none",
+                folder.display()
+            ),
+            Some(folder) => Ok(Suite::Folder(folder.clone())),
+            None => catalogue.suite(&self.suite, || Ok(hub::cache_from_env()?)),
+        }
+    }
+
+    /// The card files of the user's own domains.
+    pub fn cards(&self) -> Vec<PathBuf> {
+        self.domains.clone()
+    }
+
+    /// The bundled domains and the user's own.
+    ///
+    /// # Errors
+    /// A card can't be read, or has the name of a known domain.
+    pub fn catalogue(&self) -> Result<Catalogue, CatalogueError> {
+        Catalogue::with(&self.domains)
+    }
+}
+
+/// Selects a model.
+#[derive(Debug, Args)]
+#[command(next_help_heading = help::MODEL)]
+pub struct Model {
+    /// nano (bundled), a folder, a .gguf file, or OWNER/NAME of the Hub.
+    ///
+    /// 'nano' is the bundled miniature T5. A folder has Hugging Face's layout (config.json, tokenizer, weights) and
+    /// holds a T5, BERT or a relative, Llama, Mistral, Qwen or GPT-2. A .gguf file holds a Llama with SmolLM's or GPT-2's tokenizer. A model of the
+    /// Hub must be fetched first. `promptshift list models` shows how to get some.
+    #[arg(long, default_value = NANO, value_name = "MODEL")]
+    model: String,
+}
+
+impl Model {
+    /// The selected backbone.
+    ///
+    /// # Errors
+    /// Neither a known name nor a file nor a folder nor in the Hub's cache.
+    pub fn choice(&self) -> Result<BackboneChoice, Failure> {
+        BackboneChoice::parse(&self.model).map_err(Failure::usage)
+    }
+}
+
+/// Loads a backbone and prints its notes.
+pub fn load_backbone(
+    choice: &BackboneChoice,
+    device: &Device,
+    verbosity: Verbosity,
+) -> Result<Backbone, BackboneError> {
+    let backbone = choice.load(device)?;
+    backbone.notes.iter().for_each(|note| verbosity.say(note));
+    Ok(backbone)
+}
+
+/// Reports if inputs are truncated because positions run out.
+pub fn say_cut(asked: &Limits, found: &Limits, backbone: &Backbone, verbosity: Verbosity) {
+    if let Some(note) = tuning::cut_at(asked, found, backbone) {
+        verbosity.say(&note);
+    }
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = help::COMPUTING)]
+pub struct On {
+    /// cpu; or cuda, cuda:N, vulkan, wgpu if compiled in.
+    #[arg(long, env = device::VARIABLE, default_value = "cpu", value_name = "DEVICE")]
+    pub device: String,
+}
+
+impl On {
+    pub fn find(&self) -> Result<Device, Failure> {
+        device::find(&self.device).map_err(Failure::usage)
+    }
+}
