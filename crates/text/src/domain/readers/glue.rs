@@ -420,11 +420,14 @@ mod tests {
         assert_eq!(named[3].id, "z");
     }
 
-    /// The rows of a file as the Hub has it, by name and class, and the note on those left out.
+    /// A row's name, its texts and its class.
+    type Named = (String, Vec<String>, usize);
+
+    /// The rows of a file as the Hub has it, and the note on those left out.
     fn hub(
         name: &str,
         columns: Vec<(&str, ArrayRef)>,
-    ) -> Result<(Vec<(String, Vec<String>, usize)>, Option<String>), String> {
+    ) -> Result<(Vec<Named>, Option<String>), String> {
         let card = card(name);
         let folder = tempfile::tempdir().expect("a temporary folder");
         let file = DataFile::at(write(&folder.path().join("a.parquet"), columns));
@@ -441,7 +444,7 @@ mod tests {
         Ok((found, reader.unlabelled_note()))
     }
 
-    fn row(id: &str, texts: &[&str], label: usize) -> (String, Vec<String>, usize) {
+    fn row(id: &str, texts: &[&str], label: usize) -> Named {
         let texts = texts.iter().map(|text| text.to_string()).collect();
         (id.to_string(), texts, label)
     }
