@@ -30,7 +30,7 @@ use promptshift::tuning::Tuned;
 /// The miniature squad's training rows.
 fn rows() -> Vec<Example> {
     let catalogue = Catalogue::bundled();
-    let card = catalogue.get("squad").expect("a bundled card");
+    let card = &catalogue.get("squad").expect("a bundled card");
     let suite = Suite::Mini;
     let splits = suite.source(card).expect("bundled files");
     suite
@@ -80,7 +80,8 @@ fn data(c: &mut Criterion) {
     group.bench_function("nano/squad", |b| b.iter(|| black_box(batches.next_batch())));
     group.finish();
 
-    let scored = |example: &Example| score(&example.target, &example.gold, &[]);
+    let card = Catalogue::bundled().get("squad").expect("a bundled card");
+    let scored = |example: &Example| score(&example.target, &example.gold, &card);
     let scores: Vec<Score> = examples.iter().map(scored).collect();
     assert_eq!(metrics(Task::ExtractiveQa, &scores)["exact_match"], 1.0);
     let mut group = c.benchmark_group("score");

@@ -14,6 +14,7 @@ use promptshift_tensors::backbone::Backbone;
 use promptshift_tensors::batch::{Encoding, encode, readings};
 use promptshift_text::domain::card::Card;
 use promptshift_text::domain::catalogue::{Catalogue, CatalogueError};
+use promptshift_text::domain::labels::LabelMap;
 use promptshift_text::domain::load;
 use promptshift_text::domain::mixture;
 use promptshift_text::domain::sampling::Limit;
@@ -37,6 +38,19 @@ pub enum DatasetsError {
         target: String,
         /// Why.
         error: Box<DomainError>,
+    },
+    /// A target's labels don't say which of the source's they are.
+    #[error(
+        "--tune-on: '{target}' has the labels {target_labels} and the source {source_labels}: wanted the source's own, \
+         in their order, or others in their place"
+    )]
+    FewShotLabels {
+        /// The target.
+        target: String,
+        /// Its labels.
+        target_labels: String,
+        /// The source's.
+        source_labels: String,
     },
     /// A target has too few rows to tune on.
     #[error("--tune-on {wanted}: '{target}' has {found} rows to tune on")]
@@ -259,17 +273,19 @@ impl Datasets {
             rows: scored(|splits| splits.test, setting.eval_rows, setting.answers)?,
         }];
         for card in resolved.targets {
+            let is_of_source = resolved.sources.iter().any(|one| one.name == card.base());
+            // A variant of a source has the rows that the source is tested on.
+            let portion = match is_of_source {
+                true => suite.source(&card)?.test,
+                false => suite.target(&card)?,
+            };
+            let rows = Rows::of(std::slice::from_ref(&card), |card| {
+                load(card, &portion, setting.eval_rows, setting.answers)
+            })?;
             tests.push(TestSet {
-                card: card.clone(),
+                card,
                 role: Role::Target,
-                rows: Rows::of(std::slice::from_ref(card), |card| {
-                    load(
-                        card,
-                        &suite.target(card)?,
-                        setting.eval_rows,
-                        setting.answers,
-                    )
-                })?,
+                rows,
             });
         }
         let most = (setting.tune_on.as_ref()).and_then(|tune_on| tune_on.examples.last());
@@ -400,6 +416,13 @@ impl FewShotPool {
         suite: &Suite,
         load: &impl Fn(&Card, &SplitSource, Option<usize>) -> Result<load::Rows, DomainError>,
     ) -> Result<Self, DatasetsError> {
+        if !LabelMap::between(source, &test.card).is_ok_and(|map| map.keeps_places()) {
+            return Err(DatasetsError::FewShotLabels {
+                target: test.card.name.clone(),
+                target_labels: test.card.labels.join(", "),
+                source_labels: source.labels.join(", "),
+            });
+        }
         let card = mixture::member(&test.card, source);
         let target = || test.card.name.clone();
         let splits = suite

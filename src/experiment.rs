@@ -26,6 +26,7 @@ use promptshift_tensors::eval;
 use promptshift_tensors::train::{CheckpointerError, FitError, set_aside};
 use promptshift_tensors::tuning::saved::TrainedError;
 use promptshift_tensors::tuning::{self, TuningError};
+use promptshift_text::domain::labels::LabelMismatch;
 
 pub use answer::{prediction, score_answer, stored};
 pub use checkpoints::places as checkpoint_steps;
@@ -82,6 +83,9 @@ pub enum ExperimentError {
     /// A result tuned elsewhere can't be read, or is not for this model.
     #[error(transparent)]
     Elsewhere(#[from] elsewhere::ElsewhereError),
+    /// The answers' labels can't be read as those of the domain.
+    #[error(transparent)]
+    Labels(#[from] LabelMismatch),
     /// A training's result can't be read.
     #[error(transparent)]
     Trained(#[from] TrainedError),

@@ -111,7 +111,7 @@ fn a_file_of_two_million_rows_is_read_in_little_memory() {
     write(&folder.path().join("race/test.parquet"));
     let suite = Suite::Folder(folder.path().to_path_buf());
     let catalogue = Catalogue::bundled();
-    let card = catalogue.get("race").expect("a bundled card");
+    let card = &catalogue.get("race").expect("a bundled card");
 
     let (rows, bytes) = read(&suite, card, Limit::All);
     assert_eq!(

@@ -385,9 +385,9 @@ fn encodings(data: &Path, split: &str) -> Result<(Vec<Encoding>, Tokenizer)> {
 
 /// The first rows of a file of SQuAD, or all of them.
 pub fn squad(data: &Path, split: &str, rows: Option<usize>) -> Result<Vec<QuestionRow>> {
-    let catalogue = Catalogue::bundled();
+    let card = Catalogue::bundled().get("squad")?;
     let file = TableFile::Disk(data.join(format!("squad/{split}.parquet")));
-    let reader = Reader::new(catalogue.get("squad")?, vec![DataFile::Table(file)], rows);
+    let reader = Reader::new(&card, vec![DataFile::Table(file)], rows);
     let mut found = Vec::new();
     for rows in reader {
         for row in rows? {

@@ -87,7 +87,7 @@ fn sources(arguments: &FetchArguments) -> Result<Vec<Source>, Failure> {
             Source::model(name).map_err(|error| usage(error.into()))?
         } else {
             let card = catalogue.get(name).map_err(|error| usage(error.into()))?;
-            remote::source_of(card)?
+            remote::source_of(&card)?
         });
     }
     for name in &arguments.models {
@@ -143,7 +143,7 @@ pub fn run_verify(arguments: VerifyArguments) -> Result<(), Failure> {
     let mut table = print::table(&["domain", "split", "check", "wanted", "found", ""]);
     let (mut failed, mut all) = (0, 0);
     for card in cards {
-        for check in verify(&suite, card)? {
+        for check in verify(&suite, &card)? {
             all += 1;
             failed += usize::from(check.outcome == Outcome::Fails);
             table.add_row([

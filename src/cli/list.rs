@@ -16,6 +16,7 @@ use promptshift_text::domain::describe::{Description, Vocabulary};
 use promptshift_text::domain::row::Row;
 use promptshift_text::domain::sampling::Limit;
 use promptshift_text::domain::suite::Suite;
+use promptshift_text::domain::variant::{AT, Surface};
 use promptshift_text::domain::{Split, Task, wording};
 
 /// Flags of `list`.
@@ -71,6 +72,10 @@ fn overview(data: &Data) -> anyhow::Result<()> {
     print::line("Models")?;
     models()?;
     print::line(format_args!("\nTemplates\n{}\n", templates()))?;
+    print::line(format_args!(
+        "Variants of a target, as in 'squad->squad@typos'\n{}\n",
+        variants()
+    ))?;
     print::line(format_args!(
         "Methods and their default recipes: steps × batch size, learning rate (details: promptshift list methods --model MODEL)\n{}",
         recipes()
@@ -242,6 +247,22 @@ fn members(catalogue: &Catalogue, suite: &str) -> String {
         .map(|(repository, names)| format!("{} ({repository})", names.join(", ")))
         .collect();
     parts.join("; ")
+}
+
+/// The surfaces of a target's rows.
+fn variants() -> Table {
+    let mut table = print::table(&["variant", "what it is"]);
+    for surface in Surface::ALL {
+        table.add_row([
+            format!("{AT}{}", surface.name()),
+            surface.about().to_string(),
+        ]);
+    }
+    table.add_row([
+        format!("{AT}TEMPLATE"),
+        "a template without vectors inside; for a T5".to_string(),
+    ]);
+    table
 }
 
 /// The values of `--template`.

@@ -22,6 +22,7 @@ use promptshift_tensors::tuning::{self, Tuned};
 use promptshift_text::atomic_file;
 use promptshift_text::domain::card::Card;
 use promptshift_text::domain::catalogue::Catalogue;
+use promptshift_text::domain::labels::LabelMap;
 use promptshift_text::domain::parquet::TableError;
 use promptshift_text::domain::readers::{DataFile, Reader};
 use promptshift_text::domain::wording::Wording;
@@ -75,7 +76,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Verbosity::of_terminal()
     };
     let catalogue = Catalogue::with(&arguments.domains).map_err(Failure::usage)?;
-    let card = (catalogue.get(&arguments.domain)).map_err(Failure::usage)?;
+    let card = &(catalogue.get(&arguments.domain)).map_err(Failure::usage)?;
     let choice = arguments.model.choice()?;
     let form =
         transfer::answer_form(arguments.answers, &choice.config()?).map_err(Failure::Usage)?;
@@ -112,6 +113,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     };
     let source = source(tuned_on, card, &catalogue);
     let asked = source.as_ref().unwrap_or(card);
+    let labels = LabelMap::between(asked, card).map_err(Failure::usage)?;
     let wording = (arguments.wording)
         .wording(known.cloned().unwrap_or_default(), asked, &[card])
         .map_err(Failure::Usage)?;
@@ -121,7 +123,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         verbosity.say(&format!("{}: {note}", arguments.data.display()));
     }
     let backbone = selection::load_backbone(&choice, &device, verbosity)?;
-    wording::check_kind(&wording, &backbone.config).map_err(Failure::Usage)?;
+    wording::check_kind(&wording, &[card], &backbone.config).map_err(Failure::Usage)?;
     let backbone = (backbone.with_wording(&wording, asked)).map_err(Failure::usage)?;
     // A newly drawn head answers by chance; a head of words is pre-trained.
     let words = (backbone.model.says_words()).then_some(HeadForm::Words(asked.labels.len()));
@@ -184,8 +186,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             prediction: experiment::prediction(
                 example,
                 &experiment::stored(String::new(), &answer),
-                asked,
-                card,
+                &labels,
             ),
             token_ids: answer.token_ids,
         })
@@ -286,6 +287,10 @@ pub fn read_examples(
     }
     Ok(Examples {
         examples,
-        note: reader.repeats_note(),
+        note: {
+            let notes = [reader.repeats_note(), reader.unlabelled_note()];
+            let notes: Vec<String> = notes.into_iter().flatten().collect();
+            (!notes.is_empty()).then(|| notes.join("; "))
+        },
     })
 }

@@ -119,7 +119,7 @@ pub fn propose_template(arguments: &TemplateArguments) -> Result<(), Failure> {
         false => Verbosity::of_terminal(),
     };
     let catalogue = arguments.data.catalogue()?;
-    let card = (catalogue.get(&arguments.domain)).map_err(Failure::usage)?;
+    let card = &(catalogue.get(&arguments.domain)).map_err(Failure::usage)?;
     let suite = arguments.data.suite(&catalogue).map_err(Failure::Usage)?;
     let choice = BackboneChoice::parse(&arguments.model).map_err(Failure::usage)?;
     let config = choice.config()?;
@@ -246,7 +246,7 @@ fn scored(tuned: &Tuned, answerer: &Answerer, examples: &[Example]) -> Result<f6
     go_through(&mut answering)?;
     let answers = answering.finish()?;
     let scores: Vec<Score> = (examples.iter().zip(&answers))
-        .map(|(example, answer)| score(&answer.text, &example.gold, &card.labels))
+        .map(|(example, answer)| score(&answer.text, &example.gold, card))
         .collect();
     Ok(Metric::main(card.task).value(&scores))
 }
@@ -301,7 +301,7 @@ pub struct VerbalizerArguments {
 /// Runs the command: prints a verbalizer file, for the user to select from.
 pub fn propose_verbalizer(arguments: &VerbalizerArguments) -> Result<(), Failure> {
     let catalogue = Catalogue::with(&arguments.domains).map_err(Failure::usage)?;
-    let card = (catalogue.get(&arguments.domain)).map_err(Failure::usage)?;
+    let card = &(catalogue.get(&arguments.domain)).map_err(Failure::usage)?;
     let verbalizer = arguments.verbalizer.as_deref();
     let verbalizer = verbalizer
         .map(|text| Verbalizer::find(text, card))

@@ -13,8 +13,8 @@ use promptshift_numbers::predictions::{self, Line};
 use promptshift_numbers::record::folder::find;
 use promptshift_numbers::record::{Prediction, Score, Texts};
 use promptshift_numbers::score::{Metric, metrics};
-use promptshift_text::domain::card::Card;
 use promptshift_text::domain::catalogue::Catalogue;
+use promptshift_text::domain::labels::LabelMap;
 use promptshift_text::domain::{Gold, Task};
 
 /// Flags of `score`.
@@ -55,9 +55,10 @@ fn add_records(table: &mut Table, catalogue: &Catalogue, folder: &Path) -> anyho
         let source = catalogue.source(&stored.record.cell.setting.source)?;
         for (evaluation, predictions) in stored.record.evaluations.iter().zip(&stored.predictions) {
             let target = catalogue.source(&evaluation.domain)?;
+            let labels = LabelMap::between(&source, &target)?;
             let scores: Vec<Score> = predictions
                 .iter()
-                .map(|prediction| again(prediction, &source, &target))
+                .map(|prediction| again(prediction, &labels))
                 .collect();
             let name = stored.folder.display().to_string();
             let again = metrics(evaluation.task, &scores);
@@ -98,7 +99,10 @@ fn add_file(table: &mut Table, catalogue: &Catalogue, path: &Path) -> anyhow::Re
                 None => target.clone(),
             };
             recorded.push(*score);
-            scores.push(again(&line.prediction, &source, target));
+            scores.push(again(
+                &line.prediction,
+                &LabelMap::between(&source, &target)?,
+            ));
         }
         let (recorded, again) = (
             metrics(target.task, &recorded),
@@ -116,10 +120,10 @@ fn add_file(table: &mut Table, catalogue: &Catalogue, path: &Path) -> anyhow::Re
 }
 
 /// A prediction's score as computed now.
-fn again(prediction: &Prediction, source: &Card, target: &Card) -> Score {
+fn again(prediction: &Prediction, labels: &LabelMap) -> Score {
     let gold = match prediction.score {
         Score::Span { .. } => Gold::Answers(prediction.answers.clone()),
-        Score::Label { gold, .. } if target.task == Task::Coreference => Gold::Referent {
+        Score::Label { gold, .. } if labels.target().task == Task::Coreference => Gold::Referent {
             text: prediction.answers.concat(),
             label: gold == 1,
         },
@@ -129,7 +133,7 @@ fn again(prediction: &Prediction, source: &Card, target: &Card) -> Score {
             label: gold,
         },
     };
-    score_answer(&prediction.prediction, &gold, source, target)
+    score_answer(&prediction.prediction, &gold, labels)
 }
 
 fn add_rows(

@@ -8,6 +8,7 @@ use clap::Args;
 use super::help;
 use promptshift_tensors::network::Config;
 use promptshift_text::domain::card::Card;
+use promptshift_text::domain::variant::Variant;
 use promptshift_text::domain::wording::{ScoreBy, Template, Verbalizer, Wording};
 
 /// Flags of every command that queries a model; all are for a T5.
@@ -87,11 +88,24 @@ impl Flags {
 }
 
 /// Checks that this kind of network supports the wording: a T5 supports all, a BERT the likelihood of words at a mask,
-/// any other only its own format.
+/// any other only its own format; and that it reads the templates of the domains that it is asked about.
 ///
 /// # Errors
 /// It does not.
-pub fn check_kind(wording: &Wording, config: &Config) -> anyhow::Result<()> {
+pub fn check_kind(wording: &Wording, asked: &[&Card], config: &Config) -> anyhow::Result<()> {
+    let in_template = |card: &&&Card| matches!(card.variant, Some(Variant::Template(_)));
+    if let Some(card) = asked
+        .iter()
+        .find(in_template)
+        .filter(|_| config.t5().is_none())
+    {
+        bail!(
+            "{}: only a T5 reads templates, and the model is {}; wanted '{}', or a variant of its surface",
+            card.name,
+            config.kind(),
+            card.base()
+        );
+    }
     let of_words = wording.template.is_none() && wording.score_by == ScoreBy::Likelihood;
     let flag = match wording {
         _ if config.t5().is_some() || wording.is_default() => return Ok(()),

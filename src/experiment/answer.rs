@@ -15,8 +15,7 @@ use promptshift_tensors::eval::NotFinite;
 use promptshift_tensors::eval::predict::Answer;
 use promptshift_tensors::memory::peak_of;
 use promptshift_tensors::tuning::Tuned;
-use promptshift_text::domain::card::Card;
-use promptshift_text::domain::wording::relabel;
+use promptshift_text::domain::labels::LabelMap;
 use promptshift_text::domain::{Example, Gold};
 
 /// The indices of rows that have no answer yet, and the claim to answer them.
@@ -127,8 +126,7 @@ pub fn stored(row: String, answer: &Answer) -> StoredAnswer {
 pub(super) fn predictions(
     pool: &Rows,
     answers: &[&StoredAnswer],
-    source: &Card,
-    asked: &Card,
+    labels: &LabelMap,
 ) -> Vec<Prediction> {
     let of_part = |part: &DomainRows| {
         let member = (pool.parts.len() > 1).then(|| part.card.name.clone());
@@ -137,7 +135,7 @@ pub(super) fn predictions(
             .zip(&answers[part.rows.clone()]);
         pairs
             .map(|(example, answer)| {
-                let mut prediction = prediction(example, answer, source, asked);
+                let mut prediction = prediction(example, answer, labels);
                 if let Some(traits) = &mut prediction.traits {
                     traits.domain.clone_from(&member);
                 }
@@ -149,28 +147,25 @@ pub(super) fn predictions(
 }
 
 /// One answer with its score.
-pub fn prediction(
-    example: &Example,
-    answer: &StoredAnswer,
-    source: &Card,
-    target: &Card,
-) -> Prediction {
+pub fn prediction(example: &Example, answer: &StoredAnswer, labels: &LabelMap) -> Prediction {
+    let own = &labels.target().labels;
     Prediction {
         id: example.id.clone(),
         passage: example.passage.clone(),
-        score: score_answer(&answer.text, &example.gold, source, target),
+        score: score_answer(&answer.text, &example.gold, labels),
         answers: match &example.gold {
             Gold::Answers(golds) => golds.clone(),
-            Gold::Label(label) | Gold::Option { label, .. } => vec![target.labels[*label].clone()],
+            Gold::Label(label) | Gold::Option { label, .. } => vec![own[*label].clone()],
             Gold::Referent { text, .. } => vec![text.clone()],
         },
         prediction: answer.text.clone(),
         log_prob: answer.log_prob,
-        class_log_probs: answer.class_log_probs.clone(),
+        class_log_probs: (answer.class_log_probs.as_ref()).map(|logs| labels.log_shares(logs)),
         input_tokens: answer.input_tokens,
         output_tokens: answer.output_tokens,
         cut: answer.cut,
         traits: Some(Traits {
+            group: example.group.clone(),
             domain: None,
             question_word: example.question_word().map(str::to_owned),
             answer_position: example.answer_position(),
@@ -178,8 +173,7 @@ pub fn prediction(
     }
 }
 
-/// A model tuned on one labelled domain answers with that domain's labels, which are mapped to the target's.
-pub fn score_answer(text: &str, gold: &Gold, source: &Card, target: &Card) -> Score {
-    let text = relabel(text, &source.labels, &target.labels);
-    score(&text, gold, &target.labels)
+/// A model tuned on one labelled domain answers with that domain's labels, which are read as the target's.
+pub fn score_answer(text: &str, gold: &Gold, labels: &LabelMap) -> Score {
+    score(&labels.read(text), gold, labels.target())
 }

@@ -24,6 +24,7 @@ use promptshift_numbers::store::{Asked, Of, StoredTraining, Subject};
 use promptshift_tensors::memory;
 use promptshift_tensors::tuning::{Parameters, Tuned};
 use promptshift_text::domain::card::Card;
+use promptshift_text::domain::labels::LabelMap;
 use promptshift_text::domain::sampling::drawn;
 
 /// The number of checkpoints, if the training is long enough.
@@ -306,9 +307,9 @@ impl Runner<'_> {
         let answered = self
             .store
             .answers(&question.asked, &self.environment, self.reuse)?;
-        let card = &context.source().card;
+        let labels = LabelMap::between(&context.source().card, question.card)?;
         Ok(answered.give(rows.inputs()).map(|given| {
-            let predictions = predictions(&rows, &given.answers, card, question.card);
+            let predictions = predictions(&rows, &given.answers, &labels);
             (predictions, given.seconds)
         }))
     }

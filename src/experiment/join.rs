@@ -20,6 +20,7 @@ use promptshift_numbers::store::{Asked, Given, Reuse, StoredTraining};
 use promptshift_numbers::{provenance, score};
 use promptshift_text::atomic_file;
 use promptshift_text::domain::Split;
+use promptshift_text::domain::labels::LabelMap;
 
 impl Runner<'_> {
     /// The record of a cell in a folder, if it exists and has the same inputs.
@@ -209,7 +210,8 @@ impl Runner<'_> {
             return Ok(None);
         };
         sources.add(&given);
-        let predictions = predictions(&test.rows, &given.answers, &source.card, &test.card);
+        let labels = LabelMap::between(&source.card, &test.card)?;
+        let predictions = predictions(&test.rows, &given.answers, &labels);
         let scores: Vec<Score> = predictions.iter().map(|p| p.score).collect();
         let file = write_predictions(file.draft.path(), file.name, &predictions)?;
         let evaluation = Evaluation {
@@ -220,7 +222,7 @@ impl Runner<'_> {
             examples: predictions.len(),
             cut_inputs: predictions.iter().filter(|p| p.cut).count(),
             metrics: score::metrics(test.card.task, &scores),
-            floor: score::floor(&source.train.examples, examples),
+            floor: score::floor(&source.train.examples, examples, &labels),
             seconds: given.seconds,
             generated_tokens: predictions.iter().map(|p| p.output_tokens as u64).sum(),
             peak_bytes: given.peak_bytes,

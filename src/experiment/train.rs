@@ -22,6 +22,7 @@ use promptshift_tensors::train::{self, Checkpointer, FitError, Fitted, Fitting, 
 use promptshift_tensors::tuning::Tuned;
 use promptshift_tensors::tuning::saved::{Metadata, restored, save_trained, trained_bytes};
 use promptshift_text::atomic_file;
+use promptshift_text::domain::labels::LabelMap;
 
 /// A training and, if it is in memory, its result: before [`Tuned::into_inference`], not requiring gradients.
 pub(super) type Trained = (StoredTraining, Option<Tuned>);
@@ -180,7 +181,7 @@ impl CellContext<'_> {
             let scores: Vec<Score> = validation
                 .iter()
                 .zip(&answers)
-                .map(|(example, answer)| score(&answer.text, &example.gold, &source.card.labels))
+                .map(|(example, answer)| score(&answer.text, &example.gold, &source.card))
                 .collect();
             let score = metric.value(&scores);
             kept.offer(score, answers);
@@ -241,8 +242,8 @@ impl BestAnswers {
             .map(|answer| stored(String::new(), answer))
             .collect();
         let answers: Vec<_> = answers.iter().collect();
-        let predictions = predictions(&source.validation, &answers, card, card);
-        // No domain name contains an @.
+        let predictions = predictions(&source.validation, &answers, &LabelMap::same(card));
+        // No variant of a domain has this name.
         let name = format!("{}@validation", card.name);
         let file = write_predictions(folder, &name, &predictions)?;
         Ok(ValidationAnswers {

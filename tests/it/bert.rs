@@ -263,6 +263,7 @@ fn example(first: &str, second: &str, target: &str, gold: Gold) -> Example {
     let start = "question: ".len();
     let middle = start + first.len() + " context: ".len();
     Example {
+        group: None,
         id: "1".to_string(),
         passage: "1".to_string(),
         input: format!("question: {first} context: {second}"),

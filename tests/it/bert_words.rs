@@ -36,7 +36,7 @@ fn words(folder: &Path, words: [&str; 2]) -> PathBuf {
 }
 
 fn wording(verbalizer: &Path) -> Wording {
-    let card = Catalogue::bundled().get("qqp").expect("bundled").clone();
+    let card = Catalogue::bundled().get("qqp").expect("bundled");
     let verbalizer = Verbalizer::find(&verbalizer.display().to_string(), &card);
     Wording {
         score_by: ScoreBy::Likelihood,
@@ -65,6 +65,7 @@ fn bert(reference: &Reference) -> Bert {
 
 fn example([first, second]: &[String; 2]) -> Example {
     Example {
+        group: None,
         id: "1".to_string(),
         passage: "1".to_string(),
         input: format!("{first}{second}"),
@@ -166,7 +167,7 @@ fn the_masked_word_head_is_written_as_it_was_read() {
 fn a_method_trains_the_words_vectors_with_its_own() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let wording = wording(&words(folder.path(), ["red", "town"]));
-    let card = Catalogue::bundled().get("qqp").expect("bundled").clone();
+    let card = Catalogue::bundled().get("qqp").expect("bundled");
     let backbone = load("bert_words_tiny")
         .with_wording(&wording, &card)
         .expect("words");
@@ -197,7 +198,7 @@ fn a_method_trains_the_words_vectors_with_its_own() {
 fn trained_models_with_a_head_of_words_are_restored_bit_for_bit() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let wording = wording(&words(folder.path(), ["red", "town"]));
-    let card = Catalogue::bundled().get("qqp").expect("bundled").clone();
+    let card = Catalogue::bundled().get("qqp").expect("bundled");
     let load = || {
         let backbone = load("bert_words_tiny").with_wording(&wording, &card);
         backbone.expect("words")
@@ -305,7 +306,7 @@ fn a_run_and_its_adapter_answer_by_words() {
 
 #[test]
 fn a_sentinel_before_answers_is_refused() {
-    let card = Catalogue::bundled().get("qqp").expect("bundled").clone();
+    let card = Catalogue::bundled().get("qqp").expect("bundled");
     let wording = Wording {
         opening: Opening::Sentinel,
         ..Wording::default()

@@ -435,7 +435,7 @@ fn a_search_is_run_once_and_its_choice_is_recorded() {
             .args(TINY)
             .assert()
             .success()
-            .stdout(contains("## The search for recipes").and(contains("had 2 trials")))
+            .stdout(contains("## The search for recipes").and(contains("is the best of 2 trials")))
     };
     searched().stderr(contains("[trial 2/2] prompt tuning, learning rate 0.09"));
     searched().stderr(contains("[trial").not());
@@ -486,7 +486,7 @@ fn standard_output_carries_only_the_result() {
         .assert()
         .code(1)
         .stdout("")
-        .stderr(contains("wanted two seeds or more").and(contains("prompt tuning with 1 seed")));
+        .stderr(contains("wanted at least two seeds").and(contains("prompt tuning with 1 seed")));
     let records = promptshift(&folder)
         .args(["leaderboard", "out", "--out", "board", "--json"])
         .assert()

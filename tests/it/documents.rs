@@ -395,7 +395,7 @@ fn every_file_that_a_page_shows_is_valid() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     let cards = fenced("docs/data.md", "toml");
-    assert_eq!(cards.len(), 2);
+    assert_eq!(cards.len(), 3);
     for card in cards {
         fs::write(folder.join("card.toml"), card).expect("written");
         succeeds(folder, &["list", "--domains", "card.toml"]);

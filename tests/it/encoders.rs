@@ -199,6 +199,7 @@ fn words_at_a_mask_agree() {
 
 fn example(first: &str, second: &str) -> Example {
     Example {
+        group: None,
         id: "1".to_string(),
         passage: "1".to_string(),
         input: format!("{first}{second}"),

@@ -41,6 +41,7 @@ mod runs;
 mod scale;
 #[cfg(target_os = "linux")]
 mod shared_store;
+mod shifts;
 #[cfg(unix)]
 mod slurm;
 mod store_flags;

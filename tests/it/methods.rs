@@ -53,7 +53,7 @@ fn recipe(method: Method, steps: usize) -> Recipe {
 /// The tokens of the labels of [`examples`], and the end of sequence.
 fn label_ids(backbone: &Backbone) -> Vec<u32> {
     let catalogue = Catalogue::bundled();
-    let labels = &catalogue.get("qqp").expect("a card").labels;
+    let labels = catalogue.get("qqp").expect("a card").labels;
     let tokens = labels
         .iter()
         .flat_map(|label| backbone.tokenizer.encode(label));

@@ -32,7 +32,7 @@ fn the_bundled_files_are_regenerated_byte_for_byte() {
 /// The texts of a bundled split.
 fn texts(domain: &str, split: Split) -> Vec<String> {
     let catalogue = Catalogue::bundled();
-    let card = catalogue.get(domain).expect("a card");
+    let card = &catalogue.get(domain).expect("a card");
     let splits = Suite::Mini.source(card).expect("bundled");
     let portion = match split {
         Split::Train => splits.train,

@@ -54,6 +54,7 @@ fn predictions(domain: usize, run: u64, examples: usize) -> Vec<Prediction> {
                 output_tokens: 6,
                 cut: example % 97 == 0,
                 traits: Some(Traits {
+                    group: None,
                     domain: None,
                     question_word: Some(["who", "what", "when"][example % 3].to_owned()),
                     answer_position: Some(luck.max(0.01)),

@@ -39,7 +39,7 @@ pub fn domain(name: &str, rows: usize) -> Vec<Example> {
 /// As [`domain`], worded for this kind of model.
 pub fn domain_as(form: AnswerForm, name: &str, rows: usize) -> Vec<Example> {
     let catalogue = Catalogue::bundled();
-    let card = catalogue.get(name).expect("a card");
+    let card = &catalogue.get(name).expect("a card");
     let splits = Suite::Mini.source(card).expect("compiled in");
     Suite::Mini
         .load(

@@ -27,7 +27,7 @@ use crate::tuning::nano;
 
 fn card(name: &str) -> Card {
     let catalogue = Catalogue::bundled();
-    catalogue.get(name).expect("a card").clone()
+    catalogue.get(name).expect("a card")
 }
 
 fn rows(card: &Card, wording: &Wording, rows: usize) -> Vec<Example> {

@@ -173,6 +173,7 @@ mod tests {
 
     fn example(answer_location: AnswerLocation, context: u64, questions: &[u64]) -> Example {
         Example {
+            group: None,
             pair: Default::default(),
             id: String::new(),
             passage: String::new(),

@@ -312,7 +312,7 @@ impl Limits {
             input: Limits::INPUT,
             target: match task {
                 Task::ExtractiveQa => 97,
-                Task::Paraphrase => 84,
+                Task::Paraphrase | Task::Sentiment | Task::Toxicity => 84,
                 Task::YesNoQa
                 | Task::Entailment
                 | Task::CauseOrEffect

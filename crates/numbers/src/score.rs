@@ -6,16 +6,20 @@ pub mod vote;
 use std::collections::BTreeMap;
 
 use crate::record::Score;
-use promptshift_text::domain::{Example, Gold, Task};
+use promptshift_text::domain::card::Card;
+use promptshift_text::domain::labels::LabelMap;
+use promptshift_text::domain::{Example, Gold, Language, Task};
 
 /// The score of one prediction: exact match and F1 for answers; for labels the class whose string was generated
-/// exactly (T5's `string_label_to_class_id`); for a referent whether the prediction names it.
-pub fn score(prediction: &str, gold: &Gold, labels: &[String]) -> Score {
-    let class = || labels.iter().position(|label| label == prediction);
+/// exactly (T5's `string_label_to_class_id`); for a referent whether the prediction names it. `target` is the domain
+/// whose labels and language they are in.
+pub fn score(prediction: &str, gold: &Gold, target: &Card) -> Score {
+    let language = target.language;
+    let class = || target.labels.iter().position(|label| label == prediction);
     match gold {
         Gold::Answers(golds) => Score::Span {
-            exact_match: answer::exact_match(prediction, golds),
-            f1: answer::f1(prediction, golds),
+            exact_match: answer::exact_match(prediction, golds, language),
+            f1: answer::f1(prediction, golds, language),
         },
         Gold::Label(gold) => Score::Label {
             gold: *gold,
@@ -109,7 +113,9 @@ impl Metric {
             | Task::Entailment
             | Task::CauseOrEffect
             | Task::WordSense
-            | Task::Coreference => [Metric::Accuracy, Metric::MacroF1],
+            | Task::Coreference
+            | Task::Sentiment
+            | Task::Toxicity => [Metric::Accuracy, Metric::MacroF1],
         }
     }
 
@@ -247,14 +253,14 @@ pub fn metrics(task: Task, scores: &[Score]) -> BTreeMap<String, f64> {
 
 /// The main metric of answers that do not depend on the question: for questions the expected F1 of a fact of the
 /// passage drawn at random, for labels the accuracy of always predicting the label that is most common in the
-/// source's training rows. `None` without examples or facts, and for tasks without such a constant answer (MultiRC's
-/// F1, WSC's referents).
-pub fn floor(train: &[Example], evaluated: &[Example]) -> Option<f64> {
-    let constant = most_common_label(train);
+/// source's training rows, read as one of the evaluated domain's. `None` without examples or facts, and for tasks
+/// without such a constant answer (MultiRC's F1, WSC's referents).
+pub fn floor(train: &[Example], evaluated: &[Example], labels: &LabelMap) -> Option<f64> {
+    let constant = most_common_label(train).map(|label| labels.class(label));
     let sum = evaluated
         .iter()
         .map(|example| match &example.gold {
-            Gold::Answers(golds) => expected_f1(&example.facts, golds),
+            Gold::Answers(golds) => expected_f1(&example.facts, golds, labels.target().language),
             Gold::Label(gold) => constant.map(|label| f64::from(u8::from(label == *gold))),
             Gold::Option { .. } | Gold::Referent { .. } => None,
         })
@@ -262,8 +268,10 @@ pub fn floor(train: &[Example], evaluated: &[Example]) -> Option<f64> {
     (!evaluated.is_empty()).then(|| sum / evaluated.len() as f64)
 }
 
-fn expected_f1(facts: &[String], golds: &[String]) -> Option<f64> {
-    let sum: f64 = facts.iter().map(|fact| answer::f1(fact, golds)).sum();
+fn expected_f1(facts: &[String], golds: &[String], language: Option<Language>) -> Option<f64> {
+    let sum: f64 = (facts.iter())
+        .map(|fact| answer::f1(fact, golds, language))
+        .sum();
     (!facts.is_empty()).then(|| sum / facts.len() as f64)
 }
 
@@ -295,8 +303,16 @@ mod tests {
         texts.iter().map(|text| text.to_string()).collect()
     }
 
+    fn bundled(name: &str) -> Card {
+        let mut cards = card::bundled().into_iter();
+        cards
+            .find(|card| card.name == name)
+            .expect("a bundled card")
+    }
+
     fn example(gold: Gold, facts: &[&str]) -> Example {
         Example {
+            group: None,
             pair: Default::default(),
             id: String::new(),
             passage: String::new(),
@@ -314,9 +330,9 @@ mod tests {
     fn a_prediction_is_scored_against_its_gold_answer() {
         let golds = Gold::Answers(strings(&["the red barn", "barn"]));
         let span = |exact_match, f1| Score::Span { exact_match, f1 };
-        assert_eq!(score("Red barn", &golds, &[]), span(1.0, 1.0));
-        assert_eq!(score("cow", &golds, &[]), span(0.0, 0.0));
-        let labels = strings(&["not_equivalent", "equivalent"]);
+        assert_eq!(score("Red barn", &golds, &bundled("squad")), span(1.0, 1.0));
+        assert_eq!(score("cow", &golds, &bundled("squad")), span(0.0, 0.0));
+        let labels = bundled("mrpc");
         let gold = Gold::Label(0);
         assert_eq!(score("equivalent", &gold, &labels), label(0, Some(1)));
         assert_eq!(score("not_equivalent", &gold, &labels), label(0, Some(0)));
@@ -373,7 +389,7 @@ mod tests {
         let found = metrics(Task::AnswerJudging, &scores);
         assert_eq!(found["f1"], 4.0 / 6.0);
         assert_eq!(found["exact_match"], 1.0 / 3.0);
-        let labels = strings(&["False", "True"]);
+        let labels = bundled("multirc");
         let gold = Gold::Option {
             question: 7,
             label: 1,
@@ -404,10 +420,11 @@ mod tests {
             text: "the old mill".to_string(),
             label: right,
         };
-        assert_eq!(score("Mill", &gold(true), &[]), label(1, Some(1)));
-        assert_eq!(score("Mill", &gold(false), &[]), label(0, Some(1)));
-        assert_eq!(score("barn", &gold(false), &[]), label(0, Some(0)));
-        assert_eq!(score("", &gold(false), &[]), label(0, None));
+        let wsc = bundled("wsc");
+        assert_eq!(score("Mill", &gold(true), &wsc), label(1, Some(1)));
+        assert_eq!(score("Mill", &gold(false), &wsc), label(0, Some(1)));
+        assert_eq!(score("barn", &gold(false), &wsc), label(0, Some(0)));
+        assert_eq!(score("", &gold(false), &wsc), label(0, None));
     }
 
     #[test]
@@ -444,14 +461,16 @@ mod tests {
 
     #[test]
     fn the_floor_of_questions_is_a_random_fact() {
+        let squad = bundled("squad");
+        let same = LabelMap::same(&squad);
         let golds = || Gold::Answers(strings(&["red barn"]));
         let one = example(golds(), &["red barn", "cow", "red", "mill"]);
         let two = example(golds(), &["cow", "red barn"]);
         let wanted = ((1.0 + 2.0 / 3.0) / 4.0 + 0.5) / 2.0;
-        let found = floor(&[], &[one.clone(), two]).expect("has facts");
+        let found = floor(&[], &[one.clone(), two], &same).expect("has facts");
         assert!((found - wanted).abs() < 1e-12);
-        assert_eq!(floor(&[], &[one, example(golds(), &[])]), None);
-        assert_eq!(floor(&[], &[]), None);
+        assert_eq!(floor(&[], &[one, example(golds(), &[])], &same), None);
+        assert_eq!(floor(&[], &[], &same), None);
     }
 
     #[test]
@@ -462,10 +481,16 @@ mod tests {
                 .map(|l| example(Gold::Label(*l), &[]))
                 .collect()
         };
-        let found = floor(&pairs(&[0, 0, 1]), &pairs(&[0, 1, 1, 1]));
+        let (mnli, hans) = (bundled("mnli"), bundled("hans"));
+        let same = LabelMap::same(&mnli);
+        let found = floor(&pairs(&[0, 0, 1]), &pairs(&[0, 1, 1, 1]), &same);
         assert_eq!(found, Some(0.25));
-        assert_eq!(floor(&pairs(&[1, 0]), &pairs(&[0])), Some(1.0));
-        assert_eq!(floor(&[], &pairs(&[0])), None);
+        assert_eq!(floor(&pairs(&[1, 0]), &pairs(&[0]), &same), Some(1.0));
+        assert_eq!(floor(&[], &pairs(&[0]), &same), None);
+        // Always MNLI's contradiction is always HANS's non-entailment.
+        let map = LabelMap::between(&mnli, &hans).expect("the card's map");
+        let found = floor(&pairs(&[2, 2, 0]), &pairs(&[1, 1, 1, 0]), &map);
+        assert_eq!(found, Some(0.75));
     }
 
     proptest! {

@@ -294,6 +294,7 @@ impl Fixture {
                     output_tokens: 4,
                     cut: false,
                     traits: Some(Traits {
+                        group: None,
                         domain: None,
                         question_word: qa.then(|| WORDS[example % WORDS.len()].to_owned()),
                         answer_position: qa.then(|| (1 + example % 9) as f64 / 9.0),

@@ -7,6 +7,7 @@ pub mod foreign;
 pub mod hash;
 pub mod hub;
 pub mod process;
+pub mod punctuation;
 pub mod slurm;
 pub mod synthetic;
 pub mod transfer;

@@ -1,7 +1,8 @@
 //! A transfer: the domain to train on and the domains to evaluate on.
 //!
 //! Written `squad->textbookqa`; with several targets `squad->textbookqa,bioasq`; with `squad->all` for every other
-//! domain of the source's task; `squad+newsqa->textbookqa` trains on a mixture of domains. The word `all` is not
+//! domain of the source's task; `squad+newsqa->textbookqa` trains on a mixture of domains; `squad->squad@typos` evaluates
+//! on a [variant](crate::domain::variant) of the source's own rows. The word `all` is not
 //! expanded here: [`Catalogue::resolve`](crate::domain::catalogue::Catalogue::resolve) does that.
 
 use std::fmt;
@@ -9,6 +10,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+use crate::domain::variant::AT;
 
 /// The target that stands for every other domain of the source's task.
 pub const ALL: &str = "all";
@@ -59,7 +62,8 @@ pub enum TransferError {
     },
     /// An invalid domain name.
     #[error(
-        "'{name}' in '{found}' cannot be a domain's name: wanted letters, digits, '_', '-' or '.'"
+        "'{name}' in '{found}' cannot be a domain's name: wanted letters, digits, '_', '-' or '.', and a variant \
+         after '@' in a target alone"
     )]
     BadName {
         /// The invalid name.
@@ -123,8 +127,20 @@ impl Transfer {
         if sources.iter().any(|source| source.is_empty()) {
             return Err(TransferError::NoMember { found });
         }
-        for name in sources.iter().chain(&targets).copied() {
-            if !is_name(name) {
+        let is_target = |name: &str| match name.split_once(AT) {
+            Some((name, variant)) => {
+                [name, variant]
+                    .iter()
+                    .all(|part| !part.is_empty() && is_name(part))
+                    && name != ALL
+            }
+            None => is_name(name),
+        };
+        let sources_are_named = sources.iter().map(|name| (name, is_name(name)));
+        for (name, is_right) in
+            sources_are_named.chain(targets.iter().map(|name| (name, is_target(name))))
+        {
+            if !is_right {
                 return Err(TransferError::BadName {
                     name: name.to_string(),
                     found,
@@ -286,6 +302,10 @@ mod tests {
         ] {
             assert_eq!(parse(words), Ok(wanted.clone()), "{words:?}");
         }
+        assert_eq!(
+            parse(&["squad->squad@typos, race@no-punctuation"]),
+            Ok(transfer("squad", &["squad@typos", "race@no-punctuation"]))
+        );
         let all = parse(&["squad->all"]);
         assert_eq!(all, Ok(transfer("squad", &["all"])));
         assert!(all.is_ok_and(|transfer| transfer.is_to_all()));
@@ -335,6 +355,14 @@ mod tests {
             (&["squad+squad->race"], "source 'squad' is named twice"),
             (&["squad+race->race"], "same domain 'race'"),
             (&["squad->race+drop"], "'race+drop' in 'squad->race+drop'"),
+            (
+                &["squad@typos->race"],
+                "'squad@typos' in 'squad@typos->race'",
+            ),
+            (&["squad->race@"], "'race@' in 'squad->race@'"),
+            (&["squad->@typos"], "'@typos' in"),
+            (&["squad->all@typos"], "'all@typos' in"),
+            (&["squad->race@typos@typos"], "'race@typos@typos' in"),
         ] {
             let message = found(words).expect_err("is no transfer");
             assert!(message.contains(part), "{words:?}: {message}");

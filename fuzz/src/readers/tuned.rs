@@ -78,6 +78,7 @@ pub fn backbones() -> Vec<Backbone> {
 fn example() -> Example {
     let (first, second) = ("is the mill old", "the mill is old.");
     Example {
+        group: None,
         id: "1".to_string(),
         passage: "1".to_string(),
         input: format!("{first} {second}"),

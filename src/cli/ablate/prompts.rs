@@ -33,6 +33,9 @@ const USUAL: Usual = Usual {
 fn default_text(task: Task) -> &'static str {
     match task {
         Task::Paraphrase => "Do both sentences say the same?",
+        Task::Entailment => "Does the premise entail the hypothesis?",
+        Task::Sentiment => "Is the opinion of the text negative or positive?",
+        Task::Toxicity => "Is the text toxic?",
         _ => "Read the text and answer the question.",
     }
 }

@@ -24,6 +24,7 @@ use promptshift_tensors::network::{Config, Kind};
 use promptshift_tensors::tuning::saved::SubspaceFile;
 use promptshift_tensors::tuning::{self, PromptError, head_form};
 use promptshift_text::domain::AnswerForm;
+use promptshift_text::domain::card::Card;
 use promptshift_text::domain::catalogue::Catalogue;
 use promptshift_text::domain::wording::Wording;
 use promptshift_text::transfer::ALL;
@@ -156,9 +157,10 @@ fn plan(
     let known = Wording::default();
     let transfer = resolved.transfer();
     let card = &catalogue.source(&transfer.source)?;
-    let asked = [resolved.sources, resolved.targets].concat();
+    let targets = resolved.targets.iter();
+    let asked: Vec<&Card> = resolved.sources.iter().copied().chain(targets).collect();
     let wording = (arguments.wording).wording(known, card, &asked)?;
-    wording::check_kind(&wording, config)?;
+    wording::check_kind(&wording, &asked, config)?;
     if arguments.mixing.is_some() && !transfer.is_of_mixture() {
         bail!(
             "--mixing: '{}' is one source; wanted several, as in 'squad+race->textbookqa'",

@@ -80,7 +80,7 @@ pub struct Prediction {
     /// ranked, the log of the class's probability relative to all classes.
     pub log_prob: f64,
     /// If classes were ranked, the log of each class's probability relative to all classes, in the order of the
-    /// source's labels.
+    /// domain's labels; the probabilities of the source's classes that are read as one of these are added.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class_log_probs: Option<Vec<f64>>,
     /// Input tokens after truncation, end of sequence included, soft prompt not included.
@@ -100,6 +100,9 @@ pub struct Traits {
     /// Its domain, if the source is a mixture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub domain: Option<String>,
+    /// Its group, if its domain's card names a column of groups.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// The first question word of its question, or `other`; absent without a question.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question_word: Option<String>,

@@ -1,42 +1,89 @@
 //! How a generated answer is compared with the right ones.
 //!
 //! Exact match and F1 are those of SQuAD v1.1's official script (`evaluate-v1.1.py`, Rajpurkar et al. 2016; the same in
-//! T5's `t5/evaluation/qa_utils.py` and in `mrqa_official_eval.py`). A referent is compared as T5 does for WSC
-//! (`wsc_simple` in google-research/text-to-text-transfer-transformer, `t5/data/postprocessors.py`).
+//! T5's `t5/evaluation/qa_utils.py` and in `mrqa_official_eval.py`). Where a domain's card names a language, texts are
+//! normalised as MLQA's official script does (`mlqa_evaluation_v1.py`, Lewis et al. 2020,
+//! github.com/facebookresearch/MLQA): articles and division into words by language, and no punctuation of Unicode's.
+//! A referent is compared as T5 does for WSC (`wsc_simple` in google-research/text-to-text-transfer-transformer,
+//! `t5/data/postprocessors.py`).
 //!
 //! Right answers are compared in the form that the template padded them to, as in T5: `U . S .` becomes `u s` on both
 //! sides.
 
 use std::collections::{HashMap, HashSet};
 
-const ARTICLES: [&str; 3] = ["a", "an", "the"];
+use promptshift_text::domain::Language;
+use promptshift_text::punctuation::is_punctuation;
 
-/// Lower case, no ASCII punctuation, no articles, single spaces.
-pub fn normalize(text: &str) -> String {
-    let text: String = text
-        .to_lowercase()
-        .chars()
-        .filter(|c| !c.is_ascii_punctuation())
-        .collect();
-    let text = without_articles(&text);
+/// The articles of a language: MLQA's, and none where it has none. Arabic's is a prefix.
+fn articles(language: Language) -> &'static [&'static str] {
+    match language {
+        Language::En => &ARTICLES,
+        Language::Es => &["un", "una", "unos", "unas", "el", "la", "los", "las"],
+        Language::Vi => &["của", "là", "cái", "chiếc", "những"],
+        Language::De => &[
+            "ein", "eine", "einen", "einem", "eines", "einer", "der", "die", "das", "den", "dem",
+            "des",
+        ],
+        _ => &[],
+    }
+}
+
+const ARTICLES: [&str; 3] = ["a", "an", "the"];
+/// Arabic's article, which MLQA's script replaces wherever its letters stand, also within a word. The other alternative
+/// of its pattern, `\\sال^`, matches nothing.
+const ARABIC_ARTICLE: &str = "ال";
+
+/// Lower case, no punctuation, no articles, single spaces: as SQuAD's script, or in a language as MLQA's.
+pub fn normalize(text: &str, language: Option<Language>) -> String {
+    let text = text.to_lowercase();
+    let Some(language) = language else {
+        let text: String = text.chars().filter(|c| !c.is_ascii_punctuation()).collect();
+        return joined(&without_articles(&text, &ARTICLES));
+    };
+    let text: String = text.chars().filter(|c| !is_punctuation(*c)).collect();
+    match language {
+        Language::Ar => joined(&text.replace(ARABIC_ARTICLE, " ")),
+        Language::Zh => joined(&between_han(&text)),
+        _ => joined(&without_articles(&text, articles(language))),
+    }
+}
+
+/// The words, divided by single spaces.
+fn joined(text: &str) -> String {
     let words = text.split(is_space).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join(" ")
 }
 
+/// Spaces around each Chinese character, which is a word of its own (MLQA's `mixed_segmentation`).
+fn between_han(text: &str) -> String {
+    let mut spaced = String::with_capacity(2 * text.len());
+    for c in text.chars() {
+        if ('\u{4e00}'..='\u{9fa5}').contains(&c) {
+            spaced.extend([' ', c, ' ']);
+        } else {
+            spaced.push(c);
+        }
+    }
+    spaced
+}
+
 /// 1 if the prediction equals a right answer after [`normalize`], otherwise 0.
-pub fn exact_match(prediction: &str, golds: &[String]) -> f64 {
-    let prediction = normalize(prediction);
-    let equal = golds.iter().any(|gold| normalize(gold) == prediction);
+pub fn exact_match(prediction: &str, golds: &[String], language: Option<Language>) -> f64 {
+    let prediction = normalize(prediction, language);
+    let equal = golds
+        .iter()
+        .any(|gold| normalize(gold, language) == prediction);
     f64::from(u8::from(equal))
 }
 
 /// The highest F1 with any right answer: the harmonic mean of precision and recall over the multisets of words after
 /// [`normalize`]; 0 without a common word, even if both are empty.
-pub fn f1(prediction: &str, golds: &[String]) -> f64 {
-    let prediction = normalize(prediction);
+pub fn f1(prediction: &str, golds: &[String], language: Option<Language>) -> f64 {
+    let prediction = normalize(prediction, language);
     golds
         .iter()
-        .map(|gold| word_f1(&prediction, &normalize(gold)))
+        .map(|gold| word_f1(&prediction, &normalize(gold, language)))
         .fold(0.0, f64::max)
 }
 
@@ -62,13 +109,13 @@ fn count_words(text: &str) -> HashMap<&str, usize> {
     counts
 }
 
-/// Replaces each `\b(a|an|the)\b` by a space: an article that is a whole run of word characters.
-fn without_articles(text: &str) -> String {
+/// Replaces each article by a space, as `\b(a|an|the)\b`: one that is a whole run of word characters.
+fn without_articles(text: &str, articles: &[&str]) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut rest = text;
     while !rest.is_empty() {
         let word = &rest[..rest.find(|c| !is_word(c)).unwrap_or(rest.len())];
-        kept.push_str(if ARTICLES.contains(&word) { " " } else { word });
+        kept.push_str(if articles.contains(&word) { " " } else { word });
         rest = &rest[word.len()..];
         let gap = &rest[..rest.find(is_word).unwrap_or(rest.len())];
         kept.push_str(gap);
@@ -193,7 +240,7 @@ mod tests {
             ("the", ""),
             ("", ""),
         ] {
-            assert_eq!(normalize(text), normal, "{text:?}");
+            assert_eq!(normalize(text, None), normal, "{text:?}");
         }
     }
 
@@ -208,9 +255,13 @@ mod tests {
             ("", &[""], 1.0, 0.0),
             ("red", &[""], 0.0, 0.0),
         ] {
-            assert_eq!(exact_match(prediction, &golds(right)), em, "{prediction}");
+            assert_eq!(
+                exact_match(prediction, &golds(right), None),
+                em,
+                "{prediction}"
+            );
             assert!(
-                (f1(prediction, &golds(right)) - score).abs() < 1e-12,
+                (f1(prediction, &golds(right), None) - score).abs() < 1e-12,
                 "{prediction}"
             );
         }
@@ -236,20 +287,60 @@ mod tests {
         assert!(file.pairs.len() > 50);
         for pair in file.pairs {
             let name = &pair.prediction;
-            assert_eq!(normalize(name), pair.normalized_prediction);
-            let normal: Vec<String> = pair.golds.iter().map(|gold| normalize(gold)).collect();
+            assert_eq!(normalize(name, None), pair.normalized_prediction);
+            let normal: Vec<String> = pair
+                .golds
+                .iter()
+                .map(|gold| normalize(gold, None))
+                .collect();
             assert_eq!(normal, pair.normalized_golds);
-            assert_eq!(exact_match(name, &pair.golds), pair.em, "{name:?}");
-            assert!((f1(name, &pair.golds) - pair.f1).abs() < 1e-12, "{name:?}");
+            assert_eq!(exact_match(name, &pair.golds, None), pair.em, "{name:?}");
+            assert!(
+                (f1(name, &pair.golds, None) - pair.f1).abs() < 1e-12,
+                "{name:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn agrees_with_mlqa_s_script_in_every_language() {
+        #[derive(serde::Deserialize)]
+        struct File {
+            pairs: Vec<Pair>,
+        }
+        #[derive(serde::Deserialize)]
+        struct Pair {
+            language: String,
+            prediction: String,
+            golds: Vec<String>,
+            normalized_prediction: String,
+            normalized_golds: Vec<String>,
+            em: f64,
+            f1: f64,
+        }
+        let text = include_str!("../../../../tests/golden/mlqa_scores.json");
+        let file: File = serde_json::from_str(text).expect("the golden file's schema");
+        assert!(file.pairs.len() > 60);
+        for pair in file.pairs {
+            let language = Some(pair.language.parse().expect("a language"));
+            let name = format!("{} {:?}", pair.language, pair.prediction);
+            let found = normalize(&pair.prediction, language);
+            assert_eq!(found, pair.normalized_prediction, "{name}");
+            let golds = pair.golds.iter().map(|gold| normalize(gold, language));
+            assert_eq!(golds.collect::<Vec<_>>(), pair.normalized_golds, "{name}");
+            let found = exact_match(&pair.prediction, &pair.golds, language);
+            assert_eq!(found, pair.em, "{name}");
+            let found = f1(&pair.prediction, &pair.golds, language);
+            assert!((found - pair.f1).abs() < 1e-12, "{name}: {found}");
         }
     }
 
     proptest! {
         #[test]
         fn scores_are_in_range_and_symmetric(a in ".{0,24}", b in "[a-e ]{0,12}") {
-            let (one, other) = (f1(&a, &golds(&[&b])), f1(&b, &golds(&[&a])));
+            let (one, other) = (f1(&a, &golds(&[&b]), None), f1(&b, &golds(&[&a]), None));
             prop_assert!((0.0..=1.0).contains(&one) && (one - other).abs() < 1e-12);
-            prop_assert_eq!(exact_match(&a, &golds(&[&a])), 1.0);
+            prop_assert_eq!(exact_match(&a, &golds(&[&a]), None), 1.0);
         }
     }
 

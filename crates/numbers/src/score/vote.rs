@@ -30,7 +30,7 @@ pub struct Vote {
 pub fn majority(ballots: &[Ballot]) -> Option<Vote> {
     let mut answers: Vec<(String, Vec<usize>)> = Vec::new();
     for (voter, ballot) in ballots.iter().enumerate() {
-        let answer = normalize(ballot.text);
+        let answer = normalize(ballot.text, None);
         match answers.iter_mut().find(|(known, _)| *known == answer) {
             Some((_, voters)) => voters.push(voter),
             None => answers.push((answer, vec![voter])),

@@ -26,6 +26,8 @@ const FEWEST_EXAMPLES: usize = 50;
 pub enum By {
     /// The domain, if the source is a mixture.
     Domain,
+    /// The values of a column that the domain's card names.
+    Card,
     /// The first question word.
     QuestionWord,
     /// Thirds of the domain's examples by input length.
@@ -38,8 +40,9 @@ pub enum By {
 
 impl By {
     /// All of them, in the order of tables.
-    const ALL: [By; 5] = [
+    const ALL: [By; 6] = [
         By::Domain,
+        By::Card,
         By::QuestionWord,
         By::InputLength,
         By::AnswerPosition,
@@ -50,6 +53,7 @@ impl By {
     fn title(self) -> &'static str {
         match self {
             By::Domain => "domain",
+            By::Card => "group",
             By::QuestionWord => "question word",
             By::InputLength => "input length",
             By::AnswerPosition => "answer position",
@@ -106,6 +110,9 @@ fn names(by: By, examples: &[Prediction]) -> Option<Vec<String>> {
     match by {
         By::Domain => (examples.iter())
             .map(|example| example.traits.as_ref()?.domain.clone())
+            .collect(),
+        By::Card => (examples.iter())
+            .map(|example| example.traits.as_ref()?.group.clone())
             .collect(),
         By::QuestionWord => (examples.iter())
             .map(|example| example.traits.as_ref()?.question_word.clone())
@@ -263,8 +270,11 @@ fn worst(results: &Results, groups: &[DomainGroups]) -> String {
     )
 }
 
+/// Of the groups that cards name, as WILDS has it (Koh et al. 2021), or of all groups where no target's card names any.
 fn worst_group(all: &[DomainGroups], method: Method) -> Option<(&DomainGroups, &Group, f64)> {
-    (all.iter().filter(|groups| groups.domain > 0))
+    let of_cards = (all.iter()).any(|groups| groups.domain > 0 && groups.by == By::Card);
+    (all.iter())
+        .filter(|groups| groups.domain > 0 && (groups.by == By::Card || !of_cards))
         .flat_map(|groups| groups.groups.iter().map(move |group| (groups, group)))
         .filter_map(|(groups, group)| Some((groups, group, group.scores[method as usize]?.value)))
         .min_by(|a, b| a.2.total_cmp(&b.2))

@@ -47,7 +47,9 @@ pub fn head_form(
         | Task::Entailment
         | Task::CauseOrEffect
         | Task::AnswerJudging
-        | Task::WordSense => Ok(Some(match score_by.ranks() {
+        | Task::WordSense
+        | Task::Sentiment
+        | Task::Toxicity => Ok(Some(match score_by.ranks() {
             true => HeadForm::Words(classes),
             false => HeadForm::Classes(classes),
         })),

@@ -3,12 +3,16 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use thiserror::Error;
 
+use super::language::Language;
 use super::splits::Split;
 use super::task::Task;
+use super::variant::{AT, Variant};
 use super::wording::spelling::Spelling;
 use crate::hash::sha256;
 
@@ -19,6 +23,9 @@ pub const HUB: &str = "hub";
 
 /// Names of suites that a card's `suites` can't have.
 const RESERVED: [&str; 2] = [MINI, HUB];
+
+/// The usual column of labels.
+pub const LABEL: &str = "label";
 
 /// The licence of a card that names none.
 const NO_LICENCE: &str = "not stated";
@@ -32,7 +39,8 @@ pub enum Schema {
     /// MRQA's on the Hub, read by [`readers::question`](super::readers::question), or as first published, read by
     /// [`readers::mrqa_lines`](super::readers::mrqa_lines).
     Mrqa,
-    /// Labelled texts as GLUE's and SuperGLUE's on the Hub, read by [`readers::glue`](super::readers::glue).
+    /// Labelled texts, as GLUE's, SuperGLUE's and most classification sets on the Hub, read by
+    /// [`readers::glue`](super::readers::glue).
     Glue,
     /// MultiRC's on the Hub, read by [`readers::multirc`](super::readers::multirc).
     Multirc,
@@ -66,6 +74,21 @@ pub struct Card {
     pub passage: Option<String>,
     /// The class strings to generate, in the order of the class index; labelled texts only.
     pub labels: Vec<String>,
+    /// The column of the labels; labelled texts only.
+    pub label_column: String,
+    /// Where that column holds scores: a row whose score is at least this is of the second class, else of the first.
+    pub threshold: Option<Threshold>,
+    /// The value of that column in rows without a right answer, which are left out and counted. Without it, such a row
+    /// is an error.
+    pub no_label: Option<i64>,
+    /// How classes of other sets are read as this one's: `neutral` as `non-entailment`. See
+    /// [`LabelMap`](super::labels::LabelMap).
+    pub label_map: BTreeMap<String, String>,
+    /// The language of its answers, which are then normalised as MLQA's official script does; without one, as SQuAD's
+    /// does. Questions on passages only.
+    pub language: Option<Language>,
+    /// The column by whose values examples are grouped in reports: demographics, a source, a kind of sentence.
+    pub group: Option<String>,
     /// Alternative words for the classes, by name: `--verbalizer NAME`.
     pub verbalizers: BTreeMap<String, Spelling>,
     /// Names of its metrics, the main one first.
@@ -82,7 +105,16 @@ pub struct Card {
     pub source: Option<Source>,
     /// SHA-256 of a user's card file; absent for bundled cards.
     pub sha256: Option<String>,
+    /// What is changed in the domain's rows; no card's file has one, but the catalogue's `squad@typos` has.
+    pub variant: Option<Variant>,
 }
+
+/// A score that divides two classes.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+pub struct Threshold(pub f64);
+
+/// A card has no threshold that is not finite, so that cards can be compared.
+impl Eq for Threshold {}
 
 /// A card as written.
 #[derive(Deserialize)]
@@ -99,6 +131,17 @@ struct Fields {
     texts: Option<Vec<String>>,
     passage: Option<String>,
     labels: Option<Vec<String>>,
+    /// Defaults to [`LABEL`].
+    label_column: Option<String>,
+    threshold: Option<Threshold>,
+    no_label: Option<i64>,
+    #[serde(default)]
+    label_map: BTreeMap<String, String>,
+    group: Option<String>,
+    language: Option<Language>,
+    /// The languages of a bundled card that describes a domain in each of them: [`in_languages`] reads them.
+    #[serde(rename = "languages")]
+    _languages: Option<IgnoredAny>,
     #[serde(default)]
     verbalizers: BTreeMap<String, Spelling>,
     /// Defaults to the task's metrics; if given, it must equal them.
@@ -160,6 +203,12 @@ impl TryFrom<Fields> for Card {
             texts: fields.texts.unwrap_or_default(),
             passage: fields.passage,
             labels: fields.labels.unwrap_or_default(),
+            label_column: (fields.label_column).unwrap_or_else(|| LABEL.to_string()),
+            threshold: fields.threshold,
+            no_label: fields.no_label,
+            label_map: fields.label_map,
+            group: fields.group,
+            language: fields.language,
             verbalizers: fields.verbalizers,
             metrics: (fields.metrics)
                 .unwrap_or_else(|| task.metrics().map(str::to_string).to_vec()),
@@ -170,6 +219,7 @@ impl TryFrom<Fields> for Card {
             suites: fields.suites,
             source: fields.source,
             sha256: None,
+            variant: None,
             name,
         })
     }
@@ -190,7 +240,9 @@ fn schemas(task: Task) -> &'static [Schema] {
         | Task::YesNoQa
         | Task::Entailment
         | Task::CauseOrEffect
-        | Task::WordSense => &[Schema::Glue],
+        | Task::WordSense
+        | Task::Sentiment
+        | Task::Toxicity => &[Schema::Glue],
         Task::AnswerJudging => &[Schema::Multirc],
         Task::ClozeQa => &[Schema::Record],
         Task::Coreference => &[Schema::Wsc],
@@ -272,6 +324,13 @@ impl Card {
                 found: "wanted no 'miniature', which only bundled domains have".to_string(),
             });
         }
+        if !languages(&text).is_empty() {
+            return Err(CardError::Invalid {
+                file,
+                found: "wanted no 'languages', which only bundled domains have: a card for each"
+                    .to_string(),
+            });
+        }
         Ok(Card {
             sha256: Some(sha256(text.as_bytes())),
             ..card
@@ -294,6 +353,21 @@ impl Card {
         match card.contradiction() {
             Some(found) => Err(invalid(found)),
             None => Ok(card),
+        }
+    }
+
+    /// The name of the domain that it is or is a variant of, which its files are named after.
+    pub fn base(&self) -> &str {
+        self.name.split(AT).next().unwrap_or_default()
+    }
+
+    /// This domain with its rows changed: `squad@typos`.
+    pub(super) fn changed(&self, variant: Variant) -> Card {
+        Card {
+            name: format!("{}{AT}{variant}", self.name),
+            title: format!("{} ({variant})", self.title),
+            variant: Some(variant),
+            ..self.clone()
         }
     }
 
@@ -335,6 +409,12 @@ impl Card {
                 self.task, self.schema
             ));
         }
+        if self.language.is_some() && self.task != Task::ExtractiveQa {
+            return Some(format!("wanted no language for {}", self.task));
+        }
+        if self.group.is_some() && matches!(self.schema, Schema::Record | Schema::Wsc) {
+            return Some(format!("wanted no group for {:?}", self.schema));
+        }
         if self.metrics != self.task.metrics() {
             return Some(format!(
                 "wanted metrics = {:?}, as for {}, or none, found {:?}",
@@ -368,8 +448,16 @@ impl Card {
     fn mislabelled(&self) -> Option<String> {
         let labelled = self.schema.is_labelled();
         let (texts, labels) = (self.texts.len(), self.labels.len());
+        let read_otherwise =
+            self.label_column != LABEL || self.threshold.is_some() || self.no_label.is_some();
+        if read_otherwise && self.schema != Schema::Glue {
+            return Some(format!(
+                "wanted no label_column, threshold or no_label for {:?}",
+                self.schema
+            ));
+        }
         if !labelled {
-            return (texts + labels > 0 || self.passage.is_some())
+            return (texts + labels + self.label_map.len() > 0 || self.passage.is_some())
                 .then(|| format!("wanted no texts, passage or labels for {}", self.task));
         }
         let wanted: std::ops::RangeInclusive<usize> = match self.task {
@@ -384,11 +472,30 @@ impl Card {
                 self.task
             ));
         }
-        let passage = self.passage.as_ref()?;
-        (!self.texts.contains(passage)).then(|| {
-            format!(
+        if let Some(passage) = self
+            .passage
+            .as_ref()
+            .filter(|one| !self.texts.contains(one))
+        {
+            return Some(format!(
                 "wanted a passage among the texts {}, found '{passage}'",
                 self.texts.join(", ")
+            ));
+        }
+        if let Some(Threshold(threshold)) = self.threshold
+            && (labels != 2 || !threshold.is_finite())
+        {
+            return Some(format!(
+                "wanted two labels and a finite threshold between them, found {labels} and {threshold}"
+            ));
+        }
+        let contradicts = |(other, own): &(&String, &String)| {
+            !self.labels.contains(own) || self.labels.contains(other)
+        };
+        self.label_map.iter().find(contradicts).map(|(other, own)| {
+            format!(
+                "label_map: wanted labels of other sets, each read as one of {}, found {other} = \"{own}\"",
+                self.labels.join(", ")
             )
         })
     }
@@ -396,15 +503,39 @@ impl Card {
 
 /// Every bundled card, in the order in which `list` shows them and `all` runs them.
 pub fn bundled() -> Vec<Card> {
-    CARDS
-        .into_iter()
-        .map(|(name, text)| Card::parse(name, text).expect("the cards are compiled in and tested"))
+    BUNDLED.clone()
+}
+
+static BUNDLED: LazyLock<Vec<Card>> = LazyLock::new(|| {
+    (CARDS.into_iter())
+        .flat_map(|(name, text)| in_languages(name, text))
+        .map(|card| card.expect("the cards are compiled in and tested"))
         .collect()
+});
+
+/// The cards of a bundled file: one, or one for each of its languages.
+fn in_languages(name: &str, text: &str) -> Vec<Result<Card, CardError>> {
+    match languages(text).as_slice() {
+        [] => vec![Card::parse(name, text)],
+        languages => (languages.iter())
+            .map(|language| Card::parse(name, &text.replace("{language}", language)))
+            .collect(),
+    }
+}
+
+/// The `languages` of a card's file; none where it is no TOML.
+fn languages(text: &str) -> Vec<String> {
+    #[derive(Deserialize)]
+    struct Languages {
+        #[serde(default)]
+        languages: Vec<String>,
+    }
+    toml::from_str(text).map_or(Vec::new(), |Languages { languages }| languages)
 }
 
 /// Whether a bundled card has this name.
 pub(super) fn is_bundled(name: &str) -> bool {
-    CARDS.iter().any(|(known, _)| *known == name)
+    BUNDLED.iter().any(|card| card.name == name)
 }
 
 macro_rules! cards {
@@ -413,7 +544,7 @@ macro_rules! cards {
     };
 }
 
-const CARDS: [(&str, &str); 27] = cards![
+const CARDS: [(&str, &str); 43] = cards![
     "squad",
     "textbookqa",
     "bioasq",
@@ -441,6 +572,22 @@ const CARDS: [(&str, &str); 27] = cards![
     "rte",
     "wic",
     "wsc",
+    "sst2",
+    "imdb",
+    "amazon_polarity",
+    "yelp_polarity",
+    "civil_comments",
+    "tweet_offensive",
+    "tweet_hate",
+    "mnli",
+    "mnli_mismatched",
+    "snli",
+    "anli_r1",
+    "anli_r2",
+    "anli_r3",
+    "hans",
+    "xquad",
+    "xnli",
 ];
 
 #[cfg(test)]
@@ -450,15 +597,20 @@ mod tests {
     #[test]
     fn every_card_is_read() {
         for (name, text) in CARDS {
-            let card = Card::parse(name, text).expect("a card");
-            assert_eq!(card.name, name);
+            let cards = in_languages(name, text);
+            let last = cards.last().expect("a card").as_ref();
+            let card = last.expect("a card");
+            match cards.len() {
+                1 => assert_eq!(card.name, name),
+                _ => assert!(card.name.starts_with(&format!("{name}_"))),
+            }
             assert!(!card.metrics.is_empty() && !card.title.is_empty(), "{name}");
             assert!(card.source.is_some(), "{name} is published somewhere");
         }
     }
 
     #[test]
-    fn nine_domains_have_a_miniature() {
+    fn some_domains_have_a_miniature() {
         let minis: Vec<String> = bundled()
             .into_iter()
             .filter(|card| card.miniature.is_some())
@@ -466,8 +618,54 @@ mod tests {
             .collect();
         assert_eq!(
             minis.join(" "),
-            "squad textbookqa bioasq race relation_extraction duorc drop qqp mrpc"
+            "squad textbookqa bioasq race relation_extraction duorc drop qqp mrpc sst2 imdb yelp_polarity mnli snli hans"
         );
+    }
+
+    #[test]
+    fn a_card_in_languages_is_a_domain_in_each() {
+        let cards = bundled();
+        let of = |name: &str| {
+            cards
+                .iter()
+                .filter(|card| card.name.starts_with(name))
+                .count()
+        };
+        assert_eq!((of("xquad_"), of("xnli_")), (12, 15));
+        let german = cards
+            .iter()
+            .find(|card| card.name == "xquad_de")
+            .expect("a card");
+        assert_eq!(german.language, Some(Language::De));
+        let source = german.source.as_ref().expect("published");
+        assert_eq!(source.config, "xquad.de");
+        let files = german
+            .published(Split::Validation)
+            .map(|part| part.files.clone());
+        assert_eq!(
+            files,
+            Some(vec![
+                "xquad.de/validation-00000-of-00001.parquet".to_string()
+            ])
+        );
+        assert!(is_bundled("xquad_de") && !is_bundled("xquad"));
+        for (card, from, to, part) in [
+            (
+                CARDS[0].1,
+                "schema =",
+                "language = \"fr\"\nschema =",
+                "found 'fr'",
+            ),
+            (
+                CARDS[7].1,
+                "schema =",
+                "language = \"en\"\nschema =",
+                "wanted no language",
+            ),
+        ] {
+            let error = Card::parse("my.toml", &card.replacen(from, to, 1)).expect_err(to);
+            assert!(error.to_string().contains(part), "{error}");
+        }
     }
 
     #[test]
@@ -524,6 +722,30 @@ mod tests {
                 "sha256 = [\"0\", \"1\"]",
                 "for each of 1 files, found 2",
             ),
+            (
+                qqp,
+                "metrics =",
+                "label_map = { same = \"equal\" }\nmetrics =",
+                "label_map: wanted labels of other sets, each read as one of not_duplicate, duplicate, found same",
+            ),
+            (
+                qqp,
+                "metrics =",
+                "label_map = { duplicate = \"not_duplicate\" }\nmetrics =",
+                "found duplicate = \"not_duplicate\"",
+            ),
+            (
+                qqp,
+                "metrics =",
+                "threshold = nan\nmetrics =",
+                "wanted two labels and a finite threshold",
+            ),
+            (
+                squad,
+                "schema =",
+                "no_label = -1\nschema =",
+                "wanted no label_column, threshold or no_label for Squad",
+            ),
         ] {
             assert!(card.contains(from), "{from}");
             let error = Card::parse("my.toml", &card.replace(from, to)).expect_err(from);
@@ -574,9 +796,9 @@ mod tests {
             assert_eq!(message.matches(" = ").count(), parts.len(), "{message}");
             assert!(parts.iter().all(|part| message.contains(part)), "{message}");
         }
-        let unknown = message("name = \"mine\"\ntask = \"sentiment\"");
+        let unknown = message("name = \"mine\"\ntask = \"summarization\"");
         assert!(
-            unknown.contains("found 'sentiment'")
+            unknown.contains("found 'summarization'")
                 && unknown.contains("also qa, question_answering"),
             "{unknown}"
         );

@@ -6,8 +6,10 @@ use std::path::PathBuf;
 
 pub use self::error::CatalogueError;
 use super::card::{self, Card, HUB, MINI};
+use super::labels::LabelMap;
 use super::mixture;
 use super::suite::{Part, Suite};
+use super::variant::{AT, Variant};
 use crate::transfer::{Transfer, sources};
 
 /// Every known domain.
@@ -21,8 +23,8 @@ pub struct Catalogue {
 pub struct Resolved<'a> {
     /// The training domain, or the domains of a mixture; never empty.
     pub sources: Vec<&'a Card>,
-    /// The evaluation domains; never empty, never a source.
-    pub targets: Vec<&'a Card>,
+    /// The evaluation domains; never empty, never a source, but maybe a variant of one.
+    pub targets: Vec<Card>,
 }
 
 impl Catalogue {
@@ -54,15 +56,38 @@ impl Catalogue {
         &self.cards
     }
 
-    /// The domain of this name.
-    pub fn get(&self, name: &str) -> Result<&Card, CatalogueError> {
+    /// The domain of this name, or the variant `DOMAIN@VARIANT` of a domain.
+    ///
+    /// # Errors
+    /// The domain or its variant is unknown.
+    pub fn get(&self, name: &str) -> Result<Card, CatalogueError> {
+        let Some((base, variant)) = name.split_once(AT) else {
+            return self.plain(name).cloned();
+        };
+        let card = self.plain(base)?;
+        match Variant::find(variant, card) {
+            Some(variant) => Ok(card.changed(variant)),
+            None => {
+                let known: Vec<String> =
+                    Variant::all(card).iter().map(Variant::to_string).collect();
+                Err(CatalogueError::UnknownVariant {
+                    domain: base.to_string(),
+                    variant: variant.to_string(),
+                    nearest: did_you_mean(variant, known.iter().map(String::as_str)),
+                    known,
+                })
+            }
+        }
+    }
+
+    /// The domain of this name, which is no variant.
+    fn plain(&self, name: &str) -> Result<&Card, CatalogueError> {
         let unknown = || CatalogueError::Unknown {
             name: name.to_string(),
             nearest: did_you_mean(name, self.cards.iter().map(|card| card.name.as_str())),
             known: self.names(),
         };
-        self.cards
-            .iter()
+        (self.cards.iter())
             .find(|card| card.name == name)
             .ok_or_else(unknown)
     }
@@ -72,8 +97,8 @@ impl Catalogue {
     /// # Errors
     /// A name is unknown.
     pub fn source(&self, name: &str) -> Result<Card, CatalogueError> {
-        let members: Result<Vec<&Card>, _> = sources(name).map(|name| self.get(name)).collect();
-        Ok(mixture::card(&members?))
+        let members: Result<Vec<Card>, _> = sources(name).map(|name| self.get(name)).collect();
+        Ok(mixture::card(&members?.iter().collect::<Vec<_>>()))
     }
 
     /// Every suite: the bundled one, all fetched data sets, and the groups of these that cards name.
@@ -133,7 +158,7 @@ impl Catalogue {
     ) -> Result<Resolved<'_>, CatalogueError> {
         let sources: Result<Vec<&Card>, _> = transfer
             .sources()
-            .map(|name| self.get_within(name, suite))
+            .map(|name| self.within_suite(self.plain(name)?, suite))
             .collect();
         let sources = sources?;
         let source = sources[0];
@@ -146,15 +171,20 @@ impl Catalogue {
                     other_task: other.task,
                 });
             }
-            if other.labels.len() != source.labels.len() {
-                return Err(other_labels(source, other));
+            if !LabelMap::between(other, source).is_ok_and(|map| map.keeps_places()) {
+                return Err(CatalogueError::MixedLabels {
+                    first: source.name.clone(),
+                    first_labels: source.labels.join(", "),
+                    other: other.name.clone(),
+                    other_labels: other.labels.join(", "),
+                });
             }
         }
         let others: Vec<&Card> = self
             .within(suite)
             .into_iter()
             .filter(|card| card.task == source.task && !sources.contains(card))
-            .filter(|card| card.labels.len() == source.labels.len())
+            .filter(|card| LabelMap::between(source, card).is_ok())
             .collect();
         if transfer.is_to_all() {
             if others.is_empty() {
@@ -165,12 +195,13 @@ impl Catalogue {
             }
             return Ok(Resolved {
                 sources,
-                targets: others,
+                targets: others.into_iter().cloned().collect(),
             });
         }
         let mut targets = Vec::new();
         for name in &transfer.targets {
-            let target = self.get_within(name, suite)?;
+            let target = self.get(name)?;
+            self.within_suite(&target, suite)?;
             if target.task != source.task {
                 return Err(CatalogueError::TaskMismatch {
                     source_name: source.name.clone(),
@@ -180,17 +211,15 @@ impl Catalogue {
                     others: others.iter().map(|card| card.name.clone()).collect(),
                 });
             }
-            if target.labels.len() != source.labels.len() {
-                return Err(other_labels(source, target));
-            }
+            LabelMap::between(source, &target)?;
             targets.push(target);
         }
         Ok(Resolved { sources, targets })
     }
 
-    /// The domain of this name, if the suite has a file of it.
-    fn get_within(&self, name: &str, suite: &Suite) -> Result<&Card, CatalogueError> {
-        let card = self.get(name)?;
+    /// The domain, if the suite has a file of it.
+    fn within_suite<'a>(&self, card: &'a Card, suite: &Suite) -> Result<&'a Card, CatalogueError> {
+        let name = card.base();
         if !suite.splits(card).is_empty() {
             return Ok(card);
         }
@@ -238,15 +267,6 @@ impl Catalogue {
                 Suite::Hub { .. } => format!("; `promptshift fetch {name}` downloads it"),
             },
         })
-    }
-}
-
-fn other_labels(source: &Card, other: &Card) -> CatalogueError {
-    CatalogueError::LabelMismatch {
-        source_name: source.name.clone(),
-        source_labels: source.labels.join(", "),
-        target: other.name.clone(),
-        target_labels: other.labels.join(", "),
     }
 }
 
@@ -310,7 +330,7 @@ mod tests {
             .map_err(|error| error.to_string())
     }
 
-    const FILES: [&str; 8] = [
+    const FILES: [&str; 10] = [
         "squad/train.parquet",
         "squad/validation.parquet",
         "squadshifts_amazon/test.parquet",
@@ -319,6 +339,8 @@ mod tests {
         "mrpc/test.parquet",
         "rte/train.parquet",
         "cb/test.parquet",
+        "mnli/train.parquet",
+        "hans/validation.parquet",
     ];
 
     #[test]
@@ -336,6 +358,23 @@ mod tests {
         assert!(unknown.contains("did you mean 'race'"), "{unknown}");
         let source = Catalogue::bundled().source("squad+race").expect("known");
         assert_eq!(source.name, "squad+race");
+    }
+
+    #[test]
+    fn a_variant_has_the_files_of_its_domain() {
+        assert_eq!(
+            resolve("squad->squad@typos,bioasq@question-first", &FILES).as_deref(),
+            Ok("squad->squad@typos,bioasq@question-first")
+        );
+        let card = Catalogue::bundled().get("squad@typos").expect("a variant");
+        assert_eq!(
+            (card.base(), card.title.as_str()),
+            ("squad", "SQuAD (typos)")
+        );
+        let folder = folder_with(&FILES);
+        let suite = Suite::Folder(folder.path().to_path_buf());
+        assert_eq!(suite.splits(&card).len(), 2);
+        assert_eq!(Suite::Mini.splits(&card).len(), 3);
     }
 
     #[test]
@@ -408,6 +447,8 @@ mod tests {
             resolve("squad->squadshifts_amazon", &FILES).as_deref(),
             Ok("squad->squadshifts_amazon")
         );
+        // Labels that the target's card reads as its own.
+        assert_eq!(resolve("mnli->all", &FILES).as_deref(), Ok("mnli->cb,hans"));
     }
 
     #[test]
@@ -421,7 +462,7 @@ mod tests {
             ("squad->duorc", "domain 'duorc' is not in the suite"),
             (
                 "squad->duorc",
-                "wanted one of squad, bioasq, mrpc, squadshifts_amazon, cb",
+                "wanted one of squad, bioasq, mrpc, squadshifts_amazon, cb, hans",
             ),
             (
                 "squad->mrpc",
@@ -432,6 +473,17 @@ mod tests {
             (
                 "rte->cb",
                 "'rte' has the labels entailment, not_entailment and 'cb' entailment,",
+            ),
+            (
+                "squad->squad@typo",
+                "'squad' has no variant 'typo': did you mean 'typos'? known: typos, lowercase, no-punctuation, \
+                 question-first",
+            ),
+            ("squad->sqad@typos", "unknown domain 'sqad'"),
+            ("squad->duorc@typos", "domain 'duorc' is not in the suite"),
+            (
+                "mnli+cb->rte",
+                "'mnli' has the labels entailment, neutral, contradiction and 'cb' entailment, contradiction",
             ),
         ] {
             let message = resolve(words, &FILES).expect_err("cannot be run");

@@ -148,6 +148,7 @@ mod tests {
 
     fn question(context: &str, question: &str, answer: &str) -> Row {
         Row::Question(QuestionRow {
+            group: None,
             id: question.to_string(),
             context: context.to_string(),
             question: question.to_string(),
@@ -186,6 +187,7 @@ mod tests {
     #[test]
     fn pairs_have_texts_only() {
         let found = Description::of(&[Row::Labelled(LabelledRow {
+            group: None,
             id: "1".to_string(),
             question: None,
             texts: vec!["Is it so?".to_string(), "So".to_string()],

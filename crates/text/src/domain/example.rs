@@ -54,6 +54,8 @@ pub struct Example {
     pub answer_location: AnswerLocation,
     /// Hashes of its texts, to find equal texts in another domain.
     pub texts: TextNames,
+    /// Its group, if its domain's card names a column of groups.
+    pub group: Option<String>,
 }
 
 /// Two texts within an example's input, in bytes.

@@ -19,7 +19,7 @@ use super::example::Example;
 use super::row::{LabelledRow, Row};
 use super::splits::Split;
 use super::wording::Wording;
-use writer::Writer;
+use writer::{RowNames, Writer};
 
 /// The examples of one row of `split`, usually one. A cloze row with several right answers makes several training
 /// examples; a pronoun row with a wrong referent makes none.
@@ -30,17 +30,24 @@ pub fn examples(
     answers: AnswerForm,
     wording: &Wording,
 ) -> Vec<Example> {
-    let passage = row.passage();
+    let names = RowNames::of(&row);
+    let group = row.group().map(str::to_string);
+    let row = match &card.variant {
+        Some(variant) => variant.applied(row),
+        None => row,
+    };
     let writer = Writer::of(card, wording);
-    if answers == AnswerForm::Continued {
-        return continued::examples(&writer, passage, row, split);
+    let mut examples = match row {
+        row if answers == AnswerForm::Continued => continued::examples(&writer, names, row, split),
+        Row::Question(row) => vec![t5::question(&writer, names, row, answers)],
+        Row::Labelled(row) => vec![t5::labelled(&writer, names, row)],
+        Row::Cloze(row) => t5::cloze(&writer, names, row, split),
+        Row::Pronoun(row) => t5::pronoun(&writer, names, row, split),
+    };
+    for example in &mut examples {
+        example.group.clone_from(&group);
     }
-    match row {
-        Row::Question(row) => vec![t5::question(&writer, passage, row, answers)],
-        Row::Labelled(row) => vec![t5::labelled(&writer, passage, row)],
-        Row::Cloze(row) => t5::cloze(&writer, passage, row, split),
-        Row::Pronoun(row) => t5::pronoun(&writer, passage, row, split),
-    }
+    examples
 }
 
 /// What contextual calibration puts in place of an example's texts (Zhao et al. 2021, §5).
@@ -49,6 +56,7 @@ const NO_CONTENT: [&str; 3] = ["N/A", "[MASK]", ""];
 /// Inputs without content, in the wording of a domain's labelled texts; empty for other domains.
 pub fn without_content(card: &Card, wording: &Wording) -> Vec<Example> {
     let row = |text: &str| LabelledRow {
+        group: None,
         id: text.to_string(),
         question: None,
         texts: vec![text.to_string(); card.texts.len()],

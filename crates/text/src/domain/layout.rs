@@ -41,7 +41,7 @@ pub(super) fn files(
     card: &Card,
     split: Split,
 ) -> Result<Vec<DataFile>, LayoutError> {
-    let own = folder.join(&card.name);
+    let own = folder.join(card.base());
     for place in [own.clone(), own.join("data")] {
         let files = in_place(&place, split)?;
         if !files.is_empty() {
@@ -87,8 +87,8 @@ pub(super) fn files(
 fn downloads(folder: &Path, card: &Card, repository: &str) -> Vec<PathBuf> {
     let last = repository.rsplit('/').next().unwrap_or(repository);
     // A folder named like another domain belongs to that domain.
-    let last = (last == card.name || !card::is_bundled(last)).then_some(last);
-    [Some(card.name.as_str()), Some(repository), last]
+    let last = (last == card.base() || !card::is_bundled(last)).then_some(last);
+    [Some(card.base()), Some(repository), last]
         .into_iter()
         .flatten()
         .map(|name| folder.join(name))

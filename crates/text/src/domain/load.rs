@@ -118,9 +118,11 @@ impl Suite {
         });
         let repeats = (reader.repeats_note()).map(|note| format!("{}: {note}", from.file));
         let misplaced = (reader.misplaced_note()).map(|note| format!("{}: {note}", from.file));
+        let unlabelled = (reader.unlabelled_note()).map(|note| format!("{}: {note}", from.file));
         let notes: Vec<String> = (from.note().into_iter())
             .chain(repeats)
             .chain(misplaced)
+            .chain(unlabelled)
             .chain(drawn)
             .collect();
         Ok(Loaded {

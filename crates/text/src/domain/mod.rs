@@ -4,8 +4,9 @@
 //! hold a domain's rows: bundled, in a folder, or fetched from where [`remote`] says they are published.
 //! The [`readers`] read them, one file for each schema, on top of [`parquet`], and [`load`] turns them into
 //! [`Example`]s. [`splits`] decides which rows serve as which split, and [`sampling`] which of those are used. A
+//! [`variant`] changes the surface of a target's rows. A
 //! [`format`](mod@format) turns a [`row`] into an [`Example`], in T5's format or in that of a [`wording`]. A
-//! [`mixture`] joins several domains into one source. [`verify`] checks files against their card.
+//! [`mixture`] joins several domains into one source, and [`labels`] reads predictions in a source's labels as a target's. [`verify`] checks files against their card.
 
 pub mod card;
 pub mod catalogue;
@@ -13,6 +14,8 @@ pub mod describe;
 mod example;
 pub mod fingerprint;
 pub mod format;
+pub mod labels;
+pub mod language;
 mod layout;
 pub mod load;
 pub mod mixture;
@@ -26,10 +29,12 @@ pub mod sampling;
 pub mod splits;
 pub mod suite;
 pub mod task;
+pub mod variant;
 pub mod verify;
 pub mod wording;
 
 pub use example::{AnswerLocation, Example, Gold, Pair, TextNames};
 pub use format::AnswerForm;
+pub use language::Language;
 pub use splits::Split;
 pub use task::Task;

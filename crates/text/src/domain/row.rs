@@ -17,6 +17,8 @@ pub struct QuestionRow {
     pub answer_start: Option<usize>,
     /// Every fact that the passage states, where the file lists them.
     pub facts: Vec<String>,
+    /// The value of the card's column of groups.
+    pub group: Option<String>,
 }
 
 /// Texts with a class.
@@ -32,6 +34,8 @@ pub struct LabelledRow {
     pub passage: Option<usize>,
     /// The class index.
     pub label: usize,
+    /// The value of the card's column of groups.
+    pub group: Option<String>,
 }
 
 /// A sentence with a gap, to be filled by an entity of its passage (ReCoRD).
@@ -104,6 +108,25 @@ impl Row {
         }
     }
 
+    /// Its group, if its domain's card names a column of groups.
+    pub fn group(&self) -> Option<&str> {
+        match self {
+            Row::Question(row) => row.group.as_deref(),
+            Row::Labelled(row) => row.group.as_deref(),
+            Row::Cloze(_) | Row::Pronoun(_) => None,
+        }
+    }
+
+    /// Puts it into a group; rows of ReCoRD and WSC have none.
+    pub fn grouped(self, group: String) -> Row {
+        let group = Some(group);
+        match self {
+            Row::Question(row) => Row::Question(QuestionRow { group, ..row }),
+            Row::Labelled(row) => Row::Labelled(LabelledRow { group, ..row }),
+            row @ (Row::Cloze(_) | Row::Pronoun(_)) => row,
+        }
+    }
+
     /// The texts that the model reads, the passage first.
     pub fn texts(&self) -> Vec<&str> {
         match self {
@@ -138,6 +161,7 @@ mod tests {
 
     fn question(id: &str, context: &str) -> Row {
         Row::Question(QuestionRow {
+            group: None,
             id: id.to_string(),
             context: context.to_string(),
             question: "Who?".to_string(),
@@ -149,6 +173,7 @@ mod tests {
 
     fn pair(first: &str, second: &str) -> Row {
         Row::Labelled(LabelledRow {
+            group: None,
             id: "0".to_string(),
             question: None,
             texts: vec![first.to_string(), second.to_string()],
@@ -175,6 +200,7 @@ mod tests {
     fn texts_on_one_passage_are_one_passage() {
         let on = |passage, text: &str| {
             Row::Labelled(LabelledRow {
+                group: None,
                 id: "0".to_string(),
                 question: None,
                 texts: vec!["abc".to_string(), text.to_string()],

@@ -141,6 +141,7 @@ mod tests {
         let mut sampler = Sampler::new(limit);
         for name in names {
             sampler.add(Row::Question(QuestionRow {
+                group: None,
                 id: name.clone(),
                 context: String::new(),
                 question: String::new(),

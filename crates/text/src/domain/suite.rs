@@ -200,10 +200,10 @@ impl Suite {
     /// Some are missing, or a file has almost the right name.
     pub fn files(&self, card: &Card, split: Split) -> Result<Vec<DataFile>, LayoutError> {
         Ok(match self {
-            Suite::Mini => mini_file(&card.name, split)
+            Suite::Mini => mini_file(card.base(), split)
                 .map(|bytes| {
                     DataFile::Table(TableFile::Compiled {
-                        name: format!("mini/{}/{split}.parquet", card.name),
+                        name: format!("mini/{}/{split}.parquet", card.base()),
                         bytes,
                     })
                 })
@@ -280,4 +280,10 @@ const FILES: &[(&str, Split, &[u8])] = files! {
     "drop": Train "train.parquet", Validation "validation.parquet", Test "test.parquet";
     "qqp": Train "train.parquet", Validation "validation.parquet", Test "test.parquet";
     "mrpc": Train "train.parquet", Validation "validation.parquet", Test "test.parquet";
+    "sst2": Train "train.parquet", Validation "validation.parquet", Test "test.parquet";
+    "imdb": Train "train.parquet", Validation "validation.parquet", Test "test.parquet";
+    "yelp_polarity": Train "train.parquet", Validation "validation.parquet", Test "test.parquet";
+    "mnli": Train "train.parquet", Validation "validation.parquet", Test "test.parquet";
+    "snli": Train "train.parquet", Validation "validation.parquet", Test "test.parquet";
+    "hans": Train "train.parquet", Validation "validation.parquet", Test "test.parquet";
 };

@@ -27,11 +27,15 @@ pub enum Task {
     WordSense,
     /// What a pronoun stands for (WSC): accuracy.
     Coreference,
+    /// Is a text's opinion positive (SST-2, IMDb, Amazon, Yelp): accuracy.
+    Sentiment,
+    /// Is a text toxic (Civil Comments): accuracy, macro F1.
+    Toxicity,
 }
 
 impl Task {
     /// Every task, in the order of lists.
-    pub const ALL: [Task; 9] = [
+    pub const ALL: [Task; 11] = [
         Task::ExtractiveQa,
         Task::Paraphrase,
         Task::YesNoQa,
@@ -41,6 +45,8 @@ impl Task {
         Task::ClozeQa,
         Task::WordSense,
         Task::Coreference,
+        Task::Sentiment,
+        Task::Toxicity,
     ];
 }
 
@@ -54,7 +60,9 @@ impl Task {
             | Task::Entailment
             | Task::CauseOrEffect
             | Task::WordSense
-            | Task::Coreference => ["accuracy", "macro_f1"],
+            | Task::Coreference
+            | Task::Sentiment
+            | Task::Toxicity => ["accuracy", "macro_f1"],
         }
     }
 }
@@ -128,6 +136,16 @@ impl Task {
                 &["coreference_resolution", "pronoun_resolution"],
                 "what a pronoun stands for",
             ),
+            Task::Sentiment => (
+                "sentiment",
+                &["sentiment_analysis", "sentiment_classification", "polarity"],
+                "is a text's opinion negative or positive",
+            ),
+            Task::Toxicity => (
+                "toxicity",
+                &["toxicity_detection", "toxic_comments", "hate_speech"],
+                "is a text toxic",
+            ),
         };
         Words { name, others, asks }
     }
@@ -187,6 +205,8 @@ impl fmt::Display for Task {
             Task::ClozeQa => "cloze question answering",
             Task::WordSense => "word sense",
             Task::Coreference => "coreference",
+            Task::Sentiment => "sentiment",
+            Task::Toxicity => "toxicity",
         })
     }
 }

@@ -128,7 +128,7 @@ fn verify_split(card: &Card, split: Split, files: Vec<DataFile>) -> Vec<Check> {
         ),
     }
     let repeats = reader.repeats();
-    checks.rows(card, census.rows + repeats);
+    checks.rows(card, census.rows + repeats + reader.unlabelled);
     if let Some(subset) = card.subset().filter(|_| !reader.left_out.is_empty()) {
         let others: Vec<&str> = reader.left_out.iter().map(String::as_str).collect();
         checks.add(
@@ -137,6 +137,10 @@ fn verify_split(card: &Card, split: Split, files: Vec<DataFile>) -> Vec<Check> {
             others.join(", "),
             Outcome::Noted,
         );
+    }
+    if let Some(found) = reader.unlabelled_note() {
+        let wanted = "rows with a right answer".to_string();
+        checks.add("unlabelled", wanted, found, Outcome::Noted);
     }
     let unique = match repeats {
         0 => Outcome::Holds,

@@ -13,6 +13,7 @@ mod verbalizer;
 use serde::{Deserialize, Serialize};
 
 use super::card::Card;
+use super::variant::Variant;
 
 pub use pieces::Filled;
 pub use proposal::{proposed, skeleton};
@@ -109,6 +110,17 @@ pub enum WordingError {
         /// The domain.
         domain: String,
     },
+    /// A target's template has no place for the prompt that the study's has inside.
+    #[error(
+        "--template {template}: it places the soft prompt inside the text, where the template of '{domain}' has none; \
+         wanted a template without {{soft:N}}, or the domain without its template"
+    )]
+    PromptOutside {
+        /// The study's template.
+        template: String,
+        /// The target.
+        domain: String,
+    },
     /// The template does not fit.
     #[error(transparent)]
     Template(#[from] TemplateError),
@@ -131,9 +143,18 @@ impl Wording {
                 domain: card.name.clone(),
             });
         }
-        match &self.template {
-            Some(template) => Ok(template.check(card)?),
-            None => Ok(()),
+        let Some(template) = &self.template else {
+            return Ok(());
+        };
+        template.check(card)?;
+        match card.variant {
+            Some(Variant::Template(_)) if template.vectors() > 0 => {
+                Err(WordingError::PromptOutside {
+                    template: template.name.clone(),
+                    domain: card.name.clone(),
+                })
+            }
+            _ => Ok(()),
         }
     }
 
@@ -179,54 +200,5 @@ impl Wording {
             (!self.opening.is_text()).then(|| "a sentinel before answers".to_string()),
         ];
         parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
-    }
-}
-
-/// Rewrites a prediction made with the source's class strings into the target's: a class string
-/// into the target's of the same class, and within any other text the string of class 1.
-///
-/// The reference code does `str.replace("duplicate", "equivalent")` from QQP to MRPC and the
-/// reverse on the way back (google-research/prompt-tuning,
-/// `prompt_tuning/data/postprocessors.py`). The replaced words are the strings of class 1, which
-/// the strings of class 0 contain (`not_duplicate`), so both classes are rewritten.
-pub fn relabel(prediction: &str, source_labels: &[String], target_labels: &[String]) -> String {
-    let class = source_labels.iter().position(|label| label == prediction);
-    if let Some(label) = class.and_then(|class| target_labels.get(class)) {
-        return label.clone();
-    }
-    match (source_labels.get(1), target_labels.get(1)) {
-        (Some(source), Some(target)) if !source.is_empty() => prediction.replace(source, target),
-        _ => prediction.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn labels(word: &str) -> Vec<String> {
-        vec![format!("not_{word}"), word.to_string()]
-    }
-
-    #[test]
-    fn both_classes_and_everything_else_follow_str_replace() {
-        let (qqp, mrpc) = (labels("duplicate"), labels("equivalent"));
-        for (prediction, wanted) in [
-            ("duplicate", "equivalent"),
-            ("not_duplicate", "not_equivalent"),
-            ("duplicate duplicate", "equivalent equivalent"),
-            ("equivalent", "equivalent"),
-            ("no idea", "no idea"),
-            ("", ""),
-        ] {
-            assert_eq!(relabel(prediction, &qqp, &mrpc), wanted);
-        }
-        assert_eq!(relabel("not_equivalent", &mrpc, &qqp), "not_duplicate");
-        let (truth, yes) = (["False", "True"], ["no", "yes"]);
-        let [truth, yes] = [truth, yes].map(|labels| labels.map(str::to_string));
-        assert_eq!(relabel("False", &truth, &yes), "no");
-        assert_eq!(relabel("yes", &yes, &truth), "True");
-        assert_eq!(relabel("duplicate", &qqp, &qqp), "duplicate");
-        assert_eq!(relabel("duplicate", &[], &[]), "duplicate");
     }
 }

@@ -112,6 +112,7 @@ fn draft(rng: &mut ChaCha8Rng, mix: &DocumentMix) -> Draft {
             }
             Task::Reading(reading) => readings.push(reading),
             Task::Pairs(pairing) => pairings.push(pairing),
+            Task::Reviews(_) | Task::Inference(_) => {}
         }
     }
     if rng.random_bool(mix.pairs_share) {
@@ -331,6 +332,7 @@ mod tests {
                         }
                     }
                 }
+                Task::Reviews(_) | Task::Inference(_) => {}
             }
         }
         templates

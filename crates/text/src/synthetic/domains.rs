@@ -1,7 +1,8 @@
-//! The nine domains of the miniature suite, each read from a file of phrases, `domains/NAME.toml`.
+//! The domains of the miniature suite, most of them read from a file of phrases, `domains/NAME.toml`.
 //!
-//! The file of a reading domain is a [`Reading`], that of a domain of sentence pairs a [`Pairing`];
-//! `domains/lists.toml` holds shared lists. After a change of the phrases, regenerate the bundled parquet files with
+//! The file of a reading domain is a [`Reading`], that of a domain of sentence pairs a [`Pairing`], that of a domain of
+//! reviews a [`Reviewing`]; domains of inference use the phrases of a reading domain. `domains/lists.toml` holds shared
+//! lists. After a change of the phrases, regenerate the bundled parquet files with
 //! `cargo run -- datasets`.
 
 use std::sync::LazyLock;
@@ -10,7 +11,9 @@ use serde::de::DeserializeOwned;
 
 use super::answers::{Answer, Lists};
 use super::grammar::Reading;
+use super::inference::{Classes, Inferring};
 use super::pairs::Pairing;
+use super::reviews::Reviewing;
 
 /// One domain of the miniature suite.
 #[derive(Debug)]
@@ -27,6 +30,10 @@ pub(super) enum Task {
     Reading(Reading),
     /// Pairs of sentences with a label.
     Pairs(Pairing),
+    /// Reviews with a label.
+    Reviews(Reviewing),
+    /// Passages and sentences that they entail or not.
+    Inference(Inferring),
 }
 
 impl Domain {
@@ -35,19 +42,31 @@ impl Domain {
         match &self.task {
             Task::Reading(reading) => &reading.about,
             Task::Pairs(pairing) => &pairing.about,
+            Task::Reviews(reviewing) => &reviewing.about,
+            Task::Inference(inferring) => inferring.about,
         }
     }
 
-    /// The least and the most facts of a passage; `None` for sentence pairs.
+    /// The columns of its texts, for texts with labels.
+    pub(super) fn columns(&self) -> Vec<&str> {
+        match &self.task {
+            Task::Reading(_) => Vec::new(),
+            Task::Pairs(pairing) => vec![&pairing.columns.0, &pairing.columns.1],
+            Task::Reviews(reviewing) => vec![&reviewing.column],
+            Task::Inference(_) => vec!["premise", "hypothesis"],
+        }
+    }
+
+    /// The least and the most facts of a passage; `None` for texts with labels.
     pub fn facts(&self) -> Option<(usize, usize)> {
         match &self.task {
             Task::Reading(reading) => Some(reading.facts),
-            Task::Pairs(_) => None,
+            Task::Pairs(_) | Task::Reviews(_) | Task::Inference(_) => None,
         }
     }
 }
 
-/// Every domain: the source `squad` first, then the reading targets, then the pairs.
+/// Every domain: the source `squad` first, then the reading targets, the pairs, the reviews and inference.
 pub fn domains() -> &'static [Domain] {
     &DOMAINS
 }
@@ -68,6 +87,33 @@ const READINGS: [(&str, &str); 7] = [
     file!("drop"),
 ];
 const PAIRINGS: [(&str, &str); 2] = [file!("qqp"), file!("mrpc")];
+const REVIEWINGS: [(&str, &str); 3] = [file!("imdb"), file!("yelp_polarity"), file!("sst2")];
+const INFERRINGS: [(&str, Inferring); 3] = [
+    (
+        "mnli",
+        Inferring {
+            about: "Short entries of the encyclopedia, and sentences that they entail, contradict or leave open.",
+            world: "squad",
+            classes: Classes::Three,
+        },
+    ),
+    (
+        "snli",
+        Inferring {
+            about: "School stories, and sentences that they entail, contradict or leave open.",
+            world: "race",
+            classes: Classes::Three,
+        },
+    ),
+    (
+        "hans",
+        Inferring {
+            about: "Plots of films, and sentences made of their words that they entail or not.",
+            world: "duorc",
+            classes: Classes::Two,
+        },
+    ),
+];
 const SHARED: (&str, &str) = file!("lists");
 
 static DOMAINS: LazyLock<Vec<Domain>> = LazyLock::new(|| {
@@ -115,7 +161,15 @@ fn bundled() -> Result<Vec<Domain>, PhrasesError> {
         check(file.0, &pairing.lists, details)?;
         Ok((file.0, Task::Pairs(pairing)))
     });
+    let reviewings = REVIEWINGS.map(|file| {
+        let mut reviewing: Reviewing = parse(file)?;
+        reviewing.lists.extend(shared.clone());
+        check(file.0, &reviewing.lists, reviewing.answers())?;
+        Ok((file.0, Task::Reviews(reviewing)))
+    });
+    let inferrings = INFERRINGS.map(|(name, inferring)| Ok((name, Task::Inference(inferring))));
     let domains = readings.into_iter().chain(pairings);
+    let domains = domains.chain(reviewings).chain(inferrings);
     domains
         .map(|domain| domain.map(|(name, task)| Domain { name, task }))
         .collect()
@@ -154,7 +208,8 @@ mod tests {
         let names: Vec<&str> = (bundled().expect("whole").iter())
             .map(|domain| domain.name)
             .collect();
-        assert_eq!(names.len(), READINGS.len() + PAIRINGS.len());
+        let files = READINGS.len() + PAIRINGS.len() + REVIEWINGS.len();
+        assert_eq!(names.len(), files + INFERRINGS.len());
         assert!(domains().iter().all(|domain| !domain.about().is_empty()));
     }
 

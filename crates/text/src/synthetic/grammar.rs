@@ -121,6 +121,16 @@ impl Fact<'_> {
             .unwrap_or(self.statement);
         capitalise(fill(statement, &self.subject, &self.value).text)
     }
+
+    /// The fact as in the passage, without a capital.
+    pub fn stated(&self) -> String {
+        fill(self.statement, &self.subject, &self.value).text
+    }
+
+    /// The fact as in the passage, with the answer of another one.
+    pub fn stated_of(&self, other: &Fact) -> String {
+        fill(self.statement, &self.subject, &other.value).text
+    }
 }
 
 /// A text and its facts. All strings still contain the separators of [`names`](super::names).
@@ -155,6 +165,63 @@ impl Reading {
                 return passage;
             }
         }
+    }
+
+    /// A fact of a passage with another answer, in other words.
+    pub fn denied(&self, rng: &mut ChaCha8Rng, split: Split, fact: &Fact) -> String {
+        let namer = Namer {
+            pool: self.syllables,
+            split,
+        };
+        let (relation, subject) = (fact.relation, fact.subject.clone());
+        let value = loop {
+            let epoch = rng.random_range(1640..=1880);
+            let value = relation.answer.draw(rng, &namer, &self.lists, epoch);
+            if !value.eq_ignore_ascii_case(&fact.value) {
+                break value;
+            }
+        };
+        let other = Fact {
+            subject,
+            relation,
+            answer: value.clone(),
+            value,
+            statement: fact.statement,
+        };
+        other.retold(rng, Reader::DataSet)
+    }
+
+    /// Something about a subject of a passage that the passage does not state; `None` if it states everything.
+    pub fn unstated(
+        &self,
+        rng: &mut ChaCha8Rng,
+        split: Split,
+        passage: &Passage,
+        subject: &str,
+    ) -> Option<String> {
+        let stated = |relation: &Relation| {
+            let about = passage.facts.iter().filter(|fact| fact.subject == subject);
+            about
+                .map(|fact| fact.relation)
+                .any(|known| std::ptr::eq(known, relation))
+        };
+        let kind = (self.subjects.iter()).find(|kind| kind.relations.iter().any(stated))?;
+        let others: Vec<&Relation> = (kind.relations.iter())
+            .filter(|relation| !stated(relation))
+            .collect();
+        if others.is_empty() {
+            return None;
+        }
+        let relation = others[rng.random_range(0..others.len())];
+        let namer = Namer {
+            pool: self.syllables,
+            split,
+        };
+        let epoch = rng.random_range(1640..=1880);
+        let value = relation.answer.draw(rng, &namer, &self.lists, epoch);
+        Some(capitalise(
+            fill(relation.statement(rng, Reader::DataSet), subject, &value).text,
+        ))
     }
 
     fn attempt(
@@ -333,7 +400,7 @@ mod tests {
     fn readings() -> impl Iterator<Item = (&'static str, &'static Reading)> {
         domains().iter().filter_map(|domain| match &domain.task {
             Task::Reading(reading) => Some((domain.name, reading)),
-            Task::Pairs(_) => None,
+            _ => None,
         })
     }
 

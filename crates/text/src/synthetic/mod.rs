@@ -1,4 +1,4 @@
-//! The miniature suite `mini`: nine generated domains and the text a small T5 learns from.
+//! The miniature suite `mini`: generated domains and the text a small T5 learns from.
 //!
 //! Real domains can't be bundled, and a model that fits into a test can't read them. So the miniature suite invents
 //! both: small worlds of persons, towns, toads, drugs and football teams, told in the manner of the data set after
@@ -14,7 +14,8 @@
 //!   low and can be computed from [`QaRow::facts`].
 //! - Everything is a function of a seed.
 //!
-//! The documents do contain questions and answers about all domains, in other formats and other words. So a score on a
+//! The documents contain no reviews and no inference. They do contain questions and answers about all other domains, in
+//! other formats and other words. So a score on a
 //! target domain shows how much of a pre-trained skill survives tuning on the source, and not how a model would learn
 //! the skill from nothing.
 
@@ -22,15 +23,17 @@ mod answers;
 mod documents;
 mod domains;
 mod grammar;
+mod inference;
 mod names;
 mod pairs;
+mod reviews;
 mod rows;
 mod write;
 
 pub use documents::{Document, DocumentMix, Phrasings, document, tokenizer_document};
 pub use domains::{Domain, domains};
 pub use names::{SEPARATOR, split_of_word};
-pub use rows::{PairRow, QaRow, Rows, rows, sizes};
+pub use rows::{LabelledRow, QaRow, Rows, rows, sizes};
 pub use write::{WriteError, write_parquet};
 
 /// The seed of the bundled files.

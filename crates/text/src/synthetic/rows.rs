@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use super::domains::{Domain, Task};
 use super::grammar::{Passage, Reader, Reading, mentions};
 use super::names::{fnv1a, strip};
-use super::pairs::{Pairing, Sense};
+use super::pairs::Sense;
 use crate::domain::Split;
 
 /// A question about a passage.
@@ -23,21 +23,23 @@ pub struct QaRow {
     pub facts: Vec<String>,
 }
 
-/// A pair of sentences.
+/// Texts with a label.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PairRow {
+pub struct LabelledRow {
     pub idx: i32,
-    pub first: String,
-    pub second: String,
-    /// 1 if both mean the same, else 0.
+    /// In the order of the data set's columns.
+    pub texts: Vec<String>,
+    /// The class.
     pub label: i64,
+    /// HANS's `heuristic`.
+    pub heuristic: Option<&'static str>,
 }
 
 /// The rows of one domain and split.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rows {
     Qa(Vec<QaRow>),
-    Pairs(Vec<PairRow>),
+    Labelled(Vec<LabelledRow>),
 }
 
 impl Rows {
@@ -45,7 +47,7 @@ impl Rows {
     pub fn len(&self) -> usize {
         match self {
             Rows::Qa(rows) => rows.len(),
-            Rows::Pairs(rows) => rows.len(),
+            Rows::Labelled(rows) => rows.len(),
         }
     }
 
@@ -57,11 +59,13 @@ impl Rows {
 
 /// The number of rows of a domain and a split.
 ///
-/// Domains that serve as sources have more training rows: `squad` and the two pair domains, each of which is the
-/// other's source.
+/// Domains that serve as sources have more training rows: `squad`, the two pair domains, each of which is the other's
+/// source, and the first of reviews and of inference.
 pub fn sizes(domain: &Domain, split: Split) -> usize {
     match split {
         Split::Train if matches!(domain.name, "squad" | "qqp" | "mrpc") => 6000,
+        Split::Train if matches!(domain.name, "imdb" | "mnli") => 3000,
+        Split::Train if matches!(domain.task, Task::Reviews(_) | Task::Inference(_)) => 600,
         Split::Train => 1200,
         Split::Validation => 300,
         Split::Test => 500,
@@ -77,8 +81,42 @@ pub fn rows(domain: &Domain, split: Split, seed: u64, count: usize) -> Rows {
     let mut rng = ChaCha8Rng::seed_from_u64(seed ^ stream);
     match &domain.task {
         Task::Reading(reading) => Rows::Qa(qa_rows(&mut rng, reading, domain.name, split, count)),
-        Task::Pairs(pairing) => Rows::Pairs(pair_rows(&mut rng, pairing, split, count)),
+        Task::Pairs(pairing) => labelled(count, || {
+            let same = rng.random_bool(pairing.positives);
+            let sense = if same { Sense::Same } else { Sense::Different };
+            let pair = pairing.pair(&mut rng, split, Reader::DataSet, sense);
+            (vec![pair.first, pair.second], usize::from(same), None)
+        }),
+        Task::Reviews(reviewing) => labelled(count, || {
+            let label = rng.random_range(0..2);
+            (vec![reviewing.review(&mut rng, split, label)], label, None)
+        }),
+        Task::Inference(inferring) => labelled(count, || {
+            let pair = inferring.pair(&mut rng, split);
+            (
+                vec![pair.premise, pair.hypothesis],
+                pair.label,
+                pair.heuristic,
+            )
+        }),
     }
+}
+
+/// Rows of texts with their class and heuristic.
+fn labelled(
+    count: usize,
+    mut write: impl FnMut() -> (Vec<String>, usize, Option<&'static str>),
+) -> Rows {
+    let row = |idx| {
+        let (texts, label, heuristic) = write();
+        LabelledRow {
+            idx,
+            texts: texts.iter().map(|text| strip(text)).collect(),
+            label: label as i64,
+            heuristic,
+        }
+    };
+    Rows::Labelled((0..).take(count).map(row).collect())
 }
 
 fn qa_rows(
@@ -119,24 +157,6 @@ fn qa_rows(
     rows
 }
 
-fn pair_rows(rng: &mut ChaCha8Rng, pairing: &Pairing, split: Split, count: usize) -> Vec<PairRow> {
-    (0..)
-        .take(count)
-        .map(|idx| {
-            let same = rng.random_bool(pairing.positives);
-            let sense = if same { Sense::Same } else { Sense::Different };
-            let pair = pairing.pair(rng, split, Reader::DataSet, sense);
-            let (first, second) = (strip(&pair.first), strip(&pair.second));
-            PairRow {
-                idx,
-                first,
-                second,
-                label: i64::from(same),
-            }
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
@@ -154,7 +174,7 @@ mod tests {
             .expect("a domain");
         match rows(domain, split, 9, count) {
             Rows::Qa(rows) => rows,
-            Rows::Pairs(_) => panic!("`{name}` has no questions"),
+            Rows::Labelled(_) => panic!("`{name}` has no questions"),
         }
     }
 
@@ -167,7 +187,7 @@ mod tests {
             assert_eq!(some.len(), 40);
             match (some, rows(domain, Split::Test, 4, 90)) {
                 (Rows::Qa(some), Rows::Qa(more)) => assert_eq!(some[..], more[..40]),
-                (Rows::Pairs(some), Rows::Pairs(more)) => assert_eq!(some[..], more[..40]),
+                (Rows::Labelled(some), Rows::Labelled(more)) => assert_eq!(some[..], more[..40]),
                 _ => panic!("a domain has one kind of rows"),
             }
         }
@@ -229,7 +249,7 @@ mod tests {
                 .iter()
                 .find(|domain| domain.name == name)
                 .expect("a domain");
-            let Rows::Pairs(rows) = rows(domain, Split::Train, 1, 3000) else {
+            let Rows::Labelled(rows) = rows(domain, Split::Train, 1, 3000) else {
                 panic!()
             };
             let positives: i64 = rows.iter().map(|row| row.label).sum();
@@ -253,9 +273,9 @@ mod tests {
                             .flat_map(|row| [&row.title, &row.context, &row.question])
                             .flat_map(|text| words(text)),
                     ),
-                    Rows::Pairs(rows) => seen.extend(
+                    Rows::Labelled(rows) => seen.extend(
                         rows.iter()
-                            .flat_map(|row| [&row.first, &row.second])
+                            .flat_map(|row| &row.texts)
                             .flat_map(|text| words(text)),
                     ),
                 }

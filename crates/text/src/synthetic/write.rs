@@ -13,8 +13,8 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 
-use super::domains::{Domain, Task};
-use super::rows::{PairRow, QaRow, Rows};
+use super::domains::Domain;
+use super::rows::{LabelledRow, QaRow, Rows};
 
 /// A data set could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -38,12 +38,12 @@ const GROUP: usize = 1000;
 
 /// Writes the rows of a domain; equal rows give identical bytes.
 ///
-/// Questions have the schema of `rajpurkar/squad` plus the column `facts`; pairs have the columns of their data set,
-/// `label` and `idx`.
+/// Questions have the schema of `rajpurkar/squad` plus the column `facts`; texts with labels have the columns of
+/// their data set, `label`, `idx` and for HANS `heuristic`.
 pub fn write_parquet(rows: &Rows, domain: &Domain, path: &Path) -> Result<(), WriteError> {
     let batch = match rows {
         Rows::Qa(rows) => qa_batch(rows),
-        Rows::Pairs(rows) => pair_batch(rows, domain),
+        Rows::Labelled(rows) => labelled_batch(rows, domain),
     };
     let file = File::create(path).map_err(|source| WriteError::Create {
         path: path.to_owned(),
@@ -104,38 +104,23 @@ fn qa_batch(rows: &[QaRow]) -> RecordBatch {
     ])
 }
 
-fn pair_batch(rows: &[PairRow], domain: &Domain) -> RecordBatch {
-    let Task::Pairs(pairing) = &domain.task else {
-        panic!("`{}` has no pairs, but its rows are pairs", domain.name)
-    };
-    batch([
-        (
-            &pairing.columns.0,
-            strings(rows.iter().map(|row| row.first.as_str())),
-        ),
-        (
-            &pairing.columns.1,
-            strings(rows.iter().map(|row| row.second.as_str())),
-        ),
-        (
-            "label",
-            Arc::new(Int64Array::from_iter_values(
-                rows.iter().map(|row| row.label),
-            )),
-        ),
-        (
-            "idx",
-            Arc::new(Int32Array::from_iter_values(rows.iter().map(|row| row.idx))),
-        ),
-    ])
+fn labelled_batch(rows: &[LabelledRow], domain: &Domain) -> RecordBatch {
+    let mut columns: Vec<(&str, ArrayRef)> = (domain.columns().into_iter().enumerate())
+        .map(|(at, name)| (name, strings(rows.iter().map(|row| row.texts[at].as_str()))))
+        .collect();
+    let labels = rows.iter().map(|row| row.label);
+    columns.push(("label", Arc::new(Int64Array::from_iter_values(labels))));
+    let indices = rows.iter().map(|row| row.idx);
+    columns.push(("idx", Arc::new(Int32Array::from_iter_values(indices))));
+    let heuristics: Option<Vec<&str>> = rows.iter().map(|row| row.heuristic).collect();
+    columns.extend(heuristics.map(|all| ("heuristic", strings(all.into_iter()))));
+    batch(columns)
 }
 
-fn batch<const N: usize>(columns: [(&str, ArrayRef); N]) -> RecordBatch {
-    let fields: Vec<Field> = columns
-        .iter()
-        .map(|(name, array)| Field::new(*name, array.data_type().clone(), false))
-        .collect();
-    let arrays = columns.into_iter().map(|(_, array)| array).collect();
+fn batch<'a>(columns: impl IntoIterator<Item = (&'a str, ArrayRef)>) -> RecordBatch {
+    let (fields, arrays): (Vec<Field>, Vec<ArrayRef>) = (columns.into_iter())
+        .map(|(name, array)| (Field::new(name, array.data_type().clone(), false), array))
+        .unzip();
     RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
         .expect("the columns were built from the same rows")
 }
@@ -191,12 +176,12 @@ mod tests {
                             let facts = column("facts").as_list::<i32>().value(index);
                             assert_eq!(facts.len(), row.facts.len());
                         }
-                        Rows::Pairs(rows) => {
+                        Rows::Labelled(rows) => {
                             let row = &rows[at];
-                            let first = batch.column(0).as_string::<i32>().value(index);
-                            assert_eq!(first, row.first);
-                            let second = batch.column(1).as_string::<i32>().value(index);
-                            assert_eq!(second, row.second);
+                            for (place, text) in row.texts.iter().enumerate() {
+                                let found = batch.column(place).as_string::<i32>().value(index);
+                                assert_eq!(found, text);
+                            }
                             let label = column("label").as_primitive::<Int64Type>().value(index);
                             assert_eq!(label, row.label);
                             let idx = column("idx").as_primitive::<Int32Type>().value(index);

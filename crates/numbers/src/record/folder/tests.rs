@@ -153,6 +153,7 @@ fn predictions_of_validation_and_checkpoints_are_read_and_checked() {
     let mut record = record(&cell(1), &draft);
     let mut answers = predictions("squad");
     answers[0].traits = Some(Traits {
+        group: None,
         domain: None,
         question_word: Some("who".to_owned()),
         answer_position: Some(0.25),

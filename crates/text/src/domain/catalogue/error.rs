@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use crate::domain::card::CardError;
+use crate::domain::labels::LabelMismatch;
 use crate::domain::task::Task;
 
 /// Why a transfer can't be run.
@@ -63,6 +64,18 @@ pub enum CatalogueError {
         /// What is there instead, or empty.
         hint: String,
     },
+    /// A domain has no such variant.
+    #[error("'{domain}' has no variant '{variant}': {}known: {}", suggestion(.nearest), .known.join(", "))]
+    UnknownVariant {
+        /// The domain.
+        domain: String,
+        /// The variant typed.
+        variant: String,
+        /// The most similar of its variants, the best first.
+        nearest: Vec<String>,
+        /// All of its variants.
+        known: Vec<String>,
+    },
     /// Source and target have different tasks.
     #[error(
         "'{source_name}' is {source_task} and '{target}' is {target_task}: wanted a source and a \
@@ -96,20 +109,23 @@ pub enum CatalogueError {
         /// Its task.
         other_task: Task,
     },
-    /// Two domains of one task have different numbers of labels.
+    /// The labels of one domain can't be read as another's.
+    #[error(transparent)]
+    Labels(#[from] LabelMismatch),
+    /// The labels of a mixture's domains are not in the same order.
     #[error(
-        "'{source_name}' has the labels {source_labels} and '{target}' {target_labels}: wanted as \
-         many, so that each can be read as the other's"
+        "'{first}' has the labels {first_labels} and '{other}' {other_labels}: wanted a mixture of domains with as many \
+         labels, those with the same names in the same order"
     )]
-    LabelMismatch {
-        /// The source.
-        source_name: String,
+    MixedLabels {
+        /// The first source.
+        first: String,
         /// Its labels.
-        source_labels: String,
-        /// The target.
-        target: String,
+        first_labels: String,
+        /// Another source.
+        other: String,
         /// Its labels.
-        target_labels: String,
+        other_labels: String,
     },
     /// A user's card has the name of a known domain.
     #[error("{file}: wanted a new name for the domain, found '{name}', which exists already")]

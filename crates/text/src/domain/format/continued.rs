@@ -2,15 +2,15 @@
 //! The model completes that line, or writes the label.
 
 use super::t5::{cloze, labelled, pronoun};
-use super::writer::{Writer, name, stated, without_highlights};
-use crate::domain::example::{AnswerLocation, Example, Gold, Pair, TextNames};
+use super::writer::{RowNames, Writer, stated, without_highlights};
+use crate::domain::example::{AnswerLocation, Example, Gold, Pair};
 use crate::domain::row::{QuestionRow, Row};
 use crate::domain::splits::Split;
 
 /// As [`examples`](super::examples). The writer's input, which is in T5's template, is not used.
-pub(super) fn examples(writer: &Writer, passage: String, row: Row, split: Split) -> Vec<Example> {
+pub(super) fn examples(writer: &Writer, names: RowNames, row: Row, split: Split) -> Vec<Example> {
     match row {
-        Row::Question(row) => vec![question(passage, row)],
+        Row::Question(row) => vec![question(names, row)],
         Row::Labelled(row) => {
             let lines: Vec<(String, String)> = (writer.card.texts.iter().zip(&row.texts))
                 .map(|(name, text)| (capital(name), text.clone()))
@@ -18,7 +18,7 @@ pub(super) fn examples(writer: &Writer, passage: String, row: Row, split: Split)
             vec![Example {
                 input: asked(&lines),
                 pair: Pair::default(),
-                ..labelled(writer, passage, row)
+                ..labelled(writer, names, row)
             }]
         }
         Row::Cloze(row) => {
@@ -30,7 +30,7 @@ pub(super) fn examples(writer: &Writer, passage: String, row: Row, split: Split)
             ];
             let input = asked(&lines);
             let answer_location = within(&input, &text, &row.answers);
-            let of_row = cloze(writer, passage, row, split).into_iter();
+            let of_row = cloze(writer, names, row, split).into_iter();
             of_row
                 .map(|example| Example {
                     input: input.clone(),
@@ -43,7 +43,7 @@ pub(super) fn examples(writer: &Writer, passage: String, row: Row, split: Split)
         Row::Pronoun(row) => {
             let input = asked(&[("Text", &row.text)]);
             let answer_location = within(&input, &row.text, std::slice::from_ref(&row.referent));
-            let of_row = pronoun(writer, passage, row, split).into_iter();
+            let of_row = pronoun(writer, names, row, split).into_iter();
             of_row
                 .map(|example| Example {
                     input: input.clone(),
@@ -56,12 +56,13 @@ pub(super) fn examples(writer: &Writer, passage: String, row: Row, split: Split)
     }
 }
 
-fn question(passage: String, row: QuestionRow) -> Example {
+fn question(names: RowNames, row: QuestionRow) -> Example {
     let input = asked(&[("Context", &row.context), ("Question", &row.question)]);
     let target = row.answers.first().cloned();
     Example {
+        group: None,
         id: row.id,
-        passage,
+        passage: names.passage,
         target: target.expect("the readers refuse rows without an answer"),
         answer_location: within(&input, &row.context, &row.answers),
         input,
@@ -69,10 +70,7 @@ fn question(passage: String, row: QuestionRow) -> Example {
         pair: Pair::default(),
         gold: Gold::Answers(row.answers),
         facts: row.facts,
-        texts: TextNames {
-            context: name(&row.context),
-            questions: vec![name(&row.question)],
-        },
+        texts: names.texts,
     }
 }
 
@@ -124,6 +122,7 @@ mod tests {
     #[test]
     fn a_question_follows_its_context() {
         let row = Row::Question(QuestionRow {
+            group: None,
             id: "q7".to_string(),
             context: "Orla's mill (built c. 1902)\nstands.".to_string(),
             question: "When was it built?".to_string(),
@@ -148,6 +147,7 @@ mod tests {
     #[test]
     fn labelled_texts_are_separate_lines() {
         let row = Row::Labelled(LabelledRow {
+            group: None,
             id: "3".to_string(),
             question: None,
             texts: vec!["a".to_string(), "b".to_string()],

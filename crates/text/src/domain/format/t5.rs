@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::writer::{Writer, labelled_names, locate, name, without_highlights};
+use super::writer::{RowNames, Writer, locate, without_highlights};
 use crate::domain::card::Schema;
-use crate::domain::example::{AnswerForm, AnswerLocation, Example, Gold, Pair, TextNames};
+use crate::domain::example::{AnswerForm, AnswerLocation, Example, Gold, Pair};
 use crate::domain::row::{ClozeRow, LabelledRow, PronounRow, QuestionRow};
 use crate::domain::splits::Split;
 
@@ -12,7 +12,7 @@ use crate::domain::splits::Split;
 /// `form`, so by default a prediction is compared with a string that the model could have learnt to write.
 pub(super) fn question(
     writer: &Writer,
-    passage: String,
+    names: RowNames,
     row: QuestionRow,
     form: AnswerForm,
 ) -> Example {
@@ -32,8 +32,9 @@ pub(super) fn question(
     let filled = writer.write(&fields);
     let answer = answer_place(&row, &context, &padded[0]);
     Example {
+        group: None,
         id: row.id,
-        passage,
+        passage: names.passage,
         target: padded
             .first()
             .cloned()
@@ -50,10 +51,7 @@ pub(super) fn question(
         input: filled.text,
         soft: filled.soft,
         facts: row.facts.iter().map(|text| pad_punctuation(text)).collect(),
-        texts: TextNames {
-            context: name(&row.context),
-            questions: vec![name(&row.question)],
-        },
+        texts: names.texts,
     }
 }
 
@@ -66,7 +64,7 @@ fn answer_place(row: &QuestionRow, padded: &str, answer: &str) -> Option<usize> 
 }
 
 /// `sentence1: {s1} sentence2: {s2}` → the class string. No punctuation is padded.
-pub(super) fn labelled(writer: &Writer, passage: String, row: LabelledRow) -> Example {
+pub(super) fn labelled(writer: &Writer, names: RowNames, row: LabelledRow) -> Example {
     let Writer { card, wording, .. } = writer;
     let texts: Vec<Cow<str>> = (row.texts.iter())
         .map(|text| match card.schema {
@@ -82,8 +80,9 @@ pub(super) fn labelled(writer: &Writer, passage: String, row: LabelledRow) -> Ex
     let filled = writer.write(&fields);
     let pair = filled.texts(&card.texts);
     Example {
+        group: None,
         id: row.id,
-        passage,
+        passage: names.passage,
         input: filled.text,
         soft: filled.soft,
         pair,
@@ -97,7 +96,7 @@ pub(super) fn labelled(writer: &Writer, passage: String, row: LabelledRow) -> Ex
         },
         facts: Vec::new(),
         answer_location: AnswerLocation::NotExpected,
-        texts: labelled_names(&row.texts, row.passage),
+        texts: names.texts,
     }
 }
 
@@ -110,7 +109,7 @@ fn without_markup(text: &str) -> String {
 
 /// `query: {q} entities: {e}, {f} passage: {p}` → an entity. Training has one example for each right entity; scoring
 /// has one example for which any of them is right.
-pub(super) fn cloze(writer: &Writer, passage: String, row: ClozeRow, split: Split) -> Vec<Example> {
+pub(super) fn cloze(writer: &Writer, names: RowNames, row: ClozeRow, split: Split) -> Vec<Example> {
     let text = without_highlights(&row.passage);
     let entities = row.entities.join(", ");
     let fields = [
@@ -120,8 +119,9 @@ pub(super) fn cloze(writer: &Writer, passage: String, row: ClozeRow, split: Spli
     ];
     let filled = writer.write(&fields);
     let whole = Example {
+        group: None,
         id: row.id,
-        passage,
+        passage: names.passage,
         target: row
             .answers
             .first()
@@ -131,10 +131,7 @@ pub(super) fn cloze(writer: &Writer, passage: String, row: ClozeRow, split: Spli
         pair: filled.pair("query", "passage"),
         input: filled.text,
         soft: filled.soft,
-        texts: TextNames {
-            context: name(&row.passage),
-            questions: vec![name(&row.query)],
-        },
+        texts: names.texts,
         gold: Gold::Answers(row.answers.clone()),
         facts: row.entities,
     };
@@ -153,7 +150,7 @@ pub(super) fn cloze(writer: &Writer, passage: String, row: ClozeRow, split: Spli
 /// compared with the prediction.
 pub(super) fn pronoun(
     writer: &Writer,
-    passage: String,
+    names: RowNames,
     row: PronounRow,
     split: Split,
 ) -> Vec<Example> {
@@ -163,8 +160,9 @@ pub(super) fn pronoun(
     let referent = std::slice::from_ref(&row.referent);
     let filled = writer.write(&[("text", row.text.as_str())]);
     vec![Example {
+        group: None,
         id: row.id,
-        passage,
+        passage: names.passage,
         answer_location: locate(&filled, "text", &row.text, referent),
         pair: filled.pair("text", ""),
         input: filled.text,
@@ -175,10 +173,7 @@ pub(super) fn pronoun(
             label: row.label,
         },
         facts: Vec::new(),
-        texts: TextNames {
-            context: name(&row.text),
-            questions: Vec::new(),
-        },
+        texts: names.texts,
     }]
 }
 

@@ -6,6 +6,8 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::card::Card;
 use crate::domain::example::{AnswerLocation, TextNames};
+use crate::domain::row::Row;
+use crate::domain::variant::Variant;
 use crate::domain::wording::{Filled, Template, Wording};
 
 /// Fills a domain's template with the fields of its rows.
@@ -20,9 +22,10 @@ impl<'a> Writer<'a> {
         Writer {
             card,
             wording,
-            template: match &wording.template {
-                Some(template) => Cow::Borrowed(template),
-                None => Cow::Owned(Template::of_t5(card)),
+            template: match (&card.variant, &wording.template) {
+                (Some(Variant::Template(template)), _) => Cow::Borrowed(&**template),
+                (_, Some(template)) => Cow::Borrowed(template),
+                (_, None) => Cow::Owned(Template::of_t5(card)),
             },
         }
     }
@@ -86,8 +89,37 @@ pub(super) fn stated(before: usize, context: &str, answers: &[String]) -> Answer
         })
 }
 
+/// Hashes of a row's texts, by which it is known in another domain or variant.
+pub(super) struct RowNames {
+    pub(super) passage: String,
+    pub(super) texts: TextNames,
+}
+
+impl RowNames {
+    pub(super) fn of(row: &Row) -> RowNames {
+        RowNames {
+            passage: row.passage(),
+            texts: match row {
+                Row::Question(row) => TextNames {
+                    context: name(&row.context),
+                    questions: vec![name(&row.question)],
+                },
+                Row::Labelled(row) => labelled_names(&row.texts, row.passage),
+                Row::Cloze(row) => TextNames {
+                    context: name(&row.passage),
+                    questions: vec![name(&row.query)],
+                },
+                Row::Pronoun(row) => TextNames {
+                    context: name(&row.text),
+                    questions: Vec::new(),
+                },
+            },
+        }
+    }
+}
+
 /// Hashes of the passage, or of all texts in any order, and of each of the other texts.
-pub(super) fn labelled_names(texts: &[String], passage: Option<usize>) -> TextNames {
+fn labelled_names(texts: &[String], passage: Option<usize>) -> TextNames {
     let names: Vec<u64> = texts.iter().map(|text| name(text)).collect();
     match passage {
         Some(at) => TextNames {
@@ -110,7 +142,7 @@ pub(super) fn labelled_names(texts: &[String], passage: Option<usize>) -> TextNa
 }
 
 /// A text's hash: 64 bits of the SHA-256 of the text in lower case with white space collapsed.
-pub(super) fn name(text: &str) -> u64 {
+fn name(text: &str) -> u64 {
     let words: Vec<&str> = text.split_whitespace().collect();
     let digest = Sha256::digest(words.join(" ").to_lowercase().as_bytes());
     let mut first = [0; 8];

@@ -86,7 +86,7 @@ pub(super) fn advice(file: &Path) -> &'static str {
 
 /// What looks like this domain's data in a folder where none of its splits was found.
 pub(in crate::domain) fn near_domain(folder: &Path, card: &Card) -> Option<String> {
-    let own = folder.join(&card.name);
+    let own = folder.join(card.base());
     if own.is_dir() {
         let found = data_files(&own);
         let Some(first) = found.first() else {
@@ -110,8 +110,8 @@ pub(in crate::domain) fn near_domain(folder: &Path, card: &Card) -> Option<Strin
     let plain = |name: &str| name.to_lowercase().replace(['-', ' '], "_");
     let other = names_in(folder)
         .into_iter()
-        .find(|name| plain(name) == plain(&card.name) && folder.join(name).is_dir())?;
-    Some(format!("rename the folder '{other}' to '{}'", card.name))
+        .find(|name| plain(name) == plain(card.base()) && folder.join(name).is_dir())?;
+    Some(format!("rename the folder '{other}' to '{}'", card.base()))
 }
 
 /// What a folder is, if it is not one with a folder for each domain.

@@ -23,6 +23,7 @@ const NAME: &str = "text or an integer";
 const TEXT_LIST: &str = "a list of texts";
 const BOOLEAN: &str = "true or false";
 const INTEGER: &str = "an integer";
+const NUMBER: &str = "a number";
 const INTEGER_LIST: &str = "a list of integers";
 const SPAN_LIST: &str = "a list of spans";
 
@@ -231,6 +232,32 @@ impl Batch {
     pub fn integers(&self, column: &str) -> Result<Vec<Option<i64>>, TableError> {
         let (array, _) = self.column(column, INTEGER)?;
         self.whole(column, INTEGER, &array)
+    }
+
+    /// Whether each number of a column is at least `threshold`, `None` where it is null. Single-precision columns are
+    /// compared in single precision, so that the number nearest to 0.7 is at least 0.7.
+    ///
+    /// # Errors
+    /// The column has no numbers, or one is not a number.
+    pub fn at_least(&self, column: &str, threshold: f64) -> Result<Vec<Option<bool>>, TableError> {
+        let (array, _) = self.column(column, NUMBER)?;
+        let wrong_type = || self.wrong_type(column, NUMBER, &array);
+        if !array.data_type().is_numeric() {
+            return Err(wrong_type());
+        }
+        let threshold = match array.data_type() {
+            DataType::Float32 => f64::from(threshold as f32),
+            _ => threshold,
+        };
+        let numbers = cast(&array, &DataType::Float64).map_err(|_| wrong_type())?;
+        let numbers = numbers.as_primitive::<Float64Type>();
+        let compared = |(row, number): (usize, Option<f64>)| match number {
+            Some(number) if number.is_nan() => {
+                Err(self.value(column, row, NUMBER.to_string(), "NaN".to_string()))
+            }
+            number => Ok(number.map(|number| number >= threshold)),
+        };
+        numbers.iter().enumerate().map(compared).collect()
     }
 
     fn whole(

@@ -1,7 +1,8 @@
-//! GLUE's and SuperGLUE's labelled texts on the Hub (`nyu-mll/glue`, `aps/super_glue`): the text columns that the card
-//! names, the integer `label`, and optionally `idx`.
+//! Labelled texts on the Hub, as GLUE's and SuperGLUE's (`nyu-mll/glue`, `aps/super_glue`), IMDb's, MNLI's or SNLI's:
+//! the text columns that the card names, its column of labels (`label`), and optionally `idx`.
 //!
-//! A label is accepted where it is unambiguous:
+//! Where the card has a `threshold`, the column holds scores (Civil Comments' `toxicity` in [0, 1]): a score of at least
+//! the threshold is the second class. Else a label is accepted where it is unambiguous:
 //!
 //! - integers of any width, or whole floats (pandas' integers with gaps): the index of the class among the card's
 //!   labels, from 0;
@@ -10,12 +11,10 @@
 //! - booleans: where the card's labels show which class is the true one, as `false, true`, `no, yes` or `not_x, x` do.
 //!   RTE's `entailment, not_entailment` do not: is `true` the first or 1?
 
-use crate::domain::card::Card;
+use crate::domain::card::{Card, Threshold};
 use crate::domain::parquet::{Batch, Table, TableError};
 use crate::domain::row::{LabelledRow, Row};
 
-/// The column of classes.
-pub const LABEL: &str = "label";
 /// The column of the rows' names.
 pub const INDEX: &str = "idx";
 
@@ -26,7 +25,7 @@ const UNLABELLED: i64 = -1;
 pub fn columns<'a>(card: &'a Card, table: &Table) -> Vec<&'a str> {
     let index = table.has(INDEX).then_some(INDEX);
     let texts = card.texts.iter().map(String::as_str);
-    texts.chain([LABEL]).chain(index).collect()
+    texts.chain([&*card.label_column]).chain(index).collect()
 }
 
 /// The rows of a batch. A row's name is its `idx`, or else its index in the files of its split.
@@ -49,11 +48,16 @@ pub(super) fn labelled(card: &Card, batch: &Batch) -> Result<Vec<LabelledRow>, T
     }
     let passage = (card.passage.as_ref())
         .and_then(|passage| card.texts.iter().position(|text| text == passage));
-    let labels = classes(batch, &card.labels)?;
+    let column = &card.label_column;
+    let labels = match card.threshold {
+        Some(threshold) => classes_of_scores(batch, column, threshold)?,
+        None => classes(batch, column, &card.labels)?,
+    };
     Ok(texts
         .into_iter()
         .zip(labels)
         .map(|(texts, label)| LabelledRow {
+            group: None,
             id: String::new(),
             question: None,
             texts,
@@ -77,34 +81,84 @@ pub(super) fn names(batch: &Batch) -> Result<Vec<String>, TableError> {
         .collect())
 }
 
-/// The labels as indices into `classes`, the class strings.
-pub(super) fn classes(batch: &Batch, classes: &[String]) -> Result<Vec<usize>, TableError> {
-    let labels = if batch.is_text(LABEL) {
-        let texts = batch.texts_or_nulls(LABEL)?.into_iter().enumerate();
+/// The rows whose label is not the card's `no_label`, and how many others there are.
+///
+/// # Errors
+/// The column of labels is missing or has neither integers nor texts.
+pub(super) fn rows_with_label(card: &Card, batch: Batch) -> Result<(Batch, usize), TableError> {
+    let Some(no_label) = card.no_label else {
+        return Ok((batch, 0));
+    };
+    let column = &card.label_column;
+    let keep: Vec<bool> = if batch.is_text(column) {
+        let no_label = no_label.to_string();
+        let texts = batch.texts_or_nulls(column)?.into_iter();
+        texts.map(|text| text.as_ref() != Some(&no_label)).collect()
+    } else {
+        let labels = batch.integers(column)?.into_iter();
+        labels.map(|label| label != Some(no_label)).collect()
+    };
+    let left_out = keep.iter().filter(|keep| !**keep).count();
+    Ok((batch.only(keep), left_out))
+}
+
+/// The report's note on rows without a label, if there are any.
+pub fn note(left_out: usize, card: &Card) -> Option<String> {
+    let no_label = card.no_label.filter(|_| left_out > 0)?;
+    Some(format!(
+        "{left_out} {} left out, since no right answer is known ({} is {no_label})",
+        if left_out == 1 { "row" } else { "rows" },
+        card.label_column
+    ))
+}
+
+/// The labels of a column as indices into `classes`, the class strings.
+pub(super) fn classes(
+    batch: &Batch,
+    column: &str,
+    classes: &[String],
+) -> Result<Vec<usize>, TableError> {
+    let labels = if batch.is_text(column) {
+        let texts = batch.texts_or_nulls(column)?.into_iter().enumerate();
         let label = |(row, text): (usize, Option<String>)| {
             let place = |text: String| {
                 place_of(&text, classes).ok_or_else(|| {
                     let found = format!("{text:?}");
-                    batch.value(LABEL, row, in_words(classes), found)
+                    batch.value(column, row, in_words(classes), found)
                 })
             };
             text.map(place).transpose()
         };
         texts.map(label).collect::<Result<_, _>>()?
-    } else if batch.is_boolean(LABEL) {
+    } else if batch.is_boolean(column) {
         if !says_which_is_true(classes) {
-            return Err(batch.mistyped(LABEL, NOT_BOOLEAN));
+            return Err(batch.mistyped(column, NOT_BOOLEAN));
         }
-        let booleans = batch.booleans(LABEL)?.into_iter();
+        let booleans = batch.booleans(column)?.into_iter();
         booleans.map(|label| label.map(i64::from)).collect()
     } else {
-        batch.integers(LABEL)?
+        batch.integers(column)?
     };
     let labels = labels.into_iter().enumerate();
     labels
         .map(|(row, label)| {
-            let label = label.ok_or_else(|| batch.null(LABEL, "a label", row))?;
-            class_of(batch, row, label, classes.len())
+            let label = label.ok_or_else(|| batch.null(column, "a label", row))?;
+            class_of(batch, column, row, label, classes.len())
+        })
+        .collect()
+}
+
+/// The second class where the score is at least the threshold, else the first.
+fn classes_of_scores(
+    batch: &Batch,
+    column: &str,
+    Threshold(threshold): Threshold,
+) -> Result<Vec<usize>, TableError> {
+    let above = batch.at_least(column, threshold)?.into_iter().enumerate();
+    above
+        .map(|(row, above)| {
+            let above = above.ok_or_else(|| batch.null(column, "a score", row))?;
+            Ok(usize::from(above))
         })
         .collect()
 }
@@ -114,8 +168,18 @@ const NOT_BOOLEAN: &str =
     "an integer or a class's name, since the card's labels do not say which of them is true";
 
 /// The class of an index that a file states.
-fn class_of(batch: &Batch, at: usize, label: i64, classes: usize) -> Result<usize, TableError> {
-    let (file, column, row) = (batch.file().to_string(), LABEL.to_string(), batch.place(at));
+fn class_of(
+    batch: &Batch,
+    column: &str,
+    at: usize,
+    label: i64,
+    classes: usize,
+) -> Result<usize, TableError> {
+    let (file, column, row) = (
+        batch.file().to_string(),
+        column.to_string(),
+        batch.place(at),
+    );
     if label == UNLABELLED {
         return Err(TableError::Unlabelled { file, column, row });
     }
@@ -170,8 +234,12 @@ fn in_words(classes: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::card::LABEL;
+    use crate::domain::readers::{DataFile, Reader};
     use crate::domain::sample::{card, read, texts, write};
-    use arrow::array::{Array, ArrayRef, BooleanArray, Float64Array, Int32Array, Int64Array};
+    use arrow::array::{
+        Array, ArrayRef, BooleanArray, Float32Array, Float64Array, Int32Array, Int64Array,
+    };
     use arrow::compute::cast;
     use arrow::datatypes::DataType;
     use std::sync::Arc;
@@ -350,5 +418,164 @@ mod tests {
         let labels = long(&[Some(0), Some(1), Some(1), Some(0)]);
         let named = pairs(labels, Some(texts(&["w", "x", "y", "z"]))).expect("a whole file");
         assert_eq!(named[3].id, "z");
+    }
+
+    /// A row's name, its texts and its class.
+    type Named = (String, Vec<String>, usize);
+
+    /// The rows of a file as the Hub has it, and the note on those left out.
+    fn hub(
+        name: &str,
+        columns: Vec<(&str, ArrayRef)>,
+    ) -> Result<(Vec<Named>, Option<String>), String> {
+        let card = card(name);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = DataFile::at(write(&folder.path().join("a.parquet"), columns));
+        let mut reader = Reader::new(&card, vec![file], None);
+        let mut found = Vec::new();
+        for rows in &mut reader {
+            for row in rows.map_err(|error| error.to_string())? {
+                let Row::Labelled(row) = row else {
+                    panic!("{row:?}");
+                };
+                found.push((row.id, row.texts, row.label));
+            }
+        }
+        Ok((found, reader.unlabelled_note()))
+    }
+
+    fn row(id: &str, texts: &[&str], label: usize) -> Named {
+        let texts = texts.iter().map(|text| text.to_string()).collect();
+        (id.to_string(), texts, label)
+    }
+
+    #[test]
+    fn single_texts_and_their_columns_are_those_of_the_hub() {
+        let sst2 = vec![
+            ("sentence", texts(&["a dull film ", "warm and wise "])),
+            ("label", long(&[Some(0), Some(1)])),
+            ("idx", Arc::new(Int32Array::from(vec![5, 6]))),
+        ];
+        let (found, note) = hub("sst2", sst2).expect("rows");
+        let wanted = [
+            row("5", &["a dull film "], 0),
+            row("6", &["warm and wise "], 1),
+        ];
+        assert_eq!((found, note), (wanted.to_vec(), None));
+        let amazon = vec![
+            ("label", long(&[Some(1)])),
+            ("title", texts(&["Good"])),
+            ("content", texts(&["It works."])),
+        ];
+        let (found, _) = hub("amazon_polarity", amazon).expect("rows");
+        assert_eq!(found, [row("0", &["It works.", "Good"], 1)]);
+        for name in ["imdb", "yelp_polarity"] {
+            let columns = vec![("text", texts(&["Bad."])), ("label", long(&[Some(0)]))];
+            assert_eq!(
+                hub(name, columns).expect("rows").0,
+                [row("0", &["Bad."], 0)]
+            );
+        }
+    }
+
+    #[test]
+    fn scores_are_classes_at_the_threshold() {
+        let columns = |scores: ArrayRef| {
+            let others: ArrayRef = Arc::new(Float32Array::from(vec![0.0; 4]));
+            vec![
+                ("text", texts(&["a", "b", "c", "d"])),
+                ("toxicity", scores),
+                ("severe_toxicity", others),
+            ]
+        };
+        let single = Arc::new(Float32Array::from(vec![0.0, 0.499_999, 0.5, 1.0]));
+        let double = Arc::new(Float64Array::from(vec![0.0, 0.499_999, 0.5, 1.0]));
+        for scores in [single as ArrayRef, double] {
+            let (found, _) = hub("civil_comments", columns(scores)).expect("rows");
+            let labels: Vec<usize> = found.iter().map(|row| row.2).collect();
+            assert_eq!(labels, [0, 0, 1, 1]);
+        }
+        let unknown = Arc::new(Float64Array::from(vec![
+            Some(0.1),
+            None,
+            Some(0.2),
+            Some(0.3),
+        ]));
+        let error = hub("civil_comments", columns(unknown)).expect_err("no score");
+        assert!(
+            error.contains("column 'toxicity', row 1: wanted a score, found null"),
+            "{error}"
+        );
+        let nan = Arc::new(Float64Array::from(vec![0.1, 0.2, f64::NAN, 0.3]));
+        let error = hub("civil_comments", columns(nan)).expect_err("no number");
+        assert!(
+            error.contains("column 'toxicity', row 2: wanted a number, found NaN"),
+            "{error}"
+        );
+        let error = hub("civil_comments", columns(texts(&["0"; 4]))).expect_err("texts");
+        assert!(
+            error.contains("column 'toxicity': wanted a number, found Utf8"),
+            "{error}"
+        );
+        // 0.7 in single precision is less than 0.7 in double precision.
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let scores = Arc::new(Float32Array::from(vec![0.7, 0.699_999]));
+        let path = write(
+            &folder.path().join("a.parquet"),
+            vec![("x", scores as ArrayRef)],
+        );
+        let above = read(&path, &["x"], |batch| batch.at_least("x", 0.7)).expect("numbers");
+        assert_eq!(above, [Some(true), Some(false)]);
+    }
+
+    #[test]
+    fn snli_s_rows_without_a_label_are_left_out_and_counted() {
+        let columns = |labels: &[Option<i64>]| {
+            vec![
+                ("premise", texts(&["p", "q", "r", "s"])),
+                ("hypothesis", texts(&["P", "Q", "R", "S"])),
+                ("label", long(labels)),
+            ]
+        };
+        let labels = [Some(2), Some(-1), Some(0), Some(-1)];
+        let (found, note) = hub("snli", columns(&labels)).expect("rows");
+        // Rows keep their numbers in the file.
+        assert_eq!(found, [row("0", &["P", "p"], 2), row("2", &["R", "r"], 0)]);
+        assert_eq!(
+            note.as_deref(),
+            Some("2 rows left out, since no right answer is known (label is -1)")
+        );
+        let error = hub("mnli", columns(&labels)).expect_err("MNLI has no such rows");
+        assert!(error.contains("row 1: wanted a label, found -1"), "{error}");
+        let error = hub("snli", columns(&[Some(0), Some(3), None, Some(1)])).expect_err("no class");
+        assert!(
+            error.contains("row 1: wanted a label in 0..3, found 3"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn inference_has_the_columns_of_the_hub() {
+        let anli = vec![
+            ("uid", texts(&["u"])),
+            ("premise", texts(&["p"])),
+            ("hypothesis", texts(&["h"])),
+            ("label", long(&[Some(1)])),
+            ("reason", texts(&["because"])),
+        ];
+        assert_eq!(
+            hub("anli_r2", anli).expect("rows").0,
+            [row("0", &["h", "p"], 1)]
+        );
+        let hans = vec![
+            ("premise", texts(&["p"])),
+            ("hypothesis", texts(&["h"])),
+            ("label", long(&[Some(1)])),
+            ("heuristic", texts(&["subsequence"])),
+        ];
+        assert_eq!(
+            hub("hans", hans).expect("rows").0,
+            [row("0", &["h", "p"], 1)]
+        );
     }
 }

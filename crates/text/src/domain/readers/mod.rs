@@ -93,6 +93,8 @@ pub struct Reader<'a> {
     pub rows_read: usize,
     /// Rows that state a wrong position for their answer.
     pub misplaced: usize,
+    /// Rows left out because they have no label.
+    pub unlabelled: usize,
     /// Other data sets found in the files.
     pub left_out: BTreeSet<String>,
 }
@@ -115,6 +117,7 @@ impl<'a> Reader<'a> {
             rows_before: 0,
             rows_read: 0,
             misplaced: 0,
+            unlabelled: 0,
             left_out: BTreeSet::new(),
         }
     }
@@ -134,10 +137,20 @@ impl<'a> Reader<'a> {
         question::note(self.misplaced)
     }
 
+    /// The report's note on rows without a label, if there are any.
+    pub fn unlabelled_note(&self) -> Option<String> {
+        glue::note(self.unlabelled, self.card)
+    }
+
     fn start(&mut self, file: DataFile) -> Result<Open, TableError> {
         self.rows_before = self.rows_read;
         let name = file.name();
         match file {
+            DataFile::Lines(_) if self.card.group.is_some() => Err(TableError::MissingColumn {
+                column: self.card.group.clone().unwrap_or_default(),
+                file: name,
+                found: vec!["lines, which have none".to_string()],
+            }),
             DataFile::Lines(path) => {
                 self.names.begin(name, "line");
                 Ok(Open::Lines(Box::new(MrqaLines::open(path)?)))
@@ -146,6 +159,7 @@ impl<'a> Reader<'a> {
                 self.names.begin(name, "row");
                 let table = file.open()?;
                 let mut columns = columns(self.card, &table);
+                columns.extend(self.card.group.as_deref());
                 columns.extend(subset_column(self.card, &table));
                 Ok(Open::Table(table.batches(&columns, self.limit)?))
             }
@@ -171,7 +185,13 @@ impl<'a> Reader<'a> {
                 self.rows_read += batch.rows();
                 let (batch, others) = rows_of_subset(self.card, batch.behind(self.rows_before))?;
                 self.left_out.extend(others);
+                let (batch, unlabelled) = glue::rows_with_label(self.card, batch)?;
+                self.unlabelled += unlabelled;
                 let (rows, misplaced) = rows(self.card, &batch)?;
+                let rows = match &self.card.group {
+                    Some(column) => in_groups(rows, batch.names(column)?),
+                    None => rows,
+                };
                 self.misplaced += misplaced;
                 let places = (0..rows.len()).map(|row| batch.place(row));
                 self.names.keep_new(rows, places).map(Some)
@@ -221,6 +241,17 @@ fn rows(card: &Card, batch: &Batch) -> Result<(Vec<Row>, usize), TableError> {
         Schema::Wsc => wsc::rows(batch),
     };
     Ok((rows?, 0))
+}
+
+/// The name of the group of rows whose column is null.
+const NO_GROUP: &str = "none";
+
+/// The rows, each in the group that its column names.
+fn in_groups(rows: Vec<Row>, groups: Vec<Option<String>>) -> Vec<Row> {
+    let pairs = rows.into_iter().zip(groups);
+    pairs
+        .map(|(row, group)| row.grouped(group.unwrap_or_else(|| NO_GROUP.to_string())))
+        .collect()
 }
 
 /// The column that names a row's data set.
@@ -366,6 +397,39 @@ mod tests {
             panic!("{error}");
         };
         assert_eq!((&*place, name.as_str()), ("row 1", "id 1"));
+    }
+
+    #[test]
+    fn rows_are_in_the_group_that_the_card_s_column_names() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let columns = |name: &'static str, groups: arrow::array::ArrayRef| {
+            vec![
+                ("premise", texts(&["p", "q"])),
+                ("hypothesis", texts(&["h", "i"])),
+                ("label", integers(&[0, 1])),
+                (name, groups),
+            ]
+        };
+        let hans = card("hans");
+        let read = |columns| {
+            let file = DataFile::at(write(&folder.path().join("a.parquet"), columns));
+            let mut groups = Vec::new();
+            for rows in &mut Reader::new(&hans, vec![file], None) {
+                groups.extend(rows?.iter().map(|row| row.group().map(str::to_string)));
+            }
+            Ok::<_, TableError>(groups)
+        };
+        let some = |name: &str| Some(name.to_string());
+        let named = texts(&["subsequence", "constituent"]);
+        let found = read(columns("heuristic", named)).expect("rows");
+        assert_eq!(found, [some("subsequence"), some("constituent")]);
+        let numbers = read(columns("heuristic", integers(&[7, 8]))).expect("rows");
+        assert_eq!(numbers, [some("7"), some("8")]);
+        let null = arrow::array::StringArray::from(vec![None, Some("x")]);
+        let found = read(columns("heuristic", std::sync::Arc::new(null))).expect("rows");
+        assert_eq!(found, [some("none"), some("x")]);
+        let error = read(columns("kind", texts(&["a", "b"]))).expect_err("no such column");
+        assert!(matches!(error, TableError::MissingColumn { column, .. } if column == "heuristic"));
     }
 
     #[test]

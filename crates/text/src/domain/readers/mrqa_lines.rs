@@ -173,6 +173,7 @@ impl MrqaLines {
                     return Err(self.wrong("at least one answer", found));
                 }
                 Ok(Row::Question(QuestionRow {
+                    group: None,
                     id,
                     context: line.context.clone(),
                     question: question.question,

@@ -2,7 +2,7 @@
 //! `idx`, a struct of the integers `paragraph`, `question` and `answer`.
 
 use super::glue;
-use crate::domain::card::Card;
+use crate::domain::card::{Card, LABEL};
 use crate::domain::parquet::{Batch, TableError};
 use crate::domain::row::{LabelledRow, Row};
 
@@ -14,7 +14,7 @@ const QUESTIONS: u64 = 1 << 20;
 /// The columns to read from a file.
 pub fn columns(card: &Card) -> Vec<&str> {
     let texts = card.texts.iter().map(String::as_str);
-    texts.chain([glue::LABEL]).chain(INDICES).collect()
+    texts.chain([LABEL]).chain(INDICES).collect()
 }
 
 /// The rows of a batch, named `paragraph-question-answer`.

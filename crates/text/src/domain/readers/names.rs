@@ -120,6 +120,7 @@ mod tests {
 
     fn row(id: &str, question: &str, answer: &str) -> Row {
         Row::Question(QuestionRow {
+            group: None,
             id: id.to_string(),
             context: "C".to_string(),
             question: question.to_string(),

@@ -59,6 +59,7 @@ pub fn rows(schema: Schema, batch: &Batch) -> Result<(Vec<Row>, usize), TableErr
             let start = (first.start).and_then(|start| byte_of(&first.text, &context, start));
             misplaced += usize::from(first.start.is_some() && start.is_none());
             Ok(Row::Question(QuestionRow {
+                group: None,
                 id: name.ok_or_else(|| batch.null(id, "a name", row))?,
                 answer_start: start,
                 context,

@@ -2,6 +2,7 @@
 //! `span2_text` with its word index `span2_index`, `label` and `idx`.
 
 use super::glue;
+use crate::domain::card::LABEL;
 use crate::domain::parquet::{Batch, Table, TableError};
 use crate::domain::row::{PronounRow, Row};
 
@@ -17,7 +18,7 @@ pub fn columns(table: &Table) -> Vec<&'static str> {
     let index = table.has(glue::INDEX).then_some(glue::INDEX);
     TEXTS
         .into_iter()
-        .chain([PLACE, glue::LABEL])
+        .chain([PLACE, LABEL])
         .chain(index)
         .collect()
 }
@@ -32,7 +33,10 @@ pub fn rows(batch: &Batch) -> Result<Vec<Row>, TableError> {
     let [text, referent, pronoun] = TEXTS;
     let (texts, referents) = (batch.texts(text)?, batch.texts(referent)?);
     let (pronouns, places) = (batch.texts(pronoun)?, batch.integers(PLACE)?);
-    let (names, labels) = (glue::names(batch)?, glue::classes(batch, &classes())?);
+    let (names, labels) = (
+        glue::names(batch)?,
+        glue::classes(batch, LABEL, &classes())?,
+    );
     texts
         .into_iter()
         .zip(referents)

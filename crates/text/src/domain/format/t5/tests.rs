@@ -17,6 +17,7 @@ fn apply(name: &str, row: Row, split: Split) -> Vec<Example> {
 
 fn mill() -> Row {
     Row::Question(QuestionRow {
+        group: None,
         id: "q7".to_string(),
         context: "Orla's mill (built c. 1902)\nstands.".to_string(),
         question: "When was it built?".to_string(),
@@ -70,6 +71,7 @@ fn raw_answers_are_raw_only_in_scoring() {
 
 fn texts(texts: &[&str], label: usize) -> Row {
     Row::Labelled(LabelledRow {
+        group: None,
         id: "3".to_string(),
         question: None,
         texts: strings(texts),
@@ -148,6 +150,36 @@ fn labelled_texts_become_text_to_text() {
             "not_entailment",
         ),
         (
+            "sst2",
+            &["a dull film "],
+            0,
+            "sentence: a dull film ",
+            "negative",
+        ),
+        ("imdb", &["Good."], 1, "text: Good.", "positive"),
+        (
+            "amazon_polarity",
+            &["It works.", "Good"],
+            1,
+            "content: It works. title: Good",
+            "positive",
+        ),
+        ("civil_comments", &["a"], 1, "text: a", "toxic"),
+        (
+            "mnli",
+            &["h", "p"],
+            1,
+            "hypothesis: h premise: p",
+            "neutral",
+        ),
+        (
+            "hans",
+            &["h", "p"],
+            1,
+            "hypothesis: h premise: p",
+            "non-entailment",
+        ),
+        (
             "copa",
             &["It rained.", "It snowed.", "The road was wet.", "cause"],
             0,
@@ -175,6 +207,7 @@ fn labelled_texts_become_text_to_text() {
 #[test]
 fn multirc_loses_its_markup() {
     let row = Row::Labelled(LabelledRow {
+        group: None,
         id: "0-1-2".to_string(),
         question: Some(9),
         texts: strings(&[
@@ -276,6 +309,7 @@ fn an_answer_s_position_refers_to_the_padded_context() {
     let context = "In 1902, (1902!) it was\nbuilt: 1902.";
     for (nth, (start, _)) in context.match_indices("1902").enumerate() {
         let row = Row::Question(QuestionRow {
+            group: None,
             id: "1".to_string(),
             context: context.to_string(),
             question: "When?".to_string(),
@@ -294,6 +328,7 @@ fn an_answer_s_position_refers_to_the_padded_context() {
 fn an_answer_outside_the_passage_is_absent() {
     let row = |answer: &str| {
         Row::Question(QuestionRow {
+            group: None,
             id: "1".to_string(),
             context: "The mill stands.".to_string(),
             question: "Is there a barn?".to_string(),
