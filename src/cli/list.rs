@@ -106,10 +106,8 @@ fn say_absent(catalogue: &Catalogue, suite: &Suite) -> anyhow::Result<()> {
         .collect();
     if !absent.is_empty() {
         let names: Vec<&str> = absent.iter().map(|card| card.name.as_str()).collect();
-        print::line(format_args!(
-            "Known, without files here: {}\n",
-            names.join(", ")
-        ))?;
+        print::names("Known, without files here:", &names)?;
+        print::line("")?;
     }
     let near = absent.iter().filter_map(|card| suite.near_domain(card));
     for near in near.chain(suite.near_folder()) {

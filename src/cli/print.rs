@@ -28,6 +28,30 @@ pub fn line(line: impl Display) -> anyhow::Result<()> {
     text(format_args!("{line}\n"))
 }
 
+/// Writes names after `start`, in lines of at most 100 columns; those after the first are indented.
+///
+/// # Errors
+/// As [`text`].
+pub fn names(start: &str, names: &[&str]) -> anyhow::Result<()> {
+    const COLUMNS: usize = 100;
+    let mut lines = start.to_owned();
+    let mut columns = start.chars().count();
+    for (index, name) in names.iter().enumerate() {
+        let name = match index + 1 == names.len() {
+            true => (*name).to_owned(),
+            false => format!("{name},"),
+        };
+        columns += 1 + name.chars().count();
+        if columns > COLUMNS {
+            lines.push_str("\n ");
+            columns = 2 + name.chars().count();
+        }
+        lines.push(' ');
+        lines.push_str(&name);
+    }
+    line(lines)
+}
+
 /// Writes a line to standard error. If that fails, there is nobody to report it to.
 pub fn note(line: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{line}");
