@@ -8,7 +8,7 @@ use promptshift_numbers::stats::estimate::Estimate;
 /// A conclusion of the paper and our measurement.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
-    /// The paper's conclusion; [MEM] marks one quoted from memory.
+    /// The paper's conclusion; `[MEM]` marks one quoted from memory.
     pub paper: &'static str,
     /// Our measurement.
     pub measured: String,
