@@ -88,7 +88,7 @@ pub struct Arguments {
     micro_batch: Option<usize>,
     /// Compute each block again in the backward pass, in less memory.
     ///
-    /// Gradients stay what they are but for rounding; a step takes about a third longer.
+    /// Gradients stay what they are but for rounding; each block's forward pass is computed twice.
     #[arg(long, help_heading = help::TRAINING)]
     gradient_checkpointing: bool,
     /// Learning rate, instead of the recipe's: 0.3, or prompt=0.3,model=0.001.

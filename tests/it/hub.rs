@@ -617,7 +617,7 @@ fn fetched_domains_form_a_suite() {
         ]);
         command
     };
-    let missing = contains("squad").and(contains("promptshift fetch"));
+    let missing = contains("'hub' has no known domain").and(contains("promptshift fetch"));
     transfer(&hub.address()).assert().code(2).stderr(missing);
     promptshift(&hub.address(), &home)
         .args(["fetch", "squad", "squadshifts_amazon"])

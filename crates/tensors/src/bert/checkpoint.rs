@@ -4,9 +4,9 @@ use burn::tensor::Device;
 
 use super::config::{BertConfig, Positions, Shape};
 use super::embeddings::{Embeddings, Segments};
-use super::head::{Head, MaskedWords};
+use super::head::{Head, Marks, MaskedWords};
 use super::layers::{Attention, Block, FeedForward, Norms, Reach, Turning};
-use super::model::{Bert, Marks};
+use super::model::Bert;
 use crate::checkpoint::{CheckpointError, Entry, Names, Part, Weights, unfilled};
 use crate::layers::{HeadForm, Linear, Norm};
 

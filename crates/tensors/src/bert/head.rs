@@ -4,9 +4,28 @@ use burn::module::{Module, Param};
 use burn::tensor::{Int, Tensor, TensorData};
 use rayon::prelude::*;
 
-use super::model::Marks;
 use crate::layers::{Generated, HeadForm, Linear, Norm, Tokens};
 use promptshift_kernels::{self as kernels, log_sum_exp};
+
+/// The special tokens that stand around texts and within them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Marks {
+    /// The id that ends each of two texts: `[SEP]`, or `</s>`.
+    pub separator: u32,
+    /// How many of it stand between two texts: one in a BERT, two in a RoBERTa.
+    pub between: usize,
+    /// The id of a masked word, if there is one.
+    pub mask: Option<u32>,
+}
+
+impl Marks {
+    /// Those of BERT's published vocabularies.
+    pub(super) const PUBLISHED: Marks = Marks {
+        separator: 102,
+        between: 1,
+        mask: Some(103),
+    };
+}
 
 /// The maximum length in tokens of a predicted span (30, as in google-research/bert, `run_squad.py`,
 /// `max_answer_length`).

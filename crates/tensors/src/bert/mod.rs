@@ -27,5 +27,5 @@ mod layers;
 mod model;
 
 pub use config::{BertConfig, Global, Pooling, Positions, Shape};
-pub use head::{Encoded, Head, LONGEST_ANSWER};
-pub use model::{Bert, Marks};
+pub use head::{Encoded, Head, LONGEST_ANSWER, Marks};
+pub use model::Bert;

@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::config::{Pooling, Shape};
 use super::embeddings::Embeddings;
-use super::head::{Encoded, Head, MaskedWords};
+use super::head::{Encoded, Head, Marks, MaskedWords};
 use super::layers::{Block, Rows, Turning};
 use crate::layers::{
     Adapter, BlockInputs, Dropout, Generated, HeadForm, Injected, Linear, Map, Norm, Packing, Pass,
@@ -53,26 +53,6 @@ fn mean(rows: Tensor<2>, lengths: &[usize]) -> Tensor<2> {
     }
     let shares = TensorData::new(shares, [lengths.len(), all]);
     Tensor::<2>::from_data(shares, &rows.device()).matmul(rows)
-}
-
-/// The special tokens that stand around texts and within them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Marks {
-    /// The id that ends each of two texts: `[SEP]`, or `</s>`.
-    pub separator: u32,
-    /// How many of it stand between two texts: one in a BERT, two in a RoBERTa.
-    pub between: usize,
-    /// The id of a masked word, if there is one.
-    pub mask: Option<u32>,
-}
-
-impl Marks {
-    /// Those of BERT's published vocabularies.
-    pub(super) const PUBLISHED: Marks = Marks {
-        separator: 102,
-        between: 1,
-        mask: Some(103),
-    };
 }
 
 impl Bert {

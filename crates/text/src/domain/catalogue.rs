@@ -85,7 +85,6 @@ impl Catalogue {
         let unknown = || CatalogueError::Unknown {
             name: name.to_string(),
             nearest: did_you_mean(name, self.cards.iter().map(|card| card.name.as_str())),
-            known: self.names(),
         };
         (self.cards.iter())
             .find(|card| card.name == name)
@@ -135,11 +134,6 @@ impl Catalogue {
         };
         let cache = cache()?;
         Ok(Suite::Hub { cache, part })
-    }
-
-    /// Every known name, in the order of the cards.
-    fn names(&self) -> Vec<String> {
-        self.cards.iter().map(|card| card.name.clone()).collect()
     }
 
     /// The domains that a suite can score on.
@@ -244,10 +238,6 @@ impl Catalogue {
                     Suite::Hub { .. } => "what `promptshift fetch DOMAIN` downloads",
                 },
                 place: suite.place(),
-                known: (self.cards.iter())
-                    .filter(|card| suite.includes(card))
-                    .map(|card| card.name.clone())
-                    .collect(),
                 hint: suite.hint_of(card, &[]),
             });
         }
@@ -384,13 +374,13 @@ mod tests {
         let sqad = message("sqad").expect_err("is unknown");
         assert!(
             sqad.starts_with(
-                "unknown domain 'sqad': did you mean 'squad'? known: squad, textbookqa,"
+                "unknown domain 'sqad': did you mean 'squad'? `promptshift list domains`"
             ),
             "{sqad}"
         );
         let xyz = message("xyz").expect_err("is unknown");
         assert!(
-            xyz.starts_with("unknown domain 'xyz': known: squad"),
+            xyz.starts_with("unknown domain 'xyz': `promptshift list domains`"),
             "{xyz}"
         );
         for (typed, best) in [

@@ -10,14 +10,15 @@ use crate::domain::task::Task;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum CatalogueError {
     /// No domain has this name.
-    #[error("unknown domain '{name}': {}known: {}; a domain of your own needs its card, --domains CARD", suggestion(.nearest), .known.join(", "))]
+    #[error(
+        "unknown domain '{name}': {}`promptshift list domains` shows those that are known; a domain of your own needs its card, --domains CARD",
+        suggestion(.nearest)
+    )]
     Unknown {
         /// The name typed.
         name: String,
         /// The most similar known names, the best first.
         nearest: Vec<String>,
-        /// Every known name.
-        known: Vec<String>,
     },
     /// The domain is known and has no files in this suite.
     #[error(
@@ -49,8 +50,7 @@ pub enum CatalogueError {
     },
     /// The suite has none of the known domains.
     #[error(
-        "the suite '{suite}' has no known domain: wanted {wanted} in {place}, with DOMAIN one of {}{hint}",
-        .known.join(", ")
+        "the suite '{suite}' has no known domain: wanted {wanted} in {place}, with DOMAIN a name that `promptshift list domains` shows{hint}"
     )]
     EmptySuite {
         /// The suite's name.
@@ -59,8 +59,6 @@ pub enum CatalogueError {
         wanted: &'static str,
         /// Where the suite looked.
         place: String,
-        /// Every known name.
-        known: Vec<String>,
         /// What is there instead, or empty.
         hint: String,
     },
