@@ -7,11 +7,16 @@
 use serde::Serialize;
 
 use promptshift_numbers::recipe::Method;
-use promptshift_numbers::stats::estimate::Estimate;
+use promptshift_numbers::stats::estimate::{Estimate, Interval};
 use promptshift_numbers::stats::significance::holm;
 
 /// The level of all tests, after adjustment.
 pub const LEVEL: f64 = 0.05;
+
+/// The largest difference of scores or gaps that counts as none, in [0, 1]: two are equivalent if the whole 95 %
+/// interval of their difference is within it (two one-sided tests at half of [`LEVEL`]: Schuirmann 1987). Set before
+/// any study was run: five points are what the planning of studies asks for.
+pub const MARGIN: f64 = 0.05;
 
 /// What a difference says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -21,7 +26,9 @@ pub enum Direction {
     Less,
     /// Above zero.
     More,
-    /// Not significant.
+    /// Not significant, and the whole interval is within [`MARGIN`] of zero.
+    Equivalent,
+    /// Not significant otherwise.
     Open,
 }
 
@@ -32,6 +39,7 @@ impl Direction {
         match p_value {
             Some(p) if p < LEVEL && difference.value < 0.0 => Direction::Less,
             Some(p) if p < LEVEL && difference.value > 0.0 => Direction::More,
+            Some(_) if is_within_margin(difference) => Direction::Equivalent,
             _ => Direction::Open,
         }
     }
@@ -41,9 +49,16 @@ impl Direction {
         match self {
             Direction::Less => "loses less",
             Direction::More => "loses more",
+            Direction::Equivalent => "equivalent",
             Direction::Open => "inconclusive",
         }
     }
+}
+
+/// Whether the whole interval of a difference is within [`MARGIN`] of zero.
+pub fn is_within_margin(difference: Estimate) -> bool {
+    let Interval { low, high } = difference.interval;
+    -MARGIN < low && high < MARGIN
 }
 
 /// Adjusts the p values of comparisons of these methods: those of prompt tuning as one family, and all others as
@@ -123,16 +138,20 @@ mod tests {
 
     #[test]
     fn directions_depend_on_the_adjusted_p_value() {
-        let interval = promptshift_numbers::stats::estimate::Interval {
-            low: -0.3,
-            high: -0.1,
+        let estimate = |low: f64, high: f64| Estimate {
+            value: 0.5 * (low + high),
+            interval: Interval { low, high },
         };
-        let estimate = Estimate {
-            value: -0.2,
-            interval,
-        };
-        assert_eq!(Direction::of(estimate, Some(0.049)), Direction::Less);
-        assert_eq!(Direction::of(estimate, Some(0.05)), Direction::Open);
-        assert_eq!(Direction::of(estimate, None), Direction::Open);
+        let wide = estimate(-0.3, -0.1);
+        assert_eq!(Direction::of(wide, Some(0.049)), Direction::Less);
+        assert_eq!(Direction::of(wide, Some(0.05)), Direction::Open);
+        assert_eq!(Direction::of(wide, None), Direction::Open);
+        let narrow = estimate(-0.03, 0.01);
+        assert_eq!(Direction::of(narrow, Some(0.3)), Direction::Equivalent);
+        assert_eq!(Direction::of(narrow, Some(0.01)), Direction::Less);
+        // Without variation there is no interval to rely on.
+        assert_eq!(Direction::of(narrow, None), Direction::Open);
+        let half = estimate(-0.01, 0.06);
+        assert_eq!(Direction::of(half, Some(0.3)), Direction::Open);
     }
 }

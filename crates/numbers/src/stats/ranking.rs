@@ -19,6 +19,62 @@ pub fn auroc(examples: &[(f64, bool)]) -> Option<f64> {
     Some((sum - of_class * (of_class + 1.0) / 2.0) / (of_class * others))
 }
 
+/// For each example a value whose mean over all examples is the [`auroc`], and whose variation over examples is that of
+/// the area: the area plus the example's influence on it (the structural components of DeLong, DeLong & Clarke-Pearson
+/// 1988). With them an area is resampled and compared like any other mean. They may lie outside [0, 1]. `None` if all
+/// examples are of the class, or none.
+pub fn auroc_values(examples: &[(f64, bool)]) -> Option<Vec<f64>> {
+    let area = auroc(examples)?;
+    let all: Vec<f64> = examples.iter().map(|(score, _)| *score).collect();
+    let ranks_in_all = ranks(&all);
+    let mut values = vec![0.0; examples.len()];
+    for class in [true, false] {
+        let own: Vec<usize> = (0..examples.len())
+            .filter(|place| examples[*place].1 == class)
+            .collect();
+        let scores: Vec<f64> = own.iter().map(|place| all[*place]).collect();
+        let others = (examples.len() - own.len()) as f64;
+        let weight = examples.len() as f64 / own.len() as f64;
+        for (place, rank) in own.iter().zip(ranks(&scores)) {
+            // The share of the other class below this example, ties counted half.
+            let below = (ranks_in_all[*place] - rank) / others;
+            let ordered = if class { below } else { 1.0 - below };
+            values[*place] = area + weight * (ordered - area);
+        }
+    }
+    Some(values)
+}
+
+/// The threshold that classifies most of these examples rightly if scores above it are of the class: halfway between
+/// two neighbouring scores, or infinite if one class is best for all; of equally good thresholds the one nearest to
+/// 0.5. `None` without examples.
+pub fn best_threshold(examples: &[(f64, bool)]) -> Option<f64> {
+    if examples.is_empty() {
+        return None;
+    }
+    let mut sorted = examples.to_vec();
+    sorted.sort_by(|one, other| one.0.total_cmp(&other.0));
+    // Nothing is below the lowest threshold: all examples are assigned to the class.
+    let mut right = sorted.iter().filter(|(_, is)| *is).count();
+    let mut found = vec![(right, f64::NEG_INFINITY)];
+    let mut places = sorted.chunk_by(|one, other| one.0 == other.0).peekable();
+    while let Some(equal) = places.next() {
+        let of_class = equal.iter().filter(|(_, is)| *is).count();
+        right = right + equal.len() - 2 * of_class;
+        let threshold = match places.peek() {
+            Some(next) => 0.5 * (equal[0].0 + next[0].0),
+            None => f64::INFINITY,
+        };
+        found.push((right, threshold));
+    }
+    let best = found.iter().map(|(right, _)| *right).max()?;
+    let thresholds = found.into_iter().filter(|(right, _)| *right == best);
+    let apart = |threshold: &f64| (threshold - 0.5).abs();
+    thresholds
+        .map(|(_, threshold)| threshold)
+        .min_by(|one, other| apart(one).total_cmp(&apart(other)))
+}
+
 /// The score of each example, in [0, 1], if as many examples are assigned to the class as belong to it: those with
 /// the highest scores, with the expectation among ties at the threshold. This is the threshold at which the predicted
 /// shares of the classes equal the true ones, so the gain in accuracy is the loss from a misplaced threshold.
@@ -76,6 +132,50 @@ mod tests {
         assert_eq!(of([0.5; 4]), Some(0.5));
         assert_eq!(of([0.1, 0.3, 0.3, 0.9]), Some(0.875));
         assert_eq!(auroc(&[(0.1, true), (0.2, true)]), None);
+    }
+
+    #[test]
+    fn the_values_of_examples_have_the_mean_and_the_variance_of_the_area() {
+        let examples = [
+            (0.1, false),
+            (0.3, true),
+            (0.3, false),
+            (0.5, false),
+            (0.7, true),
+            (0.7, true),
+            (0.9, true),
+        ];
+        let values = auroc_values(&examples).expect("both classes");
+        let area = auroc(&examples).expect("both classes");
+        let n = values.len() as f64;
+        assert!((values.iter().sum::<f64>() / n - area).abs() < 1e-12);
+        // DeLong's variance with divisors m and n rather than m - 1 and n - 1, by hand: the shares of the other class
+        // on the right side are 0.5, 1, 1, 1 for the class, and 1, 0.875, 0.75 for the others.
+        assert!((area - 0.875).abs() < 1e-12);
+        let of_class = [0.5_f64, 1.0, 1.0, 1.0].map(|v| (v - area).powi(2));
+        let others = [1.0_f64, 0.875, 0.75].map(|v| (v - area).powi(2));
+        let wanted = of_class.iter().sum::<f64>() / 16.0 + others.iter().sum::<f64>() / 9.0;
+        let found: f64 = values.iter().map(|v| (v - area).powi(2)).sum::<f64>() / (n * n);
+        assert!((found - wanted).abs() < 1e-12, "{found} {wanted}");
+        assert_eq!(auroc_values(&[(0.2, true)]), None);
+    }
+
+    #[test]
+    fn the_best_threshold_classifies_most_examples_rightly() {
+        let examples = [(0.1, false), (0.2, false), (0.3, true), (0.35, true)];
+        assert_eq!(best_threshold(&examples), Some(0.25));
+        // One class is best for all.
+        let all = [(0.0, true), (0.6, true)];
+        assert_eq!(best_threshold(&all), Some(f64::NEG_INFINITY));
+        let none = [(0.4, false), (1.0, false)];
+        assert_eq!(best_threshold(&none), Some(f64::INFINITY));
+        // Equally good: 0.15 and 0.5 (three of four each).
+        let examples = [(0.1, false), (0.2, true), (0.4, false), (0.6, true)];
+        assert_eq!(best_threshold(&examples), Some(0.5));
+        // Equal scores are on the same side.
+        let examples = [(0.2, false), (0.5, true), (0.5, false), (0.5, true)];
+        assert_eq!(best_threshold(&examples), Some(0.35));
+        assert_eq!(best_threshold(&[]), None);
     }
 
     #[test]

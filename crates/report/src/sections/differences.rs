@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::baselines::Standing;
 use crate::document::{Block, Table, UNDEFINED, or_dash};
-use crate::level::{Direction, LEVEL, adjusted, in_words};
+use crate::level::{Direction, LEVEL, MARGIN, adjusted, in_words};
 use crate::number::{
     difference as signed, drawn_p_value, interval as in_points, metric_title, percent,
 };
@@ -232,11 +232,12 @@ fn legend(results: &Results, all: &[AgainstModel]) -> String {
     let methods: Vec<Method> = all.iter().map(|tests| tests.method).collect();
     let level = in_words(&methods, results.targets.len());
     format!(
-        "Points, method − {}, paired by passage, finished runs. Inconclusive: p is not below {LEVEL}. Gaps are not \
-         comparable if one of the two methods is not shown to be above the floor on this domain (floor), is shown \
+        "Points, method − {}, paired by passage, finished runs. Equivalent: p is not below {LEVEL}, and the whole \
+         interval is within {} points of zero; inconclusive: neither. Gaps are not comparable if one of the two methods is not shown to be above the floor on this domain (floor), is shown \
          not to have learned the source (not learned), or is not shown to have learned it (learning \
          inconclusive).{level}",
-        Method::Model.title()
+        Method::Model.title(),
+        percent(MARGIN)
     )
 }
 
@@ -310,6 +311,7 @@ fn on_score(test: &DomainTest) -> &'static str {
         _ if test.adjusted.is_none() => "score difference cannot be estimated",
         Direction::More => "scores higher",
         Direction::Less => "scores lower",
+        Direction::Equivalent => "score equivalent",
         Direction::Open => "score inconclusive",
     }
 }
@@ -321,6 +323,7 @@ fn on_gap(test: &DomainTest) -> &'static str {
         None => "gap difference cannot be estimated",
         Some(Direction::More) => "larger gap",
         Some(Direction::Less) => "smaller gap",
+        Some(Direction::Equivalent) => "gap equivalent",
         Some(Direction::Open) => "gap inconclusive",
     }
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::baselines::Above;
 use crate::document::{Block, Table, line, or_dash};
-use crate::level::{Direction, adjusted, in_words};
+use crate::level::{Direction, adjusted, in_words, is_within_margin};
 use crate::number::{difference, drawn_p_value, list, percent};
 use crate::resamples::{Resamples, Scored, checkpoints};
 use crate::results::{Results, differences};
@@ -84,9 +84,13 @@ impl Matched {
         self.apart().abs() <= TOLERANCE
     }
 
-    /// The direction of the method's loss relative to model tuning's.
+    /// The direction of the method's loss relative to model tuning's. Losses are equivalent only if they are so for
+    /// any fraction of the source difference that carries over.
     pub fn direction(&self) -> Direction {
-        Direction::of(self.gap_difference, self.p_value)
+        match Direction::of(self.gap_difference, self.p_value) {
+            Direction::Equivalent if !is_within_margin(self.mean_difference) => Direction::Open,
+            direction => direction,
+        }
     }
 }
 

@@ -1,19 +1,28 @@
 //! For two classes: does the ranking transfer even if the decision threshold does not?
 
+mod threshold;
+
+#[cfg(test)]
+mod tests;
+
+pub use threshold::Threshold;
+
 use serde::Serialize;
 
-use crate::document::{Block, Table};
-use crate::number::{capital, gap, interval, list, percent, share, spread};
+use crate::document::{Block, Table, UNDEFINED, or_dash};
+use crate::level::{Direction, adjusted, in_words};
+use crate::number::{capital, difference, drawn_p_value, gap, list, percent, spread};
 use crate::resamples::Resamples;
 use crate::results::Results;
 use crate::study::Study;
 use promptshift_numbers::recipe::{HeadForm, Method};
 use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::record::{Prediction, Score};
-use promptshift_numbers::stats::bootstrap::{Bootstrap, Draws};
+use promptshift_numbers::stats::bootstrap::{Bootstrap, Draws, lend};
 use promptshift_numbers::stats::estimate::{Estimate, mean, standard_deviation};
 use promptshift_numbers::stats::panel::{Panel, Sample};
-use promptshift_numbers::stats::ranking::{at_matched_threshold, auroc};
+use promptshift_numbers::stats::ranking::{auroc, auroc_values, best_threshold};
+use threshold::{explained, panel, thresholds};
 
 /// One method's ranking on every domain.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -24,17 +33,23 @@ pub struct MethodRanking {
     pub domains: Vec<DomainRanking>,
     /// The loss from the threshold on each target.
     pub thresholds: Vec<Threshold>,
+    /// The loss of AUROC.
+    pub area: AreaLoss,
 }
 
-/// The part of a gap that the threshold between two classes explains.
+/// How much AUROC a method loses, averaged over targets.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Threshold {
-    /// The difference in the share of examples of the class, target − source.
-    pub shift: Estimate,
-    /// The gap in accuracy.
+pub struct AreaLoss {
+    /// AUROC on the source.
+    pub source: Estimate,
+    /// The mean AUROC of the targets.
+    pub mean_target: Estimate,
+    /// Source − mean of targets.
     pub gap: Estimate,
-    /// How much smaller the gap is if, on both domains, as many examples are assigned to the class as belong to it.
-    pub explained: Estimate,
+    /// The gap minus model tuning's; absent for model tuning, and without its records.
+    pub difference: Option<Estimate>,
+    /// The p value of the difference, [adjusted](crate::level).
+    pub p_value: Option<f64>,
 }
 
 /// One method's ranking on one domain.
@@ -44,82 +59,143 @@ pub struct DomainRanking {
     pub class: String,
     /// The area under the receiver operating characteristic of each seed, in [0, 1].
     pub auroc: Vec<f64>,
+    /// The accuracy at the threshold that is best on the run's answers to source validation, over all runs. Absent if
+    /// a run has no such answers.
+    pub at_source_threshold: Option<Estimate>,
     /// The share of examples predicted as the class, averaged over seeds.
     pub said: f64,
     /// The share of examples that belong to the class.
     pub is: f64,
 }
 
-/// Measures one method's ranking; `None` unless answers are ranked among two classes, by a head or by likelihood: the
-/// probability of a generated label does not determine that of the other label.
-fn of_method(study: &Study, method: Method) -> Option<MethodRanking> {
+/// Measures one method's ranking but for what is compared with other methods; `None` unless answers are ranked among
+/// two classes, by a head or by likelihood: the probability of a generated label does not determine that of the other
+/// label.
+fn of_method(study: &Study, method: Method) -> Option<(Vec<DomainRanking>, Vec<Threshold>)> {
     let records = study.of(method);
     let domains = 0..study.evaluations().len();
-    Some(MethodRanking {
-        method,
-        domains: (domains.clone())
-            .map(|domain| of_domain(&records, domain))
-            .collect::<Option<_>>()?,
-        thresholds: thresholds(
-            &domains
-                .map(|domain| panel(&records, domain))
-                .collect::<Option<Vec<_>>>()?,
-        )?,
-    })
+    let rankings = domains.clone().map(|domain| of_domain(&records, domain));
+    let panels: Vec<Panel> = domains
+        .map(|domain| panel(&records, domain))
+        .collect::<Option<_>>()?;
+    Some((rankings.collect::<Option<_>>()?, thresholds(&panels)?))
 }
 
-/// The samples of a method's runs, of the same runs at the matched threshold, and of the right answers.
-fn panel(records: &[&StoredRecord], domain: usize) -> Option<Panel> {
-    let mut kinds = [Vec::new(), Vec::new(), Vec::new()];
-    for (stored, seed) in records.iter().zip(ranked_by_seed(records, domain)?) {
-        let examples: Vec<(f64, bool)> = seed.iter().map(|one| (one.probability, one.is)).collect();
-        let matched = at_matched_threshold(&examples);
-        let rows = stored.predictions[domain].iter().zip(&seed).zip(matched);
-        for ((prediction, one), matched) in rows {
-            let [own, is] = [one.said == one.is, one.is].map(|yes| f64::from(u8::from(yes)));
-            for (kind, numerator) in kinds.iter_mut().zip([own, matched, is]) {
-                kind.push(Sample {
-                    seed: stored.record.cell.seed,
-                    cluster: prediction.passage.clone(),
-                    numerator,
-                    denominator: 1.0,
-                });
-            }
-        }
-    }
-    Some(Panel::new(&kinds))
+/// The mean over examples of a value, for each of these methods on each domain, resampled: `[domain][method]`. A method
+/// is absent if one of its runs has no values.
+fn resampled(
+    study: &Study,
+    methods: &[Method],
+    values: impl Fn(&StoredRecord, usize) -> Option<Vec<f64>>,
+) -> Vec<Vec<Option<Draws>>> {
+    let of_method = |domain: usize, method: Method| -> Vec<Sample> {
+        let of_run = |stored: &StoredRecord| -> Option<Vec<Sample>> {
+            let rows = stored.predictions[domain].iter();
+            let sample = |(row, numerator): (&Prediction, f64)| Sample {
+                seed: stored.record.cell.seed,
+                cluster: row.passage.clone(),
+                numerator,
+                denominator: 1.0,
+            };
+            Some(rows.zip(values(stored, domain)?).map(sample).collect())
+        };
+        let runs: Option<Vec<_>> = study.of(method).into_iter().map(of_run).collect();
+        runs.into_iter().flatten().flatten().collect()
+    };
+    let of_domain = |domain: usize| {
+        let all = methods.iter().map(|method| of_method(domain, *method));
+        Panel::new(&all.collect::<Vec<_>>())
+    };
+    let panels: Vec<Panel> = (0..study.evaluations().len()).map(of_domain).collect();
+    let mut draws = Bootstrap::default().scores(&panels);
+    // As for scores, a method trained here with one seed borrows the spread of the others' runs.
+    let is_trained = |place: usize| !matches!(methods[place], Method::Untuned | Method::Elsewhere);
+    lend(&mut draws, is_trained, is_trained);
+    draws
 }
 
-/// The loss from the threshold on each target, from the panels of all domains, source first.
-fn thresholds(panels: &[Panel]) -> Option<Vec<Threshold>> {
-    let draws = Bootstrap::default().scores(panels);
-    let all: Vec<[&Draws; 3]> = (draws.iter())
-        .map(|kinds| match kinds.as_slice() {
-            [Some(own), Some(matched), Some(is)] => Some([own, matched, is]),
-            _ => None,
+/// The examples of a run on a domain: the probability of the class, and whether it is right.
+fn examples(stored: &StoredRecord, domain: usize) -> Option<Vec<(f64, bool)>> {
+    pairs(&stored.predictions[domain], head(stored))
+}
+
+fn pairs(predictions: &[Prediction], head: Option<HeadForm>) -> Option<Vec<(f64, bool)>> {
+    let pair = |prediction| ranked(prediction, head).map(|one| (one.probability, one.is));
+    predictions.iter().map(pair).collect()
+}
+
+fn head(stored: &StoredRecord) -> Option<HeadForm> {
+    stored.record.cell.recipe.as_ref()?.head
+}
+
+/// Whether each example is classified rightly at the threshold that is best on the run's source validation, as 1 or 0.
+fn at_source_threshold(stored: &StoredRecord, domain: usize) -> Option<Vec<f64>> {
+    let threshold = best_threshold(&pairs(&stored.validation, head(stored))?)?;
+    let right =
+        |(probability, is): (f64, bool)| f64::from(u8::from((probability > threshold) == is));
+    Some(examples(stored, domain)?.into_iter().map(right).collect())
+}
+
+/// The loss of AUROC of each method.
+fn area_losses(study: &Study, methods: &[Method]) -> Option<Vec<AreaLoss>> {
+    let draws = resampled(study, methods, |stored, domain| {
+        auroc_values(&examples(stored, domain)?)
+    });
+    let (sources, targets) = draws.split_first()?;
+    let all: Vec<(&Draws, Draws)> = (0..methods.len())
+        .map(|place| {
+            let targets: Vec<&Draws> = targets
+                .iter()
+                .map(|domain| domain[place].as_ref())
+                .collect::<Option<_>>()?;
+            Some((sources[place].as_ref()?, Draws::mean(&targets)?))
         })
         .collect::<Option<_>>()?;
-    let ([own, matched, is], targets) = all.split_first()?;
-    let of_target = |target: &[&Draws; 3]| {
-        let gap = own.minus(target[0]);
-        Threshold {
-            shift: target[2].minus(is).estimate(),
-            explained: gap.minus(&matched.minus(target[1])).estimate(),
-            gap: gap.estimate(),
-        }
-    };
-    Some(targets.iter().map(of_target).collect())
+    let gaps: Vec<Draws> = all
+        .iter()
+        .map(|(source, mean)| source.minus(mean))
+        .collect();
+    let model = methods.iter().position(|method| *method == Method::Model);
+    let differences: Vec<Option<Draws>> = (0..methods.len())
+        .map(|place| {
+            let is_compared = model != Some(place) && methods[place] != Method::Untuned;
+            is_compared.then(|| Some(gaps[place].minus(&gaps[model?])))?
+        })
+        .collect();
+    let p_values: Vec<(Method, Option<f64>)> = (methods.iter().zip(&differences))
+        .map(|(method, difference)| (*method, difference.as_ref().and_then(Draws::p_value)))
+        .collect();
+    let losses = (0..methods.len())
+        .zip(adjusted(&p_values))
+        .map(|(place, p_value)| AreaLoss {
+            source: all[place].0.estimate(),
+            mean_target: all[place].1.estimate(),
+            gap: gaps[place].estimate(),
+            difference: differences[place].as_ref().map(Draws::estimate),
+            p_value,
+        });
+    Some(losses.collect())
 }
+
+impl AreaLoss {
+    /// Whether the method is shown to rank better than chance on the source and on the targets.
+    fn is_above_chance(&self) -> bool {
+        [self.source, self.mean_target]
+            .iter()
+            .all(|area| area.interval.low > CHANCE)
+    }
+}
+
+/// AUROC of a ranking by chance.
+const CHANCE: f64 = 0.5;
 
 /// The examples of every run; `None` if one is not ranked among two classes.
 fn ranked_by_seed(records: &[&StoredRecord], domain: usize) -> Option<Vec<Vec<Ranked>>> {
     (records.iter())
         .map(|stored| {
-            let recipe = stored.record.cell.recipe.as_ref();
-            let head = recipe.and_then(|recipe| recipe.head);
             let predictions = stored.predictions[domain].iter();
             predictions
-                .map(|prediction| ranked(prediction, head))
+                .map(|prediction| ranked(prediction, head(stored)))
                 .collect()
         })
         .collect()
@@ -147,6 +223,7 @@ fn of_domain(records: &[&StoredRecord], domain: usize) -> Option<DomainRanking> 
                 )
             })
             .collect::<Option<_>>()?,
+        at_source_threshold: None,
         said: share(|one| one.said)?,
         is: share(|one| one.is)?,
     })
@@ -184,9 +261,27 @@ fn ranked(prediction: &Prediction, head: Option<HeadForm>) -> Option<Ranked> {
 
 /// The rankings of all methods that rank two classes.
 pub fn rankings(resamples: &Resamples) -> Vec<MethodRanking> {
-    (resamples.methods())
-        .filter_map(|method| of_method(resamples.study, method))
-        .collect()
+    let study = resamples.study;
+    let of = |method: Method| Some((method, of_method(study, method)?));
+    let found: Vec<_> = resamples.methods().filter_map(of).collect();
+    let methods: Vec<Method> = found.iter().map(|(method, _)| *method).collect();
+    let Some(losses) = area_losses(study, &methods) else {
+        return Vec::new();
+    };
+    let at_threshold = resampled(study, &methods, at_source_threshold);
+    let all = found.into_iter().zip(losses).enumerate();
+    all.map(|(place, ((method, (mut domains, thresholds)), area))| {
+        for (domain, draws) in domains.iter_mut().zip(&at_threshold) {
+            domain.at_source_threshold = draws[place].as_ref().map(Draws::estimate);
+        }
+        MethodRanking {
+            method,
+            domains,
+            thresholds,
+            area,
+        }
+    })
+    .collect()
 }
 
 /// The verdict's sentence on a method under a shift of labels, that is if the interval of the difference in class
@@ -218,29 +313,31 @@ pub fn in_short(results: &Results, all: &[MethodRanking], method: Method) -> Opt
         .then(|| format!("{title} under the shift of labels: {}.", targets.join("; ")))
 }
 
-/// How much of a loss the threshold explains, in words.
-fn explained(threshold: &Threshold) -> String {
-    let Threshold { gap, explained, .. } = threshold;
-    let range = interval(explained.interval);
-    let size = percent(explained.value);
-    if gap.interval.low <= 0.0 {
-        return "no loss of accuracy is shown".to_owned();
-    }
-    let lost = percent(gap.value);
-    match explained.interval {
-        _ if explained.interval.low > 0.0 => format!(
-            "the threshold explains {size} {range} of the {lost} points lost ({})",
-            share((explained.value / gap.value).min(1.0))
-        ),
-        _ if explained.interval.high < 0.0 => {
-            format!(
-                "the threshold hides a larger loss: it would be {} points more than the observed {lost}",
-                percent(-explained.value)
-            )
+/// The verdict's sentence on a method's loss of AUROC compared with model tuning's; `None` without both.
+pub fn area_in_short(results: &Results, all: &[MethodRanking], method: Method) -> Option<String> {
+    let of = |method: Method| all.iter().find(|one| one.method == method);
+    let (own, model) = (of(method)?.area, of(Method::Model)?.area);
+    let apart = own.difference?;
+    Some(format!(
+        "By AUROC, which no threshold affects, {} loses {} points and {} {}: the difference is {}, {}.",
+        results.title(method),
+        gap(own.gap),
+        results.title(Method::Model),
+        gap(model.gap),
+        difference(apart),
+        area_says(own, model)
+    ))
+}
+
+/// What the difference to model tuning's loss of AUROC says.
+fn area_says(own: AreaLoss, model: AreaLoss) -> &'static str {
+    match own.difference {
+        None => UNDEFINED,
+        Some(_) if !own.is_above_chance() => "not comparable: not shown to rank better than chance",
+        Some(_) if !model.is_above_chance() => {
+            "not comparable: model tuning is not shown to rank better than chance"
         }
-        _ => format!(
-            "the threshold is not shown to explain any of the {lost} points lost ({size} {range})"
-        ),
+        Some(difference) => Direction::of(difference, own.p_value).of_losses(),
     }
 }
 
@@ -255,7 +352,13 @@ pub fn blocks(results: &Results, all: &[MethodRanking]) -> Vec<Block> {
     let classes: Vec<String> = (results.domains.iter().zip(&first.domains))
         .map(|(domain, ranking)| format!("“{}” on {}", ranking.class, domain.name))
         .collect();
-    let header = ["", "AUROC", "predicted as the class", "of the class"];
+    let header = [
+        "",
+        "AUROC",
+        "predicted as the class",
+        "of the class",
+        "accuracy at the source's threshold [95 %]",
+    ];
     let rows = methods.iter().flat_map(|method| {
         (results.domains.iter().zip(&method.domains)).map(|(domain, ranking)| {
             vec![
@@ -266,9 +369,39 @@ pub fn blocks(results: &Results, all: &[MethodRanking]) -> Vec<Block> {
                 ),
                 percent(ranking.said),
                 percent(ranking.is),
+                or_dash(ranking.at_source_threshold, gap),
             ]
         })
     });
+    let model = all.iter().find(|one| one.method == Method::Model);
+    let areas = Table::new([
+        "".to_owned(),
+        format!("AUROC on {} [95 %]", results.source),
+        format!("on {} [95 %]", results.target()),
+        "gap [95 %]".to_owned(),
+        format!("gap − {}'s [95 %]", Method::Model.title()),
+        "p".to_owned(),
+        "verdict".to_owned(),
+    ])
+    .words(&[0, 6])
+    .rows(methods.iter().map(|method| {
+        let area = method.area;
+        vec![
+            results.title(method.method).to_owned(),
+            gap(area.source),
+            gap(area.mean_target),
+            gap(area.gap),
+            or_dash(area.difference, difference),
+            or_dash(area.p_value, drawn_p_value),
+            model
+                .map_or(UNDEFINED, |model| area_says(area, model.area))
+                .to_owned(),
+        ]
+    }));
+    let compared: Vec<Method> = (methods.iter())
+        .filter(|one| one.area.difference.is_some())
+        .map(|one| one.method)
+        .collect();
     let costs = methods.iter().flat_map(|method| {
         (results.targets.iter().zip(&method.thresholds)).map(|(target, threshold)| {
             vec![
@@ -289,7 +422,8 @@ pub fn blocks(results: &Results, all: &[MethodRanking]) -> Vec<Block> {
          of the class than an example of the other class; ties count half, 50 is chance (Hanley & McNeil 1982); mean \
          ± standard deviation over seeds. AUROC does not depend on a threshold: if accuracy falls and AUROC does \
          not, the threshold is wrong, which a few labelled target examples could correct; if AUROC falls, the \
-         classes are separated less well.",
+         classes are separated less well. Accuracy at the source's threshold: each run classifies by the threshold \
+         that is best on source validation, which needs no label of a target.",
         list(&classes)
     );
     let mut blocks = Block::section(
@@ -299,6 +433,14 @@ pub fn blocks(results: &Results, all: &[MethodRanking]) -> Vec<Block> {
     )
     .to_vec();
     blocks.extend([
+        areas.into(),
+        Block::text(format!(
+            "Does a method's ranking lose less than {}'s? Its gap in AUROC, paired by passage and seed; intervals by \
+             the examples' influence on the area (DeLong et al. 1988). Compared only if both are shown to rank better \
+             than chance on source and targets.{}",
+            Method::Model.title(),
+            in_words(&compared, 1)
+        )),
         costs.into(),
         Block::text(
             "Explained by the threshold: how many points smaller the gap is if, on source and target, as many \
@@ -308,103 +450,4 @@ pub fn blocks(results: &Results, all: &[MethodRanking]) -> Vec<Block> {
         ),
     ]);
     blocks
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::comparison::compare;
-    use crate::fixture::Fixture;
-    use crate::study::studies;
-    use promptshift_numbers::score::metrics;
-    use promptshift_text::domain::Task;
-
-    /// The sentence on prompt tuning if this many of ten target rows belong to the class, and the rows of both
-    /// classes have these probabilities of the class on the target, alternating.
-    fn said(of_class: usize, class: [f64; 2], other: [f64; 2]) -> Option<String> {
-        let mut records = Fixture::pairs().records();
-        for stored in &mut records {
-            for domain in 0..2 {
-                for (row, prediction) in stored.predictions[domain].iter_mut().enumerate() {
-                    let of_ten = if domain == 0 { 5 } else { of_class };
-                    let is = row % 10 < of_ten;
-                    let second = match (domain, is) {
-                        (0, true) => 0.8,
-                        (0, false) => 0.2,
-                        (_, true) => class[row / 10 % 2],
-                        (_, false) => other[row / 10 % 2],
-                    };
-                    let gold = usize::from(is);
-                    let predicted = Some(usize::from(second > 0.5));
-                    prediction.score = Score::Label { gold, predicted };
-                    let logs = [1.0_f64 - second, second].map(f64::ln);
-                    prediction.class_log_probs = Some(logs.to_vec());
-                }
-                let scores: Vec<Score> = (stored.predictions[domain].iter())
-                    .map(|prediction| prediction.score)
-                    .collect();
-                stored.record.evaluations[domain].metrics = metrics(Task::Paraphrase, &scores);
-            }
-        }
-        let studies = studies(&records, &[]).expect("they belong together");
-        let comparison = compare(&studies[0]).expect("consistent");
-        let all = &comparison.statistics.ranking;
-        in_short(&comparison.results, all, Method::Prompt)
-    }
-
-    #[test]
-    fn the_threshold_is_reported_only_under_a_shift_of_labels() {
-        let whole = said(9, [0.4, 0.7], [0.1, 0.1]).expect("a shift");
-        assert!(
-            whole.contains(
-                "with 90.0 % “synthetic” compared with 50.0 % on qqp, its AUROC is 100.0 compared with 100.0"
-            ),
-            "{whole}"
-        );
-        assert!(
-            whole.contains("(100 %)") && whole.contains("the threshold explains 45.0"),
-            "{whole}"
-        );
-        // No threshold separates the classes.
-        let none = said(9, [0.4, 0.7], [0.4, 0.7]).expect("a shift");
-        assert!(
-            none.contains("its AUROC is 50.0 compared with 100.0"),
-            "{none}"
-        );
-        // Equal shares of the classes, and the same threshold: nothing to report.
-        assert_eq!(said(5, [0.4, 0.7], [0.1, 0.1]), None);
-        // A shift of labels without a loss.
-        let kept = said(9, [0.8, 0.8], [0.1, 0.1]).expect("a shift");
-        assert!(kept.contains("no loss of accuracy is shown"), "{kept}");
-    }
-
-    #[test]
-    fn the_explanation_depends_on_the_interval() {
-        let estimate = |low, value, high| Estimate {
-            value,
-            interval: promptshift_numbers::stats::estimate::Interval { low, high },
-        };
-        let gap = estimate(0.1, 0.2, 0.3);
-        let words = |gap, low, value, high| {
-            let threshold = Threshold {
-                shift: gap,
-                gap,
-                explained: estimate(low, value, high),
-            };
-            super::explained(&threshold)
-        };
-        assert_eq!(
-            words(gap, 0.001, 0.1, 0.2),
-            "the threshold explains 10.0 [0.1, 20.0] of the 20.0 points lost (50 %)"
-        );
-        assert_eq!(
-            words(gap, 0.0, 0.1, 0.2),
-            "the threshold is not shown to explain any of the 20.0 points lost (10.0 [0.0, 20.0])"
-        );
-        assert!(words(gap, -0.2, -0.1, -0.01).contains("larger loss"));
-        assert_eq!(
-            words(estimate(0.0, 0.1, 0.2), 0.05, 0.1, 0.15),
-            "no loss of accuracy is shown"
-        );
-    }
 }

@@ -103,9 +103,13 @@ pub fn scales(resamples: &Resamples, results: &Results, methods: &[Method]) -> V
 }
 
 impl OnScale {
-    /// The direction of the difference by its adjusted p value; `None` if the scale is undefined.
+    /// The direction of the difference by its adjusted p value; `None` if the scale is undefined. Only points have a
+    /// margin within which losses are equivalent.
     pub fn direction(&self) -> Option<Direction> {
-        Some(Direction::of(self.difference?, self.p_value))
+        match (Direction::of(self.difference?, self.p_value), self.scale) {
+            (Direction::Equivalent, Scale::Logit | Scale::AboveFloor) => Some(Direction::Open),
+            (direction, _) => Some(direction),
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use super::ranking::MethodRanking;
 use super::scales::OnScale;
 use crate::baselines::{Above, Standing, floor_standing};
 use crate::document::{Block, Table, UNDEFINED, or_dash};
-use crate::level::Direction;
+use crate::level::{Direction, MARGIN};
 use crate::number::{count, difference, gap, list, metric_title, percent};
 use crate::results::{MethodResult, Results};
 use promptshift_numbers::recipe::Method;
@@ -50,7 +50,9 @@ pub enum Says {
     LosesLess,
     /// The method loses more, likewise.
     LosesMore,
-    /// Neither direction is significant.
+    /// Neither direction is significant, and the difference is within [`MARGIN`] of zero, in points.
+    Equivalent,
+    /// Neither direction is significant, and the difference may be larger than that.
     Inconclusive,
     /// For finished runs: scales disagree.
     DependsOnScale,
@@ -210,17 +212,27 @@ impl Says {
     /// The outcome of several comparisons together.
     fn of(said: &[Direction]) -> Says {
         match said {
-            all if all.iter().all(|one| *one == Direction::Open) => Says::Inconclusive,
             all if all.iter().all(|one| *one == Direction::Less) => Says::LosesLess,
             all if all.iter().all(|one| *one == Direction::More) => Says::LosesMore,
-            _ => Says::DependsOnScale,
+            all if all.contains(&Direction::Less) || all.contains(&Direction::More) => {
+                Says::DependsOnScale
+            }
+            all if all.contains(&Direction::Equivalent) => Says::Equivalent,
+            _ => Says::Inconclusive,
         }
     }
 
     /// Whether losses were compared.
     pub fn is_compared(self) -> bool {
-        use Says::{DependsOnScale, Inconclusive, LosesLess, LosesMore};
-        [LosesLess, LosesMore, Inconclusive, DependsOnScale].contains(&self)
+        use Says::{DependsOnScale, Equivalent, Inconclusive, LosesLess, LosesMore};
+        [
+            LosesLess,
+            LosesMore,
+            Equivalent,
+            Inconclusive,
+            DependsOnScale,
+        ]
+        .contains(&self)
     }
 }
 
@@ -363,6 +375,7 @@ fn words(results: &Results, verdict: &Verdict, says: Says) -> String {
         },
         Says::LosesLess => "loses less".to_owned(),
         Says::LosesMore => "loses more".to_owned(),
+        Says::Equivalent => format!("equivalent within {} points", percent(MARGIN)),
         Says::Inconclusive => "inconclusive".to_owned(),
         Says::DependsOnScale => "depends on the scale".to_owned(),
         Says::NoMatch => format!("no checkpoint of {model} scores nearly the same"),

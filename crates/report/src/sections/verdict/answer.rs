@@ -3,6 +3,7 @@
 use super::{Evidence, Says, Verdict};
 use crate::baselines::{Standing, decisive};
 use crate::document::or_dash;
+use crate::level::MARGIN;
 use crate::number::{
     count, difference, drawn_p_value, gap, interval, joined, list, percent, points,
 };
@@ -56,6 +57,11 @@ pub fn answer(evidence: Evidence, verdicts: &[Verdict]) -> Vec<String> {
     let both = [subject.method, Method::Model];
     let of_labels = both.map(|method| ranking::in_short(results, evidence.ranking, method));
     sentences.extend(of_labels.into_iter().flatten());
+    sentences.extend(ranking::area_in_short(
+        results,
+        evidence.ranking,
+        subject.method,
+    ));
     sentences.extend(sensitivity(evidence, subject));
     sentences
 }
@@ -118,6 +124,11 @@ fn same_source(evidence: Evidence, subject: &Verdict) -> String {
     match subject.same_source {
         Says::LosesLess => format!("{at} {title} loses less: {scores}"),
         Says::LosesMore => format!("{at} {title} loses more: {scores}"),
+        Says::Equivalent => format!(
+            "{at} {title} loses as much as {}, within {} points: {scores}",
+            Method::Model.title(),
+            percent(MARGIN)
+        ),
         _ if matched.mean_difference.interval.excludes(0.0) => format!(
             "{at} it is inconclusive whether {title} loses less: {scores}, but given the difference in {source} \
              scores p is {}",
@@ -175,6 +186,10 @@ fn finished(evidence: Evidence, subject: &Verdict) -> String {
             "For finished runs, {loses} (95 % CI {range}){part}; whether this is significant depends on the scale: \
              {}{floored}",
             scales::in_words(&subject.scales)
+        ),
+        Says::Equivalent => format!(
+            "For finished runs, {loses} (95 % CI {range}; equivalent within {} points){part}{floored}",
+            percent(MARGIN)
         ),
         _ if apart.interval.excludes(0.0) => format!(
             "For finished runs, {loses} (95 % CI {range}), which is not significant after adjustment{part}{floored}"
@@ -390,15 +405,18 @@ pub(super) fn tally(subject: Says, others: &[&Verdict]) -> String {
             .filter(|one| one.same_source == wanted)
             .count()
     };
-    let (less, more, open) = (
+    let (less, more, same, open) = (
         of(Says::LosesLess),
         of(Says::LosesMore),
+        of(Says::Equivalent),
         of(Says::Inconclusive),
     );
-    let rest = others.len() - less - more - open;
+    let compared = less + more + same + open;
+    let rest = others.len() - compared;
     let counts = [
         (less, "losing less"),
         (more, "losing more"),
+        (same, "equivalent"),
         (open, "inconclusive"),
         (rest, "not comparable"),
     ];
@@ -406,7 +424,7 @@ pub(super) fn tally(subject: Says, others: &[&Verdict]) -> String {
         .filter(|(number, _)| *number > 0)
         .map(|(number, words)| format!("{number} {words}"));
     let all = count(others.len(), "method");
-    match (others.len(), less + more + open, subject.is_compared()) {
+    match (others.len(), compared, subject.is_compared()) {
         (0, _, _) => String::new(),
         (1, 0, false) => "; nor is the other method".to_owned(),
         (_, 0, false) => format!("; nor are the other {all}"),

@@ -53,6 +53,22 @@ fn verdicts_on_finished_runs_depend_on_intervals_and_learning() {
     }
 }
 
+#[test]
+fn losses_within_the_margin_are_equivalent() {
+    // With 80 passages the interval is wider than the margin.
+    let mut fixture = scoring([0.8, 0.8], [0.6, 0.6]);
+    assert_eq!(said_of(&fixture)[1], Says::Inconclusive);
+    fixture.passages = 2_500;
+    let (verdict, answer) = verdict_of(&fixture);
+    assert_eq!(verdict.finished, Says::Equivalent, "{answer}");
+    assert!(answer.contains("equivalent within 5.0 points"), "{answer}");
+    let gap = verdict.gap_difference.expect("both have records");
+    assert!(
+        gap.interval.low > -0.05 && gap.interval.high < 0.05,
+        "{gap:?}"
+    );
+}
+
 /// The words of the answer, the verdicts and the cautions.
 fn words_of(fixture: &Fixture) -> String {
     let records = fixture.records();
