@@ -22,6 +22,7 @@ use crate::sections::groups::{self, DomainGroups};
 use crate::sections::k_shot::{self, KShots};
 use crate::sections::matched::{self, Matched, Unmatched};
 use crate::sections::paths::{self, Path};
+use crate::sections::published::models::{self, PublishedLine};
 use crate::sections::ranking::{self, MethodRanking};
 use crate::sections::robustness::{self, Retention, Robustness};
 use crate::sections::runs::{self, RightAnswers, Spread};
@@ -82,6 +83,9 @@ pub struct Statistics {
     pub paths: Vec<Path>,
     /// Prompt tuning compared with the line of model tuning, on each target.
     pub robustness: Vec<Robustness>,
+    /// The methods beside published models, on each target that these were scored on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub published: Vec<PublishedLine>,
 }
 
 impl Comparison {
@@ -126,6 +130,7 @@ pub fn compare(study: &Study) -> Result<Comparison, ReportError> {
         searches: search::searches(study),
         groups: groups::groups(&resamples),
         robustness: robustness::robustness(&resamples),
+        published: models::lines(&resamples, &results),
     };
     let difference = differences::difference(&statistics.against_model);
     let evidence = evidence(&results, &statistics);

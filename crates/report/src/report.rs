@@ -91,6 +91,11 @@ fn part(study: &Study, comparison: &Comparison, suffix: &str) -> Vec<Block> {
     let k_shots = comparison.k_shots.iter();
     blocks.extend(k_shots.flat_map(|found| k_shot::blocks(results, found, suffix)));
     blocks.extend(robustness::blocks(results, &statistics.retention, lines));
+    blocks.extend(published::models::blocks(
+        results,
+        &statistics.published,
+        suffix,
+    ));
     blocks.extend(groups::blocks(results, &statistics.groups));
     blocks.extend(calibration::blocks(
         results,

@@ -111,6 +111,8 @@ pub struct Line {
     pub intercept: f64,
     /// The share of the target logits' variance that the line explains.
     pub r_squared: f64,
+    /// The standard deviation of target logits around the line (divisor: points − 2).
+    pub scatter: f64,
     /// Points fitted.
     pub points: usize,
     /// Number of runs among them.
@@ -211,6 +213,7 @@ pub fn fit(points: &[Point]) -> Result<Line, Unfitted> {
         slope: line.slope,
         intercept: line.intercept,
         r_squared: if all == 0.0 { 1.0 } else { 1.0 - left / all },
+        scatter: (left / (points.len() as f64 - 2.0)).sqrt(),
         points: points.len(),
         runs: runs.len(),
         low,
@@ -255,10 +258,25 @@ impl Line {
         })
     }
 
+    /// The target scores between which 95 % of the points with this source score are expected, if their logits are
+    /// normal around the line.
+    ///
+    /// # Errors
+    /// The source score is outside the range of the points.
+    pub fn usual(&self, source: f64) -> Result<Interval, Unfitted> {
+        let expected = logit(self.expected(source)?.value);
+        let half = student_quantile(0.975, self.points as f64 - 2.0) * self.scatter;
+        Ok(Interval {
+            low: sigmoid(expected - half),
+            high: sigmoid(expected + half),
+        })
+    }
+
     /// How far a method's target score is above the expected one at its source score, with a 95 % interval. In every
     /// resample of passages the line is fitted again to the baseline's scores on those passages and evaluated at the
     /// method's source score on them; the variance between the method's seeds is included. The band of the line,
-    /// which accounts for other baseline runs, is added (MOVER: Zou & Donner 2008).
+    /// which accounts for other baseline runs, is added (MOVER: Zou & Donner 2008). Without `baseline`, as for published
+    /// models whose answers are not known, the line is the same in every resample.
     ///
     /// # Errors
     /// The line falls, the points are not on a line, or the source score is outside their range.

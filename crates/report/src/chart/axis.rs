@@ -1,6 +1,7 @@
 //! Axes: scales from values to fractions of a length, and ticks.
 
-use crate::number::whole;
+use crate::number::{percent, whole};
+use promptshift_numbers::stats::estimate::logit;
 
 /// Amounts whose ratio exceeds this are shown on a logarithmic axis.
 const FAR_APART: f64 = 30.0;
@@ -25,6 +26,8 @@ pub enum Scale {
     Log(f64, f64),
     /// Logarithmic, with zero one power of ten below the first value.
     ZeroAndLog(f64, f64),
+    /// Linear in the logit between two values in (0, 1).
+    Logit(f64, f64),
     /// This number of evenly spaced places; the first has the value 0, the second 1.
     Places(usize),
 }
@@ -37,6 +40,7 @@ impl Scale {
             Scale::Log(low, high) => (value / low).ln() / (high / low).ln(),
             Scale::ZeroAndLog(..) if value == 0.0 => 0.0,
             Scale::ZeroAndLog(low, high) => Scale::Log(low / 10.0, high).share(value),
+            Scale::Logit(low, high) => (logit(value) - logit(low)) / (logit(high) - logit(low)),
             Scale::Places(count) => (value + 0.5) / count.max(1) as f64,
         }
     }
@@ -79,6 +83,25 @@ impl Axis {
         Axis::percent(name, low.min(high - 20), high)
     }
 
+    /// Percent on a logit scale, between ticks around scores in (0, 1).
+    pub fn logits(name: impl Into<String>, scores: impl IntoIterator<Item = f64>) -> Axis {
+        const TICKS: [f64; 11] = [0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.85, 0.95, 0.99];
+        let (least, most) = (scores.into_iter())
+            .fold((1.0_f64, 0.0_f64), |(least, most), score| {
+                (least.min(score), most.max(score))
+            });
+        let low = TICKS.iter().rposition(|tick| *tick <= least).unwrap_or(0);
+        let high = TICKS.iter().position(|tick| *tick >= most);
+        let shown = &TICKS[low..=high.unwrap_or(TICKS.len() - 1).max(low + 1)];
+        let ticks = shown.iter().map(|tick| (*tick, percent(*tick)));
+        let ticks = ticks.map(|(tick, words)| (tick, words.trim_end_matches(".0").to_owned()));
+        Axis::new(
+            name,
+            Scale::Logit(shown[0], shown[shown.len() - 1]),
+            ticks.collect(),
+        )
+    }
+
     fn percent(name: impl Into<String>, low: i32, high: i32) -> Axis {
         let step = if high - low > 50 { 20 } else { 10 };
         let share = |percent: i32| f64::from(percent) / 100.0;
@@ -94,9 +117,10 @@ impl Axis {
     /// The first and the last value.
     pub fn ends(&self) -> [f64; 2] {
         match self.scale {
-            Scale::Linear(low, high) | Scale::Log(low, high) | Scale::ZeroAndLog(low, high) => {
-                [low, high]
-            }
+            Scale::Linear(low, high)
+            | Scale::Log(low, high)
+            | Scale::ZeroAndLog(low, high)
+            | Scale::Logit(low, high) => [low, high],
             Scale::Places(count) => [-0.5, count as f64 - 0.5],
         }
     }
@@ -197,6 +221,17 @@ mod tests {
         assert_eq!(ends(&[0.99]), [80.0, 100.0]);
         assert_eq!(ends(&[0.0, 0.0]), [0.0, 20.0]);
         assert_eq!(ends(&[0.62, 0.81]), [50.0, 90.0]);
+    }
+
+    #[test]
+    fn logits_are_evenly_spaced_between_ticks_around_the_scores() {
+        let axis = Axis::logits("", [0.09, 0.8]);
+        assert_eq!(named(&axis), ["5", "10", "20", "35", "50", "70", "85"]);
+        assert!((axis.scale.share(0.05)).abs() < 1e-12);
+        assert!((axis.scale.share(0.85) - 1.0).abs() < 1e-12);
+        let apart = |from, to| axis.scale.share(to) - axis.scale.share(from);
+        assert!((apart(0.1, 0.5) - apart(0.5, 0.9)).abs() < 1e-12);
+        assert_eq!(Axis::logits("", [0.001, 0.999]).ends(), [0.01, 0.99]);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //! Tuning* (arXiv 2104.08691), tables 1 and 2, T5-XXL, zero-shot, mean and standard deviation of three runs. Checked
 //! against transcriptions of the paper's text.
 
+pub mod models;
+
 use crate::document::{Block, Table, plain};
 use crate::number::{metric_title, spread};
 use crate::results::Results;

@@ -1,0 +1,456 @@
+//! Is a method above the line on which published models lie?
+//!
+//! Taori et al. 2020 and Miller et al. 2021 define effective robustness against a line through many independently
+//! trained models, on the logit scale. `awadalla_2022.csv` has the figures of Awadalla et al. 2022 for extractive
+//! question answering from SQuAD: the line is fitted to models of which every parameter was tuned, and methods, as well
+//! as the published adapters, are compared with it. Their rows and ours may differ, so a distance of a point or two may
+//! be that of the samples.
+
+use serde::Serialize;
+
+use crate::chart::{self, Axis, Chart, Colour, Key, Mark, Panel, Shape, Stroke};
+use crate::document::{Block, Figure, Table, or_dash};
+use crate::number::{count, difference, joined, percent, points};
+use crate::resamples::Resamples;
+use crate::results::Results;
+use promptshift_numbers::recipe::Method;
+use promptshift_numbers::stats::estimate::{Estimate, Interval, mean};
+use promptshift_numbers::stats::robustness::{Line, Point, Scores, fit};
+
+/// The published models on one target, and the methods of a study beside them.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PublishedLine {
+    /// The target.
+    pub target: String,
+    /// The line through the models of which every parameter was tuned.
+    pub line: Line,
+    /// Those models.
+    pub models: Vec<Point>,
+    /// The models that were tuned by adapters.
+    pub adapters: Vec<Point>,
+    /// The mean distance of those adapters above the line, in [−1, 1]; absent if all are outside the line's range.
+    pub adapters_above: Option<f64>,
+    /// The methods of the study.
+    pub methods: Vec<BesideLine>,
+}
+
+/// A method beside the line.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct BesideLine {
+    /// The method.
+    pub method: Method,
+    /// Its score on the source.
+    pub source: Estimate,
+    /// Its score on the target.
+    pub score: Estimate,
+    /// What the line predicts at its source score; absent outside the range of the published models.
+    pub expected: Option<f64>,
+    /// How far its target score is above that.
+    pub above: Option<Estimate>,
+    /// How far 95 % of the published models with this source score lie from the line.
+    pub usual: Option<Interval>,
+}
+
+/// Where a method lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Further above the line than 95 % of the published models, with its whole interval.
+    Above,
+    /// Further below.
+    Below,
+    /// Among them, with its whole interval.
+    Among,
+    /// Its interval reaches beyond them.
+    Open,
+    /// There is no published model with such a source score.
+    Outside,
+}
+
+impl BesideLine {
+    fn place(&self) -> Place {
+        let (Some(above), Some(usual)) = (self.above, self.usual) else {
+            return Place::Outside;
+        };
+        let Interval { low, high } = above.interval;
+        match () {
+            () if low > usual.high => Place::Above,
+            () if high < usual.low => Place::Below,
+            () if low >= usual.low && high <= usual.high => Place::Among,
+            () => Place::Open,
+        }
+    }
+}
+
+impl Place {
+    fn words(self) -> &'static str {
+        match self {
+            Place::Above => "above the published models",
+            Place::Below => "below the published models",
+            Place::Among => "among the published models",
+            Place::Open => "inconclusive",
+            Place::Outside => "outside their range: not compared",
+        }
+    }
+}
+
+/// The table of published scores, with its source in the first lines.
+const TABLE: &str = include_str!("awadalla_2022.csv");
+
+/// How a published model was tuned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tuning {
+    /// Every parameter, on all of the source or on a few examples of it.
+    Full,
+    /// An adapter.
+    Adapter,
+}
+
+/// The published scores on two domains in [0, 1], and how each model was tuned. Empty unless the table has both.
+fn scores(source: &str, target: &str) -> Vec<(Tuning, f64, f64)> {
+    let mut lines = TABLE.lines().filter(|line| !line.starts_with('#'));
+    let header: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
+    let column = |domain: &str| header.iter().position(|name| *name == domain);
+    let (Some(from), Some(to)) = (column(source), column(target)) else {
+        return Vec::new();
+    };
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.split(',').collect();
+        let share = |at: usize| Some(cells.get(at)?.parse::<f64>().ok()? / 100.0);
+        let tuning = match cells[0] {
+            "adapter" => Tuning::Adapter,
+            _ => Tuning::Full,
+        };
+        Some((tuning, share(from)?, share(to)?))
+    };
+    lines.filter_map(row).collect()
+}
+
+/// The published models on each target that they were scored on; empty unless the study is one of real questions from
+/// SQuAD.
+pub fn lines(resamples: &Resamples, results: &Results) -> Vec<PublishedLine> {
+    if results.suite == "mini" || results.source != SOURCE {
+        return Vec::new();
+    }
+    let on = |domain: usize| of_target(resamples, domain, &results.domains[domain].name);
+    resamples.targets().filter_map(on).collect()
+}
+
+/// The domain that the published models were tuned on.
+const SOURCE: &str = "squad";
+
+fn of_target(resamples: &Resamples, domain: usize, target: &str) -> Option<PublishedLine> {
+    let published = scores(SOURCE, target);
+    let of = |wanted: Tuning| -> Vec<Point> {
+        let own = published.iter().filter(|(tuning, ..)| *tuning == wanted);
+        let point = |(run, (_, source, target)): (usize, &(Tuning, f64, f64))| Point {
+            source: *source,
+            target: *target,
+            run,
+        };
+        own.enumerate().map(point).collect()
+    };
+    let (models, adapters) = (of(Tuning::Full), of(Tuning::Adapter));
+    let line = fit(&models).ok()?;
+    let distances: Vec<f64> = (adapters.iter())
+        .filter_map(|point| Some(point.target - line.expected(point.source).ok()?.value))
+        .collect();
+    let beside = |method: Method| {
+        let (source, score) = (
+            resamples.score(0, method)?,
+            resamples.score(domain, method)?,
+        );
+        let scores = Scores {
+            source,
+            target: score,
+        };
+        let expected = line.expected(source.value()).ok();
+        let usual = line.usual(source.value()).ok();
+        Some(BesideLine {
+            method,
+            source: source.estimate(),
+            score: score.estimate(),
+            expected: expected.map(|expected| expected.value),
+            above: line.above(&[], scores).ok(),
+            usual: expected.zip(usual).map(|(expected, usual)| Interval {
+                low: usual.low - expected.value,
+                high: usual.high - expected.value,
+            }),
+        })
+    };
+    Some(PublishedLine {
+        target: target.to_owned(),
+        methods: resamples.methods().filter_map(beside).collect(),
+        adapters_above: mean(&distances),
+        line,
+        models,
+        adapters,
+    })
+}
+
+/// The section; empty without published models.
+pub fn blocks(results: &Results, lines: &[PublishedLine], suffix: &str) -> Vec<Block> {
+    let Some(first) = lines.first() else {
+        return Vec::new();
+    };
+    let adapters: Vec<String> = (lines.iter())
+        .filter_map(|line| Some(format!("{} {}", line.target, points(line.adapters_above?))))
+        .collect();
+    let adapters = match adapters.as_slice() {
+        [] => String::new(),
+        found => format!(
+            " The {} published adapters are on average this far above it, in points: {}.",
+            first.adapters.len(),
+            joined(", ", found)
+        ),
+    };
+    vec![
+        Block::heading("Beside published models"),
+        Block::text(format!(
+            "Does a method keep more of its {SOURCE} score than other models do? The line is fitted to {} of Awadalla et \
+             al. 2022 (arXiv 2210.12517) of which every parameter was tuned on {SOURCE} or on a few examples of it, on \
+             the logit scale (Miller et al. 2021).",
+            count(first.models.len(), "model")
+        )),
+        figure(results, lines, suffix).into(),
+        table(results, lines).into(),
+        Block::text(format!(
+            "Expected: the line at the method's {SOURCE} score. Above: target score − expected, in points, with the \
+             error of seeds, passages and line. Usual: how far 95 % of the published models lie from the line there. A \
+             method is above or below the published models if its whole interval is beyond that.{adapters} The \
+             published rows of a domain and those scored here may differ. F1 as published, rounded to one decimal; \
+             not every model was scored on every target."
+        )),
+    ]
+}
+
+fn table(results: &Results, lines: &[PublishedLine]) -> Table {
+    let rows = lines.iter().flat_map(|line| {
+        let tuned = line.methods.iter();
+        let tuned = tuned.filter(|one| one.method != Method::Untuned);
+        tuned.map(|one| {
+            vec![
+                format!("{}, {}", results.title(one.method), line.target),
+                percent(one.source.value),
+                percent(one.score.value),
+                or_dash(one.expected, percent),
+                or_dash(one.above, difference),
+                or_dash(one.usual, |usual| {
+                    format!("{} to {}", points(usual.low), points(usual.high))
+                }),
+                one.place().words().to_owned(),
+            ]
+        })
+    });
+    let header = [
+        "",
+        SOURCE,
+        "target",
+        "expected",
+        "above [95 %]",
+        "usual",
+        "verdict",
+    ];
+    Table::new(header).words(&[0, 6]).rows(rows)
+}
+
+fn figure(results: &Results, lines: &[PublishedLine], suffix: &str) -> Figure {
+    let shown: Vec<f64> = (lines.iter())
+        .flat_map(|line| {
+            let published = line.models.iter().chain(&line.adapters);
+            let published = published.flat_map(|point| [point.source, point.target]);
+            let own = line.methods.iter();
+            published.chain(own.flat_map(|one| [one.source.value, one.score.value]))
+        })
+        .collect();
+    let axis = |domain: &str| Axis::logits(format!("F1 on {domain} [%]"), shown.iter().copied());
+    let panel = |line: &PublishedLine| {
+        let (x, y) = (axis(SOURCE), axis(&line.target));
+        Panel {
+            marks: marks(line, &y),
+            x,
+            y,
+        }
+    };
+    let mut keys: Vec<Key> = (results.tuned().chain(results.method(Method::Untuned)))
+        .map(|result| Key::method(result.title.as_str(), result.method))
+        .collect();
+    keys.extend([
+        Key::run(
+            "published, every parameter",
+            Shape::HollowCircle,
+            Colour::Faint,
+        ),
+        Key::run("published adapters", Shape::Cross, Colour::Ink),
+        Key::line("line of the former", Stroke::Thin, Colour::Faint),
+        Key::interval(),
+    ]);
+    let said = lines.iter().flat_map(|line| {
+        let tuned = line.methods.iter();
+        tuned.filter_map(|one| {
+            let above = percent(one.above?.value);
+            Some(format!(
+                "{} {above} on {}",
+                results.title(one.method),
+                line.target
+            ))
+        })
+    });
+    Chart {
+        title: format!("F1 on a target against F1 on {SOURCE}, on logit scales"),
+        keys,
+        panels: lines.iter().map(panel).collect(),
+        columns: chart::columns(lines.len()),
+        plot: if lines.len() == 1 { (412.0, 412.0) } else { (272.0, 272.0) },
+    }
+    .figure(
+        format!("published{suffix}.svg"),
+        format!(
+            "Target F1 against {SOURCE} F1 of published models and of these methods. Points above the line: {}.",
+            joined("; ", said)
+        ),
+    )
+}
+
+fn marks(line: &PublishedLine, axis: &Axis) -> Vec<Mark> {
+    let mut marks = Vec::new();
+    let end = |source: f64| Some((source, line.line.expected(source).ok()?.value));
+    if let (Some(from), Some(to)) = (end(line.line.low), end(line.line.high)) {
+        marks.push(Mark::Line(vec![from, to], Stroke::Thin, Colour::Faint));
+    }
+    for (points, shape, colour) in [
+        (&line.models, Shape::HollowCircle, Colour::Faint),
+        (&line.adapters, Shape::Cross, Colour::Ink),
+    ] {
+        let at = points.iter().map(|point| (point.source, point.target));
+        marks.extend(at.map(|at| Mark::Run(at, shape, colour)));
+    }
+    let [low, high] = axis.ends();
+    let inside = |interval: Interval| Interval {
+        low: interval.low.clamp(low, high),
+        high: interval.high.clamp(low, high),
+    };
+    for one in &line.methods {
+        let (shape, colour) = (Shape::of(one.method), Colour::of(one.method));
+        let at = (one.source.value, one.score.value);
+        marks.extend([
+            Mark::Upright(at, inside(one.score.interval), colour),
+            Mark::Across(at, inside(one.source.interval), colour),
+            Mark::Dot(at, shape, colour),
+        ]);
+    }
+    marks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::comparison::compare;
+    use crate::fixture::Fixture;
+    use crate::study::studies;
+
+    #[test]
+    fn the_published_table_is_whole() {
+        let rows = TABLE.lines().filter(|line| !line.starts_with('#'));
+        let widths: Vec<usize> = rows.map(|line| line.split(',').count()).collect();
+        assert!(widths.iter().all(|width| *width == widths[0]), "{widths:?}");
+        let on_amazon = scores(SOURCE, "squadshifts_amazon");
+        let adapters = on_amazon.iter().filter(|row| row.0 == Tuning::Adapter);
+        assert_eq!((on_amazon.len(), adapters.count()), (55, 7));
+        // BERT-base, tuned and with Houlsby's adapters.
+        let has = |tuning: Tuning, source: f64, target: f64| {
+            let near = |one: f64, other: f64| (one - other).abs() < 1e-9;
+            (on_amazon.iter())
+                .any(|row| row.0 == tuning && near(row.1, source) && near(row.2, target))
+        };
+        assert!(has(Tuning::Full, 0.882, 0.751) && has(Tuning::Adapter, 0.876, 0.748));
+        assert!(scores(SOURCE, "duorc").is_empty());
+        assert!(scores("race", "unknown").is_empty());
+    }
+
+    #[test]
+    fn published_models_lie_on_a_line() {
+        let models = scores(SOURCE, "squadshifts_amazon").into_iter().enumerate();
+        let points: Vec<Point> = models
+            .filter(|(_, row)| row.0 == Tuning::Full)
+            .map(|(run, (_, source, target))| Point {
+                source,
+                target,
+                run,
+            })
+            .collect();
+        let line = fit(&points).expect("many models");
+        assert!(line.r_squared > 0.95 && line.slope > 0.5, "{line:?}");
+        // By hand: 0.83 · logit 0.882 − 0.43, back on the scale of scores.
+        let at = line.expected(0.882).expect("inside").value;
+        assert!((at - 0.78).abs() < 0.02, "{at}");
+        let usual = line.usual(0.882).expect("inside");
+        assert!(usual.low < 0.751 && 0.751 < usual.high, "{usual:?}");
+        assert!(line.usual(0.01).is_err());
+    }
+
+    #[test]
+    fn only_studies_of_real_questions_stand_beside_published_models() {
+        let published = |suite: &str| {
+            let mut records = Fixture::six_targets().records();
+            for stored in &mut records {
+                stored.record.cell.setting.suite = suite.to_owned();
+            }
+            let studies = studies(&records, &[]).expect("they belong together");
+            compare(&studies[0])
+                .expect("consistent")
+                .statistics
+                .published
+        };
+        assert_eq!(published("mini"), []);
+        let lines = published("data");
+        let targets: Vec<&str> = lines.iter().map(|line| line.target.as_str()).collect();
+        // DuoRC is not among the published targets.
+        let wanted = [
+            "textbookqa",
+            "bioasq",
+            "race",
+            "relation_extraction",
+            "drop",
+        ];
+        assert_eq!(targets, wanted);
+        let of = |method: Method| {
+            let mut methods = lines[1].methods.iter();
+            methods
+                .find(|one| one.method == method)
+                .expect("it has records")
+        };
+        // On BioASQ both methods score the same, with a lower score on SQuAD for prompt tuning.
+        let [prompt, model] = [Method::Prompt, Method::Model].map(|method| of(method).above);
+        let [prompt, model] = [prompt, model].map(|above| above.expect("inside the range").value);
+        assert!(prompt > model + 0.05, "{prompt} {model}");
+        // No published model scores as low as the untuned one.
+        let untuned = of(Method::Untuned);
+        assert_eq!((untuned.expected, untuned.place()), (None, Place::Outside));
+    }
+
+    #[test]
+    fn a_method_is_placed_by_its_whole_interval() {
+        let estimate = |low: f64, high: f64| Estimate {
+            value: 0.5 * (low + high),
+            interval: Interval { low, high },
+        };
+        let place = |low, high| {
+            let beside = BesideLine {
+                method: Method::Lora,
+                source: estimate(0.5, 0.6),
+                score: estimate(0.4, 0.5),
+                expected: Some(0.45),
+                above: Some(estimate(low, high)),
+                usual: Some(Interval {
+                    low: -0.04,
+                    high: 0.05,
+                }),
+            };
+            beside.place()
+        };
+        assert_eq!(place(0.06, 0.1), Place::Above);
+        assert_eq!(place(-0.1, -0.05), Place::Below);
+        assert_eq!(place(-0.03, 0.04), Place::Among);
+        assert_eq!(place(-0.03, 0.06), Place::Open);
+    }
+}
