@@ -1,4 +1,4 @@
-//! Commands that copy records for others: `promptshift export DIR... --out NEW` as tables, and `promptshift redact DIR --out
+//! Commands that copy records for others: `promptshift export DIR... --out NEW` as tables or a model card, and `promptshift redact DIR --out
 //! NEW` without the texts of their rows, to publish them even if the data can't be.
 
 use std::collections::HashSet;
@@ -12,7 +12,7 @@ use super::print;
 use promptshift_numbers::record::ensemble;
 use promptshift_numbers::record::folder::{StoredRecord, find, read, record_folders};
 use promptshift_numbers::record::redaction::{redacted, without_node};
-use promptshift_report::export::{Format, Tables, Written};
+use promptshift_report::export::{Format, Tables, Written, model_card};
 use promptshift_text::atomic_file::{self, NewFolder};
 
 /// Flags of `export`.
@@ -24,7 +24,7 @@ pub struct ExportArguments {
     /// The format; Parquet keeps types, lists and missing values.
     #[arg(long, value_enum, default_value = "parquet")]
     format: FormatName,
-    /// The new folder for the tables `cells` and `examples`; an existing one is never changed.
+    /// The new folder for the tables `cells` and `examples`, or for the card; an existing one is never changed.
     #[arg(long, value_name = "NEW")]
     out: PathBuf,
 }
@@ -36,21 +36,24 @@ enum FormatName {
     Parquet,
     /// cells.csv and examples.csv: lists are JSON, missing values empty fields.
     Csv,
+    /// README.md, a model card for the Hugging Face Hub with a model-index.
+    ModelCard,
 }
 
-/// Runs the command: writes both tables or none.
+/// Runs the command: writes everything or nothing.
 pub fn run_export(arguments: &ExportArguments) -> anyhow::Result<()> {
     let ExportArguments {
         folders,
         format,
         out,
     } = arguments;
+    let homes = each_once(folders)?;
     let (format, ending) = match format {
         FormatName::Parquet => (Format::Parquet, "parquet"),
         FormatName::Csv => (Format::Csv, "csv"),
+        FormatName::ModelCard => return write_model_card(&homes, out),
     };
     let begun = NewFolder::begin(out)?;
-    let homes = each_once(folders)?;
     let mut tables = Tables::create(begun.path(), format)?;
     // One at a time: all records together may not fit into memory.
     for home in &homes {
@@ -63,6 +66,20 @@ pub fn run_export(arguments: &ExportArguments) -> anyhow::Result<()> {
         homes.len(),
         out.join(format!("cells.{ending}")).display(),
         out.join(format!("examples.{ending}")).display()
+    ));
+    Ok(())
+}
+
+fn write_model_card(homes: &[PathBuf], out: &Path) -> anyhow::Result<()> {
+    let records = homes.iter().map(|home| read(home));
+    let card = model_card(&records.collect::<Result<Vec<_>, _>>()?)?;
+    let begun = NewFolder::begin(out)?;
+    atomic_file::write(&begun.path().join("README.md"), card.as_bytes())?;
+    begun.finish()?;
+    print::note(format_args!(
+        "{} records in {}",
+        homes.len(),
+        out.join("README.md").display()
     ));
     Ok(())
 }

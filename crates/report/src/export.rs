@@ -1,4 +1,4 @@
-//! Exports records as two tables for pandas, polars and R: `cells` with a row for each domain that a record was
+//! Exports records: as a model card for the Hub, and as two tables for pandas, polars and R: `cells` with a row for each domain that a record was
 //! scored on, and `examples` with a row for each prediction. `docs/tables.md` describes their columns.
 //!
 //! Rows are pure functions of a record (`cells`, `examples`); writers depend on columns only. Records are written one
@@ -8,7 +8,10 @@ mod cells;
 mod column;
 mod csv;
 mod examples;
+mod model_card;
 mod parquet;
+
+pub use model_card::model_card;
 
 use std::io;
 use std::path::{Path, PathBuf};

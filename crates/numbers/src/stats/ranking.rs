@@ -118,6 +118,10 @@ pub(super) fn ranks(values: &[f64]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::bootstrap::{Bootstrap, Draws};
+    use crate::stats::estimate::normal_cdf;
+    use crate::stats::panel::{Panel, Sample};
+    use crate::stats::tests::Normal;
 
     /// The example of scikit-learn's `roc_auc_score`, and cases that follow from the definition.
     #[test]
@@ -158,6 +162,56 @@ mod tests {
         let found: f64 = values.iter().map(|v| (v - area).powi(2)).sum::<f64>() / (n * n);
         assert!((found - wanted).abs() < 1e-12, "{found} {wanted}");
         assert_eq!(auroc_values(&[(0.2, true)]), None);
+    }
+
+    /// Studies of five runs whose distance of the classes varies, on 200 passages whose examples are equally hard for
+    /// every run: how often does the 95 % interval contain the expected area?
+    #[test]
+    fn intervals_of_areas_cover_the_truth() {
+        const STUDIES: u64 = 400;
+        const DISTANCE: f64 = 1.0;
+        const BETWEEN_RUNS: f64 = 0.2;
+        let mut normal = Normal::new(5);
+        let areas: Vec<f64> = (0..20_000)
+            .map(|_| DISTANCE + BETWEEN_RUNS * normal.next())
+            // The noise of an example is that of its passage and of the run, with variances 0.5 each.
+            .map(|distance| normal_cdf(distance / 2.0_f64.sqrt()))
+            .collect();
+        let truth = areas.iter().sum::<f64>() / areas.len() as f64;
+        let covered = (0..STUDIES).filter(|study| {
+            let mut normal = Normal::new(1_000 + study);
+            let ease: Vec<f64> = (0..200).map(|_| normal.next()).collect();
+            let samples = (0..5).flat_map(|seed| {
+                let distance = DISTANCE + BETWEEN_RUNS * normal.next();
+                let examples: Vec<(f64, bool)> = (ease.iter().enumerate())
+                    .map(|(passage, ease)| {
+                        let is = passage % 3 == 0;
+                        let noise = (ease + normal.next()) / 2.0_f64.sqrt();
+                        (noise + if is { distance } else { 0.0 }, is)
+                    })
+                    .collect();
+                let values = auroc_values(&examples).expect("both classes");
+                let sample = move |(passage, numerator): (usize, f64)| Sample {
+                    seed,
+                    cluster: format!("{passage:03}"),
+                    numerator,
+                    denominator: 1.0,
+                };
+                values.into_iter().enumerate().map(sample)
+            });
+            let bootstrap = Bootstrap {
+                resamples: 400,
+                seed: *study,
+            };
+            let panel = Panel::new(&[samples.collect()]);
+            let interval = bootstrap.scores(&[panel])[0][0]
+                .as_ref()
+                .map(Draws::estimate);
+            let interval = interval.expect("five runs").interval;
+            (interval.low..=interval.high).contains(&truth)
+        });
+        let share = covered.count() as f64 / STUDIES as f64;
+        assert!((0.93..=0.98).contains(&share), "{share}");
     }
 
     #[test]
