@@ -8,7 +8,7 @@ use promptshift::tokenizer::{Case, Tokenizer};
 use promptshift::tuning::Tuned;
 
 use super::Outcome;
-use super::place::{Place, committed};
+use super::place::{Place, T5_TOKENIZER, committed};
 use super::tuned::answered;
 
 /// The folders of committed models, with the name of their weights.
@@ -34,18 +34,6 @@ pub const CONFIGS: [&str; 8] = [
     "tests/golden/llama_tiny/config.json",
     "tests/golden/gpt2_tiny/config.json",
 ];
-
-/// A tokenizer for the tiny T5s, which were committed without one.
-pub const T5_TOKENIZER: &str = r#"{"version": "1.0", "truncation": null, "padding": null, "added_tokens": [
-{"id": 0, "content": "<pad>", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true},
-{"id": 1, "content": "</s>", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true}],
-"normalizer": null,
-"pre_tokenizer": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true},
-"post_processor": null,
-"decoder": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true},
-"model": {"type": "Unigram", "unk_id": 2, "vocab": [["<pad>", 0.0], ["</s>", 0.0], ["<unk>", 0.0], ["▁", -2.0],
-["a", -3.0], ["e", -3.0], ["t", -3.5], ["o", -3.5], ["s", -4.0], ["n", -4.0], ["▁the", -4.5], [".", -5.0]],
-"byte_fallback": false}}"#;
 
 /// Loads a committed model with one file of it replaced, and asks it.
 fn loaded((name, weights): (&str, &str), file: &str, bytes: &[u8]) -> Outcome {

@@ -39,3 +39,15 @@ impl Place {
         self.0.path()
     }
 }
+
+/// A tokenizer for the tiny T5s, which were committed without one.
+pub const T5_TOKENIZER: &str = r#"{"version": "1.0", "truncation": null, "padding": null, "added_tokens": [
+{"id": 0, "content": "<pad>", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true},
+{"id": 1, "content": "</s>", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true}],
+"normalizer": null,
+"pre_tokenizer": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true},
+"post_processor": null,
+"decoder": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true},
+"model": {"type": "Unigram", "unk_id": 2, "vocab": [["<pad>", 0.0], ["</s>", 0.0], ["<unk>", 0.0], ["▁", -2.0],
+["a", -3.0], ["e", -3.0], ["t", -3.5], ["o", -3.5], ["s", -4.0], ["n", -4.0], ["▁the", -4.5], [".", -5.0]],
+"byte_fallback": false}}"#;

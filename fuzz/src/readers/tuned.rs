@@ -14,8 +14,7 @@ use promptshift::recipe::{Defaults, DeltaRecipe, Limits, Method, Recipe};
 use promptshift::tuning::saved::{self, AdapterFile, Format, PromptFile, SubspaceFile, restored};
 use promptshift::tuning::{MethodInputs, Tuned, head_form, within};
 
-use super::models::T5_TOKENIZER;
-use super::place::{Place, committed, repository};
+use super::place::{Place, T5_TOKENIZER, committed, repository};
 use super::{Outcome, halves};
 
 /// Lengths that keep an answer cheap.

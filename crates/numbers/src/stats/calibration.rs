@@ -4,10 +4,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::calibration_error::bins_for;
-
 /// The number of bins of the plain expected calibration error, and the greatest number in a reliability diagram.
 pub const BINS: usize = 15;
+
+/// The least number of answers in a bin, so that its mean is nearly normal.
+pub const ANSWERS_A_BIN: usize = 25;
+
+/// The number of bins for this number of answers.
+pub fn bins_for(answers: usize) -> usize {
+    (answers / ANSWERS_A_BIN).clamp(1, BINS)
+}
 
 /// Confidences are clipped to this distance from 0 and 1, where the loss of a wrong answer would be infinite.
 const MARGIN: f64 = 1e-7;

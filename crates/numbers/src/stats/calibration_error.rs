@@ -4,7 +4,7 @@
 //! deviates from its expectation by chance, and absolute (or squared) deviations add up. With 50 answers in 15 bins,
 //! perfect calibration has an error of about 18 points. Therefore
 //!
-//! - bins have at least [`ANSWERS_A_BIN`] answers, and there are at most [`BINS`];
+//! - bins have at least [`ANSWERS_A_BIN`](super::calibration::ANSWERS_A_BIN) answers, and there are at most [`BINS`](super::calibration::BINS);
 //! - the error is the squared one, from which the expected contribution of chance can be subtracted exactly (Bröcker
 //!   2012, *Estimating reliability and resolution of probability forecasts*; Kumar, Liang & Ma 2019, *Verified
 //!   uncertainty calibration*, arXiv:1909.10155; Roelofs et al. 2022, arXiv:2012.08668):
@@ -24,17 +24,9 @@
 //! The square root of `E²` has the unit of the plain error and is at least as large in expectation. A negative `E²`,
 //! as in half of all perfectly calibrated runs, keeps its sign.
 
-use super::calibration::{BINS, Outcome, groups};
+use super::calibration::{Outcome, bins_for, groups};
 use super::estimate::{Estimate, Interval, mean, standard_deviation};
 use super::estimate::{normal_quantile, student_quantile};
-
-/// The least number of answers in a bin, so that its mean is nearly normal.
-pub const ANSWERS_A_BIN: usize = 25;
-
-/// The number of bins for this number of answers.
-pub fn bins_for(answers: usize) -> usize {
-    (answers / ANSWERS_A_BIN).clamp(1, BINS)
-}
 
 /// An answer and the number of its passage.
 pub type Answer = (usize, Outcome);

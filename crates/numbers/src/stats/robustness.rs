@@ -472,6 +472,7 @@ mod tests {
             slope: 0.8,
             intercept: -0.5,
             r_squared: 1.0,
+            scatter: 0.0,
             points: 8,
             runs: 2,
             low: 0.1,

@@ -14,11 +14,9 @@ use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::Prediction;
 use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::stats::calibration::{
-    Bin, Calibration, Outcome, Temperature, calibration, fit_temperature,
+    ANSWERS_A_BIN, Bin, Calibration, Outcome, Temperature, calibration, fit_temperature,
 };
-use promptshift_numbers::stats::calibration_error::{
-    self, ANSWERS_A_BIN, Answer, root, squared_error,
-};
+use promptshift_numbers::stats::calibration_error::{self, Answer, root, squared_error};
 use promptshift_numbers::stats::estimate::{Estimate, mean};
 
 /// One method's calibration on every domain.

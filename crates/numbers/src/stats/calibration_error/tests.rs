@@ -1,5 +1,5 @@
 use super::*;
-use crate::stats::calibration::calibration;
+use crate::stats::calibration::{BINS, calibration};
 
 fn outcome(confidence: f64, right: bool) -> Outcome {
     Outcome {
