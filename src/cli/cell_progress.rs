@@ -3,7 +3,7 @@
 use super::interrupt;
 use super::progress::{Bar, Verbosity};
 use super::workers::message::Job;
-use crate::experiment::{Event, Interrupted};
+use crate::experiment::{Event, Interrupted, checkpoint_steps};
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::Cell;
 use promptshift_numbers::score::Metric;
@@ -124,7 +124,11 @@ impl CellProgress {
             } => match &mut self.work {
                 // During training.
                 Some(work) if work.what() == self.name => {
-                    work.at(step, &format!("checkpoint: {domain} {done}/{total}"));
+                    let later = checkpoint_steps(self.steps)
+                        .into_iter()
+                        .filter(|place| *place > step);
+                    let note = format!("checkpoint: {domain} {done}/{total}");
+                    work.pause(step, &note, later.count());
                 }
                 _ => {
                     let what = format!("{}, step {step} on {domain}", self.name);

@@ -88,6 +88,7 @@ impl Verbosity {
             bar,
             said: Instant::now(),
             began: None,
+            pauses: Pauses::default(),
         }
     }
 }
@@ -123,6 +124,44 @@ pub struct Bar {
     said: Instant,
     /// The time and value of the first count: resumed work does not start at 0.
     began: Option<(Instant, usize)>,
+    pauses: Pauses,
+}
+
+/// Interruptions of the work by something that takes a time of its own, such as scoring a checkpoint.
+#[derive(Debug, Clone, Copy, Default)]
+struct Pauses {
+    /// The time of those that have ended.
+    time: Duration,
+    /// Their number.
+    ended: usize,
+    /// The start of the current one.
+    current: Option<Instant>,
+    /// The number of those to come after the current or the last one.
+    to_come: usize,
+}
+
+impl Pauses {
+    fn end(&mut self) {
+        if let Some(start) = self.current.take() {
+            self.time += start.elapsed();
+            self.ended += 1;
+        }
+    }
+
+    /// The time so far, and the time that the current one and those to come will take if each takes the mean of those
+    /// that have ended, or as long as the first has taken yet.
+    fn spent_and_left(&self) -> (Duration, Duration) {
+        let current = self.current.map_or(Duration::ZERO, |start| start.elapsed());
+        let mean = match self.ended {
+            0 => current,
+            ended => self.time / ended as u32,
+        };
+        let rest = match self.current {
+            Some(_) => mean.saturating_sub(current),
+            None => Duration::ZERO,
+        };
+        (self.time + current, rest + mean * self.to_come as u32)
+    }
 }
 
 impl Bar {
@@ -133,6 +172,19 @@ impl Bar {
 
     /// Reports that `done` parts are done; `note` is shown after the count.
     pub fn at(&mut self, done: usize, note: &str) {
+        self.pauses.end();
+        self.show(done, note);
+    }
+
+    /// Reports a pause after `done` parts, with `to_come` such pauses later: the time that they take does not scale with
+    /// the number of parts.
+    pub fn pause(&mut self, done: usize, note: &str, to_come: usize) {
+        self.pauses.current.get_or_insert_with(Instant::now);
+        self.pauses.to_come = to_come;
+        self.show(done, note);
+    }
+
+    fn show(&mut self, done: usize, note: &str) {
         self.bar.set_position(done as u64);
         let (began, first) = *self.began.get_or_insert((Instant::now(), done));
         match self.verbosity {
@@ -141,7 +193,12 @@ impl Bar {
                 self.said = Instant::now();
                 let total = self.bar.length().unwrap_or(0);
                 let more = (total as usize).saturating_sub(done);
-                let left = left(began.elapsed(), done.saturating_sub(first), more);
+                let left = left(
+                    began.elapsed(),
+                    done.saturating_sub(first),
+                    more,
+                    self.pauses,
+                );
                 let done = self.unit.in_words(done as u64);
                 let total = self.unit.in_words(total);
                 print::note(format_args!("{}: {done}/{total}{left} {note}", self.what));
@@ -151,6 +208,7 @@ impl Bar {
                 tell(&Message::At {
                     done,
                     note: note.to_string(),
+                    pauses_to_come: self.pauses.current.map(|_| self.pauses.to_come),
                 });
             }
             _ => {}
@@ -173,13 +231,15 @@ impl Bar {
     }
 }
 
-/// The remaining time at the mean rate so far, including pauses between parts (for validation); empty before the first
-/// part is done.
-fn left(elapsed: Duration, done: usize, more: usize) -> String {
+/// The remaining time at the mean rate so far, including short pauses between parts (for validation), and that of long
+/// pauses; empty before the first part is done.
+fn left(elapsed: Duration, done: usize, more: usize, pauses: Pauses) -> String {
+    let (paused, to_pause) = pauses.spent_and_left();
     match done {
         0 => String::new(),
         done => {
-            let seconds = elapsed.as_secs_f64() * more as f64 / done as f64;
+            let at_work = elapsed.saturating_sub(paused).as_secs_f64();
+            let seconds = at_work * more as f64 / done as f64 + to_pause.as_secs_f64();
             format!(", about {seconds:.0} s left")
         }
     }
@@ -191,7 +251,22 @@ mod tests {
 
     #[test]
     fn the_remaining_time_follows_the_mean_rate() {
-        assert_eq!(left(Duration::from_secs(30), 10, 20), ", about 60 s left");
-        assert_eq!(left(Duration::from_secs(30), 0, 20), "");
+        let without =
+            |seconds, done, more| left(Duration::from_secs(seconds), done, more, Pauses::default());
+        assert_eq!(without(30, 10, 20), ", about 60 s left");
+        assert_eq!(without(30, 0, 20), "");
+    }
+
+    #[test]
+    fn long_pauses_do_not_count_as_the_time_of_parts() {
+        // Two pauses of 100 s each among 230 s, and three to come: 20 parts at 3 s and 300 s.
+        let pauses = Pauses {
+            time: Duration::from_secs(200),
+            ended: 2,
+            current: None,
+            to_come: 3,
+        };
+        let words = left(Duration::from_secs(230), 10, 20, pauses);
+        assert_eq!(words, ", about 360 s left");
     }
 }

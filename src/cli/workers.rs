@@ -173,11 +173,15 @@ impl Workers {
             match message {
                 Message::Say(line) => self.verbosity.say(&line),
                 Message::Work { what, total } => work = Some(self.verbosity.bar(&what, total)),
-                Message::At { done, note } => {
-                    if let Some(work) = &mut work {
-                        work.at(done, &note);
-                    }
-                }
+                Message::At {
+                    done,
+                    note,
+                    pauses_to_come,
+                } => match (&mut work, pauses_to_come) {
+                    (Some(work), Some(to_come)) => work.pause(done, &note, to_come),
+                    (Some(work), None) => work.at(done, &note),
+                    (None, _) => {}
+                },
                 Message::WorkEnded => {
                     if let Some(work) = work.take() {
                         work.end();

@@ -74,6 +74,8 @@ pub enum Message {
         done: usize,
         /// What is shown behind them.
         note: String,
+        /// In a long pause: the number of such pauses to come.
+        pauses_to_come: Option<usize>,
     },
     /// It is done with, or broken off.
     WorkEnded,
