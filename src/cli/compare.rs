@@ -37,7 +37,7 @@ pub struct Arguments {
     alpha: f64,
 }
 
-/// The smallest p value of the resampling is 2 in 10,001.
+/// The smallest possible p value of the resampling is 2 in 10,001.
 fn level(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(level) if (0.001..=0.5).contains(&level) => Ok(level),
@@ -74,7 +74,7 @@ fn read(path: &str) -> anyhow::Result<Set> {
 }
 
 fn of_rows(rows: &[Row]) -> Table {
-    // Beside a p value over seeds, one that covers only these runs would look like the stronger evidence.
+    // A p value that covers only these runs would look like stronger evidence than one over seeds.
     let is_single = |row: &Row| row.is_single.contains(&true);
     let shows_single = rows.iter().any(is_single);
     let mut header = vec![

@@ -176,7 +176,7 @@ fn of_lines(lines: &[Line]) -> Table {
         ]);
     }
     print::right_align(&mut table, 3..6);
-    // Do not break identifiers or family names across lines.
+    // Keep identifiers and model families on one line.
     for (column, width) in [(1, 18), (6, 20)] {
         if let Some(column) = table.column_mut(column) {
             column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(width)));

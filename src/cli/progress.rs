@@ -92,10 +92,10 @@ impl Verbosity {
     }
 }
 
-/// The interval of plain lines.
+/// The interval between plain lines.
 const EVERY: Duration = Duration::from_secs(15);
 
-/// The interval of messages to the parent process.
+/// The interval between messages to the parent process.
 const TOLD_EVERY: Duration = Duration::from_millis(200);
 
 /// The unit of the count.
@@ -114,14 +114,14 @@ impl Unit {
     }
 }
 
-/// The progress of a piece of work.
+/// The progress of one phase of work.
 pub struct Bar {
     verbosity: Verbosity,
     what: String,
     unit: Unit,
     bar: ProgressBar,
     said: Instant,
-    /// The time and value of the first count: resumed work does not start at 0.
+    /// The time and value of the first count, since resumed work does not start at 0.
     began: Option<(Instant, usize)>,
 }
 

@@ -45,7 +45,7 @@ enum What {
     Verbalizer(VerbalizerArguments),
 }
 
-/// The old spelling, `propose template`.
+/// The old spelling of `propose template`.
 #[derive(Debug, Args)]
 pub struct OldTemplate {
     #[command(subcommand)]
@@ -229,7 +229,7 @@ fn proposals(
     Ok(ranking.finish()?)
 }
 
-/// Runs all batches, unless interrupted.
+/// Consumes all batches; stops at a signal.
 fn go_through(batches: &mut impl Iterator<Item = Result<usize, NotFinite>>) -> Result<(), Failure> {
     for done in batches {
         done?;

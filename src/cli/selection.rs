@@ -16,7 +16,7 @@ use promptshift_text::domain::catalogue::{Catalogue, CatalogueError};
 use promptshift_text::domain::suite::Suite;
 use promptshift_text::hub;
 
-/// Flags of every verb that reads domains.
+/// Flags of every command that reads domains.
 #[derive(Debug, Args)]
 #[command(next_help_heading = help::DATA)]
 pub struct Data {
@@ -95,7 +95,7 @@ impl Model {
     /// The selected backbone.
     ///
     /// # Errors
-    /// Neither a known name nor a file nor a folder nor in the Hub's cache.
+    /// Not a known name, a file, a folder or a model in the Hub's cache.
     pub fn choice(&self) -> Result<BackboneChoice, Failure> {
         BackboneChoice::parse(&self.model).map_err(Failure::usage)
     }

@@ -58,7 +58,7 @@ impl FromStr for Way {
 }
 
 impl Flags {
-    /// The wording for a model that was or will be tuned on `source`; where there is no flag, as in `known`.
+    /// The wording for a model that was or will be tuned on `source`; `known` applies where no flag is given.
     ///
     /// # Errors
     /// A name or file does not exist, or the wording does not fit one of the domains.
@@ -87,11 +87,11 @@ impl Flags {
     }
 }
 
-/// Checks that this kind of network supports the wording: a T5 supports all, a BERT the likelihood of words at a mask,
-/// any other only its own format; and that it reads the templates of the domains that it is asked about.
+/// Checks that this kind of network supports the wording: a T5 supports all, a BERT the likelihood of words
+/// at a mask, any other only its own format; and that it supports the templates of the given domains.
 ///
 /// # Errors
-/// It does not.
+/// It does not support them.
 pub fn check_kind(wording: &Wording, asked: &[&Card], config: &Config) -> anyhow::Result<()> {
     let in_template = |card: &&&Card| matches!(card.variant, Some(Variant::Template(_)));
     if let Some(card) = asked
