@@ -41,8 +41,8 @@ pub enum DatasetsError {
     },
     /// A target's labels can't be matched to the source's.
     #[error(
-        "--tune-on: '{target}' has the labels {target_labels} and the source {source_labels}: wanted the source's own, \
-         in their order, or others in their place"
+        "--tune-on: '{target}' has the labels {target_labels} and the source {source_labels}: wanted the source's, \
+         in the same order, or as many others"
     )]
     FewShotLabels {
         /// The target.
@@ -445,7 +445,7 @@ impl FewShotPool {
         }
         let shared = (found < before).then(|| {
             format!(
-                "{} of {before} rows of train are never tuned on, since test has their passage or \
+                "{} of {before} rows of train are not used for tuning: test has their passage or \
                  question",
                 before - found
             )
@@ -480,7 +480,7 @@ fn mixed(plan: &Plan, source: &Source) -> Option<String> {
         .map(|((part, rows), share)| format!("{share} of {rows} of {}", part.card.name))
         .collect();
     Some(format!(
-        "{}: an epoch of training takes {} ({} mixing); validation and test have as many of each",
+        "{}: an epoch of training takes {} ({} mixing); validation and test have the same number of each",
         source.card.name,
         named.join(", "),
         mixing

@@ -103,7 +103,7 @@ pub enum ExperimentError {
         hint: String,
     },
     /// A worker's run left neither a record nor an error.
-    #[error("{name}: wanted its record or why it failed, found neither")]
+    #[error("{name}: found neither a record nor an error")]
     Lost {
         /// The folder of the run's record.
         name: String,

@@ -258,7 +258,7 @@ fn variants() -> Table {
     }
     table.add_row([
         format!("{AT}TEMPLATE"),
-        "a template without vectors inside; for a T5".to_string(),
+        "a template without soft-prompt vectors; for a T5".to_string(),
     ]);
     table
 }

@@ -178,7 +178,7 @@ pub(super) fn reopened(
         false => Err(wrong(
             path,
             format!(
-                "what was there when the plan was checked ({})",
+                "the files as they were when the plan was checked ({})",
                 given.sha256()
             ),
             read.found.sha256,

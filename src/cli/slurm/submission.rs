@@ -1,7 +1,6 @@
 //! What was submitted: a folder for each submission, below the report's.
 //!
 //! ```text
-//! ```text
 //! <out>/slurm/1/study.json        the study
 //!               submission.json   the command and the store's folder
 //!               trainings-1.sh    a script for sbatch
@@ -9,6 +8,7 @@
 //!               trainings-1.job   the number from sbatch; written after the submission
 //!               report.sh         the last job: the report
 //!               logs/             the output of the tasks
+//! ```
 //!
 //! For a sweep, these are in `<out>/slurm/1/NAME`, for each of its submitted studies.
 

@@ -118,7 +118,7 @@ impl<'a> Login<'a> {
         let session = Session::new(self.flags, prepared, self.command.to_owned())?;
         if self.flags.keeping(session.largest()).keep == Keep::None {
             return Err(Failure::Usage(anyhow!(
-                "--keep none: what one job trains, another evaluates; wanted deltas or all"
+                "--keep none: jobs evaluate what other jobs train; wanted deltas or all"
             )));
         }
         let store = Store::open(self.flags.store.path(), None)?;

@@ -104,7 +104,7 @@ impl Session<'_> {
         interrupt::check()?;
         if self.flags.keeping(self.largest).keep == Keep::None {
             return Err(Failure::Usage(anyhow!(
-                "--keep none: what one cell trains, another evaluates; wanted deltas or all"
+                "--keep none: cells evaluate what other cells train; wanted deltas or all"
             )));
         }
         self.side_by_side = self.side_by_side.min(wanted.len().max(1));

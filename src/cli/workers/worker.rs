@@ -24,7 +24,7 @@ pub fn work() -> Result<(), Failure> {
     let mut orders = orders().into_iter();
     let Some(first) = orders.next() else {
         return Err(Failure::Usage(anyhow!(
-            "worker: it is for this program's own use, and takes a study from standard input"
+            "worker: an internal command, which reads a study from standard input"
         )));
     };
     let assignment: Assignment = read(first)?;
@@ -118,7 +118,7 @@ fn tell_error(failure: &Failure) {
 fn read<T: for<'a> serde::Deserialize<'a>>(order: io::Result<String>) -> Result<T, Failure> {
     let order = order.context("cannot read a job")?;
     Ok(serde_json::from_str(&order)
-        .with_context(|| format!("worker: it is for this program's own use; found '{order}'"))?)
+        .with_context(|| format!("worker: an internal command; found '{order}'"))?)
 }
 
 /// The lines of standard input. At its end the current work is interrupted: the parent process has closed it
