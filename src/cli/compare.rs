@@ -1,4 +1,4 @@
-//! `promptshift compare A B`: does B lose against A?
+//! `promptshift compare A B`: tests whether B scores significantly lower than A.
 
 use std::path::Path;
 
@@ -17,16 +17,17 @@ use promptshift_report::paired::{Row, compare};
 
 /// Flags of `compare`.
 ///
-/// Exit code 1 means that B scores significantly lower somewhere. With several runs on each side (folders with several
-/// seeds), the test covers other seeds and other passages. With one run on a side it covers only other passages: two
-/// seeds of one method may differ as significantly, so it does not show that a change is at fault.
+/// Exit code 1 means that B scores significantly lower somewhere. With several runs on each side (folders
+/// with several seeds), the result generalises to other seeds and other passages. With one run on a side it
+/// generalises only to other passages: two seeds of one method may differ as significantly, so it does not
+/// show that a change caused the loss.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// The reference: a folder with the records of one run or of several seeds, at any depth, or a file that `predict`
     /// wrote.
     #[arg(value_name = "A")]
     first: String,
-    /// What may have lost: a folder or file with the same domains, rows, input limits and templates.
+    /// The set to test: a folder or file with the same domains, rows, input limits and templates.
     #[arg(value_name = "B")]
     second: String,
     /// The metric: f1, exact_match or accuracy [default: the domain's main one].

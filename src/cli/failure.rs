@@ -17,7 +17,7 @@ pub enum Failure {
     Run(anyhow::Error),
     /// `compare` found a significant loss: exit code 1.
     Loss,
-    /// `compare` could not compare: exit code 3, to distinguish an error from a loss.
+    /// `compare` could not compare: exit code 3, which distinguishes an error from a loss.
     Incomparable(anyhow::Error),
     /// A signal ended the program: exit code 75 if a scheduler sent it, else 128 plus its number.
     Interrupted,

@@ -45,7 +45,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use failure::Failure;
 
-/// When a model tuned on one domain meets another, how much does it lose, and does tuning less of it lose less?
+/// How much does a tuned model lose on another domain, and does tuning fewer of its parameters lose less?
 #[derive(Debug, Parser)]
 #[command(name = "promptshift", version, max_term_width = 100)]
 pub struct Cli {

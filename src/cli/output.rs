@@ -63,7 +63,7 @@ const FIGURES: &str = "figures";
 /// Renders `records` and the failures of `unfinished` cells, writes `files` into `out`, and prints the result.
 ///
 /// # Errors
-/// The records do not belong together, or a file can't be written.
+/// The records can't be reported together, or a file can't be written.
 pub fn write(
     records: &[StoredRecord],
     unfinished: &[Unfinished],

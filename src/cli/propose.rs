@@ -1,5 +1,6 @@
-//! `promptshift propose`: wordings proposed by a model, as files for the user to select from. Templates come from a
-//! backbone's span filling and are scored on the domain's validation rows; words for classes from its embeddings.
+//! `promptshift propose`: a model proposes wordings, written to files for the user to select from. Templates
+//! come from a T5's span filling and are scored on the domain's validation rows; words for classes come from
+//! a model's embeddings.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -39,7 +40,7 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Templates from a T5's own span filling, for --template.
+    /// Templates from a T5's span filling, for --template.
     Template(TemplateArguments),
     /// More words for a domain's classes, from a model's embeddings, for --verbalizer.
     Verbalizer(VerbalizerArguments),

@@ -17,10 +17,10 @@ use promptshift_text::domain::wording::{ScoreBy, Template, Verbalizer, Wording};
 pub struct Flags {
     /// How an answer is chosen: generation, likelihood or calibrated.
     ///
-    /// generation: the text that the model generates, the paper's way. likelihood: the class whose words are most
-    /// probable. calibrated: likelihood divided by that for inputs without content (Zhao et al. 2021). The last two
-    /// need a domain with labels. For a T5 only, as the next two flags, with one exception: a BERT with its masked-word
-    /// head ranks classes by the likelihood of their words at a mask.
+    /// generation: the text that the model generates, as in the paper. likelihood: the class whose words are
+    /// most probable. calibrated: likelihood divided by that for inputs without content (Zhao et al. 2021).
+    /// The last two need a domain with labels. For a T5 only, like --verbalizer and --template, except that a
+    /// BERT with its masked-word head ranks classes by the likelihood of their words at a mask.
     #[arg(long, value_name = "WAY")]
     score_by: Option<Way>,
     /// Words for the source's classes, instead of its label strings.
