@@ -24,7 +24,7 @@ pub struct Arguments {
     /// interrupted ones.
     #[arg(long, conflicts_with = "prune", help_heading = help::OUTPUT)]
     json: bool,
-    /// Ask before removing interrupted trainings, and trainings and answers that no report refers to.
+    /// List interrupted trainings, and trainings and answers that no report refers to; remove them if confirmed.
     ///
     /// A report refers to a training as long as its folder (--out) is where it was written. Nothing is removed while
     /// another promptshift uses the store.

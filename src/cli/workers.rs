@@ -1,6 +1,6 @@
 //! Runs cells in parallel, each in a worker process (`promptshift worker`) that receives the study as data. A
 //! small model uses one thread better than many threads that share each of its small matrix products. A
-//! process per run also gives each run its own peak memory.
+//! separate process also makes the peak memory of a run measurable.
 //!
 //! The parent process, started by the user, assigns jobs one by one, prints the workers' messages, and
 //! assembles records and report.

@@ -149,7 +149,7 @@ fn check(word: &str, name: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Only USR1, sent to the step, makes the program write its checkpoint.
+/// Checks that the signal is USR1 and goes to the step, where it makes the program write a checkpoint.
 fn signal(value: &str) -> anyhow::Result<String> {
     let seconds = value
         .strip_prefix("R:")
