@@ -67,7 +67,7 @@ enum Verb {
     Predict(predict::Arguments),
     /// Render a report again, from its records.
     Report(report::ReportArguments),
-    /// Compare two sets of records or predictions; exit code 1 if the second is significantly worse.
+    /// Compare two sets of records or predictions; exit code 1 if the second is worse.
     Compare(compare::Arguments),
     /// How many seeds and rows detect a given difference of gaps, from a pilot's records.
     Power(report::PowerArguments),
