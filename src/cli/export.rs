@@ -1,5 +1,5 @@
-//! Commands that copy records: `promptshift export DIR... --out NEW` as tables, and `promptshift redact DIR
-//! --out NEW` without the texts of their rows, to publish them even if the data can't be published.
+//! Commands that copy records for others: `promptshift export DIR... --out NEW` as tables, and `promptshift redact DIR --out
+//! NEW` without the texts of their rows, to publish them even if the data can't be.
 
 use std::collections::HashSet;
 use std::fs;
