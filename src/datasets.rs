@@ -39,10 +39,10 @@ pub enum DatasetsError {
         /// Why.
         error: Box<DomainError>,
     },
-    /// A target's labels don't say which of the source's they are.
+    /// A target's labels can't be matched to the source's.
     #[error(
-        "--tune-on: '{target}' has the labels {target_labels} and the source {source_labels}: wanted the source's own, \
-         in their order, or others in their place"
+        "--tune-on: '{target}' has the labels {target_labels} and the source {source_labels}: wanted the source's, \
+         in the same order, or as many others"
     )]
     FewShotLabels {
         /// The target.
@@ -176,8 +176,8 @@ impl Rows {
         Ok(pool)
     }
 
-    /// Equally many rows of each domain, limited by the smallest one, so that a mean over rows is the mean of the
-    /// domains' means.
+    /// The same number of rows of each domain, that of the smallest, so that a mean over rows is the mean of
+    /// the domains' means.
     fn of_equal<E>(
         members: &[Card],
         mut load: impl FnMut(&Card, Option<usize>) -> Result<load::Rows, E>,
@@ -274,7 +274,7 @@ impl Datasets {
         }];
         for card in resolved.targets {
             let is_of_source = resolved.sources.iter().any(|one| one.name == card.base());
-            // A variant of a source has the rows that the source is tested on.
+            // A variant of a source uses the source's own test rows.
             let portion = match is_of_source {
                 true => suite.source(&card)?.test,
                 false => suite.target(&card)?,
@@ -445,7 +445,7 @@ impl FewShotPool {
         }
         let shared = (found < before).then(|| {
             format!(
-                "{} of {before} rows of train are never tuned on, since test has their passage or \
+                "{} of {before} rows of train are not used for tuning: test has their passage or \
                  question",
                 before - found
             )
@@ -480,17 +480,17 @@ fn mixed(plan: &Plan, source: &Source) -> Option<String> {
         .map(|((part, rows), share)| format!("{share} of {rows} of {}", part.card.name))
         .collect();
     Some(format!(
-        "{}: an epoch of training takes {} ({} mixing); validation and test have as many of each",
+        "{}: an epoch of training takes {} ({} mixing); validation and test have the same number of each",
         source.card.name,
         named.join(", "),
         mixing
     ))
 }
 
-/// Rows of a split whose tokens are counted; the others are taken to be like them.
+/// Rows of a split whose tokens are counted; the count is extrapolated to the others.
 const COUNTED_ROWS: usize = 1_000;
 
-/// How many tokens a plan's training and evaluation see, about.
+/// Approximate token counts of a plan's training and evaluation.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TokenCounts {
     /// Mean length of a training input.

@@ -35,7 +35,7 @@ pub use piece::State;
 pub use runner::{Keep, Keeping, Runner, Searched, ToDo};
 use words::words;
 
-/// The watcher has stopped the work.
+/// The watcher stopped the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("interrupted")]
 pub struct Interrupted;
@@ -92,18 +92,18 @@ pub enum ExperimentError {
     /// A record, or a file of the store, can't be written or read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A piece of a study that another is to be computed before.
+    /// A piece of a study lacks the result of another.
     #[error("{piece} needs {input}, which the store does not have{hint}")]
     Lacks {
-        /// What was to be computed.
+        /// The piece that was to be computed.
         piece: String,
-        /// What it needs.
+        /// The piece that it needs.
         input: String,
-        /// Where else there is one.
+        /// Where another result exists.
         hint: String,
     },
-    /// A run in a worker has left neither a record nor an error.
-    #[error("{name}: wanted its record or why it failed, found neither")]
+    /// A worker's run left neither a record nor an error.
+    #[error("{name}: found neither a record nor an error")]
     Lost {
         /// The folder of the run's record.
         name: String,
@@ -115,7 +115,7 @@ pub enum ExperimentError {
 pub struct Outcome {
     /// The records of the completed cells, in the plan's order.
     pub records: Vec<StoredRecord>,
-    /// Why the others have no record.
+    /// Why the other cells have no record.
     pub failed: Vec<String>,
 }
 
@@ -217,8 +217,8 @@ pub enum Event<'a> {
     Failed(&'a str),
 }
 
-/// Fills in what recipes leave open until source and tokenizer are known: the tokens of the words for the source's
-/// classes.
+/// Sets what recipes leave open until source and tokenizer are known: the tokens of the words for the
+/// source's classes.
 pub fn resolve(plan: &mut Plan, datasets: &Datasets, backbone: &Backbone) {
     let words = plan
         .setting
@@ -240,8 +240,9 @@ pub fn resolve(plan: &mut Plan, datasets: &Datasets, backbone: &Backbone) {
     }
 }
 
-/// Checks that every method of the plan supports the backbone, before any time is spent. Returns limits that fit the
-/// backbone's positions with any of the methods, and with a prompt of `longest` vectors that was tuned elsewhere.
+/// Checks that every method of the plan supports the backbone, before anything is trained. Returns limits
+/// within the backbone's positions for all of the methods, and for a prompt of `longest` vectors that was
+/// tuned elsewhere.
 ///
 /// # Errors
 /// A method does not.
@@ -280,8 +281,8 @@ impl ExperimentError {
     }
 }
 
-/// Runs work that resumes from the checkpoint in `begun`, if there is one; if that is damaged, it is moved away and the
-/// training starts over.
+/// Runs work that resumes from the checkpoint in `begun`, if there is one. A damaged checkpoint is moved
+/// away, and training starts over.
 fn past_damage<T>(
     begun: &Path,
     watch: &mut Watch,

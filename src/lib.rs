@@ -1,5 +1,5 @@
-//! When a model tuned on one domain meets another, how much does it lose, and does tuning fewer of its parameters lose
-//! less?
+//! How much does a model that was tuned on one domain lose on another, and does tuning fewer of its
+//! parameters lose less?
 //!
 //! # The pipeline
 //!
@@ -9,9 +9,9 @@
 //!                             backbone       (tuning, train)             stats
 //! ```
 //!
-//! 1. [`cli`] reads flags into a [`study`], which is one [`plan`] or several: data that reads back equal.
-//! 2. Rows of the [`domain`]s become the [`datasets`] of a study; a [`backbone`] is loaded. Everything is checked before
-//!    anything is trained.
+//! 1. [`cli`] reads flags into a [`study`] of one or several [`plan`]s: plain data that can be saved and read again.
+//! 2. Rows of the [`domain`]s become the [`datasets`] of a study; a [`backbone`] is loaded. Everything is checked
+//!    before anything is trained.
 //! 3. [`experiment`] trains what the [`store`] does not have: a method of [`tuning`] is applied to a [`network`], and
 //!    [`train`] fits it to a [`TrainingSet`](train::TrainingSet), which is made of the sources' training rows.
 //! 4. [`eval`] turns tensors back into text: a prediction for each row of the source and of every target.

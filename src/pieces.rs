@@ -1,5 +1,5 @@
-//! The pieces of a study: searches, trainings and evaluations, each computed on its own by whatever process is told its
-//! name. On the command line they are called cells.
+//! The pieces of a study: searches, trainings and evaluations. A process can compute any of them given its
+//! name. The command line calls them cells.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -12,7 +12,7 @@ use promptshift_numbers::record::Cell;
 use promptshift_numbers::record::folder::folder_name;
 use promptshift_text::hash::sha256;
 
-/// The kinds of pieces: each waits for those before it alone.
+/// The kinds of pieces. A piece depends only on pieces of earlier kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -20,15 +20,15 @@ pub enum Kind {
     Search,
     /// A method tuned with one seed.
     Training,
-    /// Answers of what was tuned, or of a model as it was given.
+    /// A tuned or given model's answers.
     Evaluation,
 }
 
 impl Kind {
-    /// In the order in which they are computed.
+    /// In the order of computation.
     pub const ALL: [Kind; 3] = [Kind::Search, Kind::Training, Kind::Evaluation];
 
-    /// The first part of the names of such pieces.
+    /// The first component of such pieces' names.
     pub fn name(self) -> &'static str {
         match self {
             Kind::Search => "search",
@@ -43,19 +43,20 @@ impl Kind {
 pub struct Piece {
     /// `training/prompt-seed0`, in an ablation `training/length-20/prompt-seed0`.
     pub name: String,
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
-    /// Of which part of the study.
+    /// The index of its part of the study.
     pub part: usize,
-    /// The cell that is trained or evaluated, before a search; of a search that of its trials.
+    /// The cell to train or evaluate, before any search for its recipe; for a search, the cell of its trials.
     pub cell: Cell,
-    /// The pieces whose results it needs.
+    /// The names of the pieces that it depends on.
     pub waits_for: Vec<String>,
-    /// What the store calls it: the same in every study that has this piece.
+    /// Its key in the store, the same in every study that contains this piece.
     pub key: String,
 }
 
-/// The pieces of the plan that is this part of a study, in whose names its folder stands if it has one of its own.
+/// The pieces of the plan with index `part` in a study. `folder`, the part's own folder if it has one,
+/// becomes part of their names.
 pub fn of_plan(part: usize, folder: Option<&str>, plan: &Plan) -> Vec<Piece> {
     let name = |kind: Kind, what: &str| match folder {
         Some(folder) => format!("{}/{folder}/{what}", kind.name()),
@@ -88,8 +89,8 @@ pub fn of_plan(part: usize, folder: Option<&str>, plan: &Plan) -> Vec<Piece> {
     pieces
 }
 
-/// `training-prompt-seed0-1f0a9c…`: by all that the plan says of a piece, whose result is the same for all targets if
-/// it is not an evaluation.
+/// `training-prompt-seed0-1f0a9c…`: a hash of everything in the plan that determines the piece. Targets are
+/// left out unless it is an evaluation, so studies with other targets share its result.
 fn key(kind: Kind, plan: &Plan, cell: &Cell, what: &str) -> String {
     let mut cell = cell.clone();
     if kind != Kind::Evaluation {
@@ -102,7 +103,7 @@ fn key(kind: Kind, plan: &Plan, cell: &Cell, what: &str) -> String {
     format!("{}-{what}-{}", kind.name(), &hash[..16])
 }
 
-/// `slice:2/5`: every fifth cell, from the second on.
+/// `slice:2/5`: every fifth evaluation, starting with the second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slice {
     number: usize,
@@ -110,8 +111,8 @@ pub struct Slice {
 }
 
 impl Slice {
-    /// Its pieces of all of a study's: those of every Nth evaluation, what these need among them. What is computed
-    /// already counts as well, so that slices of one study share no more than searches.
+    /// Selects from all of a study's pieces every Nth evaluation and what it depends on. Computed pieces
+    /// count too, so slices of one study share only searches.
     pub fn of(self, mut pieces: Vec<Piece>) -> Vec<Piece> {
         let evaluations = pieces.iter().filter(|one| one.kind == Kind::Evaluation);
         let mut wanted: BTreeSet<String> = evaluations
@@ -205,7 +206,7 @@ mod tests {
         let keys: BTreeSet<&String> = (pieces.iter().chain(&unsearched))
             .map(|one| &one.key)
             .collect();
-        // Untuned is the same in both; all others differ.
+        // Only the untuned evaluation is the same in both.
         assert_eq!(keys.len(), pieces.len() + unsearched.len() - 1);
     }
 

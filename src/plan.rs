@@ -14,8 +14,8 @@ use promptshift_text::domain::suite::Suite;
 /// The seed of trials. It differs from every seed of a count, so that no reported run was selected for being lucky.
 pub const SEARCH_SEED: u64 = 1_000_000;
 
-/// A transfer × methods × seeds on one model, with one recipe for each method. A plan is data: what is written reads
-/// back equal, and any process that gets it does the same as the one that made it.
+/// A transfer × methods × seeds on one model, with one recipe for each method. A plan is plain data: it can
+/// be saved and read again without loss, and every process that reads it computes the same.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// What all its cells share, with names resolved.
@@ -33,7 +33,7 @@ pub struct Plan {
     pub seeds: Vec<u64>,
     /// Trials of the search for each method's recipe; `None` uses the recipes as they are.
     pub trials: Option<usize>,
-    /// The recipe of each method that trains, or the start of its search.
+    /// The recipe of each method that trains; where its search is planned, the recipe to start from.
     pub recipes: BTreeMap<Method, Recipe>,
     /// The runs of results tuned elsewhere, which are evaluated as well.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -41,8 +41,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Every cell: untuned first if included, then results tuned elsewhere, then seed by seed, so that an interrupted
-    /// run leaves whole comparisons.
+    /// Every cell: untuned first if included, then results tuned elsewhere, then seed by seed, so that an
+    /// interrupted run leaves complete comparisons.
     pub fn cells(&self) -> Vec<Cell> {
         let untuned = self.methods.contains(&Method::Untuned);
         let untuned = untuned.then(|| self.cell(Method::Untuned, 0));

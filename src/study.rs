@@ -23,7 +23,7 @@ use promptshift_tensors::tuning::{self, TuningError};
 use promptshift_text::atomic_file::{self, AtomicFileError};
 use promptshift_text::domain::catalogue::{Catalogue, CatalogueError};
 
-/// One plan, or those of an ablation, which differ in one thing and use the same rows.
+/// One plan, or those of an ablation, which differ in one variable and use the same rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Study {
     /// The kind of its report.
@@ -53,7 +53,7 @@ pub struct Part {
     pub plan: Plan,
 }
 
-/// The form of a study's file.
+/// The layout of a study's file.
 #[derive(Debug, Serialize, Deserialize)]
 struct StudyFile {
     /// [`STUDY_VERSION`].
@@ -111,7 +111,7 @@ impl Study {
         }
     }
 
-    /// All that is computed of it, each piece behind those that it waits for.
+    /// All its pieces, each after those that it depends on.
     pub fn pieces(&self) -> Vec<Piece> {
         let parts = self.parts.iter().enumerate();
         let of_part = |(at, part): (usize, &Part)| {
@@ -239,8 +239,8 @@ pub enum PrepareError {
     Elsewhere(#[from] ElsewhereError),
 }
 
-/// The model in memory, of a device. It is one at a time, since two may not fit, and stays for whoever asks for it next:
-/// parts of a study and studies of a sweep often share it.
+/// Holds the model in memory on a device: one at a time, since two may not fit. It stays loaded for the next
+/// request, since parts of a study and studies of a sweep often share it.
 #[derive(Clone)]
 pub struct Models {
     device: Device,
@@ -248,7 +248,7 @@ pub struct Models {
 }
 
 impl Models {
-    /// None yet.
+    /// No model loaded yet.
     pub fn on(device: Device) -> Self {
         Models {
             device,
@@ -258,7 +258,7 @@ impl Models {
 
     fn get(&self, wanted: &BackboneChoice) -> Result<Backbone, BackboneError> {
         if !self.has(wanted) {
-            // The previous model is dropped first.
+            // Drop the previous model first.
             self.loaded.replace(None);
             let backbone = wanted.load(&self.device)?;
             self.loaded.replace(Some((wanted.clone(), backbone)));

@@ -1,5 +1,5 @@
-//! `promptshift ablate length` and so on: the paper's ablations, one command each. A setting is a plan like that of
-//! `transfer`, with its own subfolder of the ablation's output. Trainings in the store are not repeated.
+//! `promptshift ablate length` and so on: the paper's ablations, one command each. A setting is a plan like
+//! that of `transfer`, with its own subfolder of the ablation's output. Stored trainings are reused.
 
 mod backbones;
 mod prompts;

@@ -1,5 +1,6 @@
-//! Commands that make the bundled files again: `promptshift pretrain` trains a miniature T5 from its recipe, or continues the
-//! training of an existing one; `promptshift datasets` generates the miniature domains from their grammars.
+//! Commands that regenerate the bundled files: `promptshift pretrain` trains a miniature T5 from its recipe,
+//! or continues the training of an existing one; `promptshift datasets` generates the miniature domains from
+//! their grammars.
 
 use std::path::PathBuf;
 

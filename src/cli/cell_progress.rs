@@ -32,7 +32,7 @@ impl CellProgress {
         }
     }
 
-    /// For one of many jobs; `setting` names its setting if there are several.
+    /// Progress of one of many jobs; `setting` names its setting if there are several.
     pub fn of_job(verbosity: Verbosity, job: &Job, setting: &str) -> Self {
         CellProgress {
             at: job.number - 1,
@@ -41,7 +41,7 @@ impl CellProgress {
         }
     }
 
-    /// A watch that reports every event, and stops at Ctrl-C.
+    /// A watcher that reports every event, and stops the work after a signal.
     pub fn watch(&mut self) -> impl FnMut(Event) -> Result<(), Interrupted> {
         |event| {
             self.tell(event);
@@ -122,7 +122,7 @@ impl CellProgress {
                 done,
                 total,
             } => match &mut self.work {
-                // During training.
+                // Source validation during training.
                 Some(work) if work.what() == self.name => {
                     let later = checkpoint_steps(self.steps)
                         .into_iter()

@@ -1,5 +1,5 @@
-//! The command as it was typed. A shell takes `promptshift transfer squad->textbookqa` without quotes apart: it passes
-//! `squad-` and redirects standard output to a file `textbookqa`, which is recognised here.
+//! The command as typed. Without quotes, a shell splits `promptshift transfer squad->textbookqa`: it passes
+//! `squad-` and redirects standard output to a file `textbookqa`. This module detects that.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -8,8 +8,8 @@ use anyhow::bail;
 
 use promptshift_text::transfer::{Transfer, shell_redirection};
 
-/// The command, quoted for a shell. If a shell took `squad->textbookqa` apart, `halved` is the word that it left and
-/// the file that it redirected to; the two are joined again.
+/// The command, quoted for a shell. If a shell split `squad->textbookqa`, `halved` is the remaining word and
+/// the file of the redirection; the two are joined again.
 pub(super) fn command(halved: Option<(&str, &str)>) -> String {
     in_words(std::env::args_os().skip(1).collect(), halved)
 }
@@ -44,7 +44,7 @@ pub(super) fn quoted(word: &OsStr) -> String {
     }
 }
 
-/// The transfer as typed and, if the shell took the arrow apart, the name of the file that receives the report.
+/// The transfer as typed and, if the shell split the arrow, the name of the file that receives the report.
 ///
 /// # Errors
 /// Not a transfer, or half of one while standard output is not a file that completes it.
@@ -55,8 +55,7 @@ pub fn typed_transfer(words: &[String]) -> anyhow::Result<(Transfer, Option<Stri
     if !word.ends_with(['-', '=']) {
         return Ok((Transfer::parse(words)?, None));
     }
-    let wanted =
-        format!("in quotes the shell leaves it alone: promptshift transfer '{word}>TARGET'");
+    let wanted = format!("put it in quotes: promptshift transfer '{word}>TARGET'");
     let Some(file) = stdout_file() else {
         bail!(
             "'{word}' is half a transfer, but standard output is not a file in this folder; {wanted}"
@@ -70,8 +69,8 @@ pub fn typed_transfer(words: &[String]) -> anyhow::Result<(Transfer, Option<Stri
     }
 }
 
-/// The name of the regular file in the current folder that standard output goes to. A redirection from `a->b` has no
-/// folder in its name.
+/// The name of the regular file in the current folder that standard output is redirected to. A redirection
+/// from `a->b` has no folder in its name.
 #[cfg(unix)]
 fn stdout_file() -> Option<String> {
     use std::os::fd::AsFd;

@@ -1,4 +1,4 @@
-//! `promptshift compare A B`: does B lose against A?
+//! `promptshift compare A B`: tests whether B scores significantly lower than A.
 
 use std::path::Path;
 
@@ -17,16 +17,17 @@ use promptshift_report::paired::{Row, compare};
 
 /// Flags of `compare`.
 ///
-/// Exit code 1 means that B scores significantly lower somewhere. With several runs on each side (folders with several
-/// seeds), the test covers other seeds and other passages. With one run on a side it covers only other passages: two
-/// seeds of one method may differ as significantly, so it does not show that a change is at fault.
+/// Exit code 1 means that B scores significantly lower somewhere. With several runs on each side (folders
+/// with several seeds), the result generalises to other seeds and other passages. With one run on a side it
+/// generalises only to other passages: two seeds of one method may differ as significantly, so it does not
+/// show that a change caused the loss.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// The reference: a folder with the records of one run or of several seeds, at any depth, or a file that `predict`
     /// wrote.
     #[arg(value_name = "A")]
     first: String,
-    /// What may have lost: a folder or file with the same domains, rows, input limits and templates.
+    /// The set to test: a folder or file with the same domains, rows, input limits and templates.
     #[arg(value_name = "B")]
     second: String,
     /// The metric: f1, exact_match or accuracy [default: the domain's main one].
@@ -37,7 +38,7 @@ pub struct Arguments {
     alpha: f64,
 }
 
-/// The smallest p value of the resampling is 2 in 10,001.
+/// The smallest possible p value of the resampling is 2 in 10,001.
 fn level(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(level) if (0.001..=0.5).contains(&level) => Ok(level),
@@ -74,7 +75,7 @@ fn read(path: &str) -> anyhow::Result<Set> {
 }
 
 fn of_rows(rows: &[Row]) -> Table {
-    // Beside a p value over seeds, one that covers only these runs would look like the stronger evidence.
+    // A p value that covers only these runs would look like stronger evidence than one over seeds.
     let is_single = |row: &Row| row.is_single.contains(&true);
     let shows_single = rows.iter().any(is_single);
     let mut header = vec![

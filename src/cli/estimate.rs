@@ -9,17 +9,17 @@ use crate::plan::Plan;
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::Cell;
 
-/// What is left of a plan.
+/// The remaining work of a plan.
 #[derive(Default)]
 pub struct Left {
-    /// The searches for recipes that have to be made, by method, with their costs.
+    /// The missing searches for recipes: method, number of trials, cost.
     pub searches: Vec<(Method, usize, Cost)>,
-    /// What is left of each cell, and its cost.
+    /// The remaining work of each cell, and its cost.
     pub cells: Vec<(Cell, ToDo, Cost)>,
 }
 
 impl Left {
-    /// What is left of a plan's cells, except those that have a record, as `is_there` says.
+    /// The remaining work of a plan's cells, except those that have a record, according to `is_there`.
     ///
     /// # Errors
     /// The store can't be read.
@@ -48,7 +48,7 @@ impl Left {
         Ok(left)
     }
 
-    /// All of it.
+    /// The total cost.
     pub fn cost(&self) -> Cost {
         let searches = self.searches.iter().map(|(_, _, cost)| *cost);
         searches
@@ -56,7 +56,7 @@ impl Left {
             .sum()
     }
 
-    /// Trainings and evaluations.
+    /// The remaining trainings and evaluations.
     pub fn to_do(&self) -> ToDo {
         let mut all = ToDo::default();
         for (_, to_do, _) in &self.cells {
@@ -66,32 +66,33 @@ impl Left {
     }
 }
 
-/// A plan, or several, in words, and what is left of them.
+/// A description of one or several plans, and their remaining work.
 #[derive(Debug, Default)]
 pub struct Estimate {
     /// Every cell, and what the store has of it.
     pub text: String,
-    /// What is left.
+    /// The remaining work.
     pub to_do: ToDo,
-    /// About how long that takes here.
+    /// Its estimated time on this machine.
     pub time: Duration,
 }
 
 impl Estimate {
-    /// Adds that of another plan.
+    /// Adds the estimate of another plan.
     pub fn add(&mut self, other: Estimate) {
         self.text.push_str(&other.text);
         self.to_do.add(other.to_do);
         self.time += other.time;
     }
 
-    /// What is left and how long that takes.
+    /// A summary of the remaining work and its time.
     pub fn total(&self) -> String {
         format!("{}, about {} here", count(&self.to_do), in_words(self.time))
     }
 }
 
-/// A plan in words: what the store has of it, and the time that `workers` workers of this speed take for the rest.
+/// Describes a plan: what the store has of it, and how long `workers` workers of this speed take for the
+/// rest.
 pub fn describe(
     plan: &Plan,
     runner: &Runner,
@@ -137,7 +138,7 @@ pub fn describe(
         };
         let time = in_words(cost.time(speed));
         let time = match (to_do.is_nothing(), to_do.trainings_found.is_empty()) {
-            (true, _) => "there".to_owned(),
+            (true, _) => "done".to_owned(),
             (false, false) => format!("trained, about {time} of evaluation"),
             (false, true) => format!("about {time}"),
         };
@@ -153,12 +154,12 @@ pub fn describe(
     estimate
 }
 
-/// The time that this many workers take.
+/// The time for this many workers.
 pub fn time(cost: Cost, speed: Speed, workers: usize) -> Duration {
     cost.time(speed) / workers.max(1) as u32
 }
 
-/// Summarises what is found and what is left.
+/// Summarises what was found and what remains.
 pub fn count(to_do: &ToDo) -> String {
     format!(
         "{} found, {} to do; {} found, {} to do",
@@ -176,7 +177,7 @@ fn of(count: usize, what: &str) -> String {
     }
 }
 
-/// A time in its unit: `12 s`, `7 min`, `1.5 h`.
+/// A duration in a suitable unit: `12 s`, `7 min`, `1.5 h`.
 pub fn in_words(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     if seconds < 90.0 {

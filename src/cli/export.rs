@@ -1,5 +1,5 @@
-//! Commands that copy records for others: `promptshift export DIR... --out NEW` as tables or a model card, and `promptshift redact DIR --out
-//! NEW` without the texts of their rows, to publish them even if the data can't be.
+//! Commands that copy records: `promptshift export DIR... --out NEW` as tables or a model card, and `promptshift
+//! redact DIR --out NEW` without the texts of their rows, to publish records whose data can't be published.
 
 use std::collections::HashSet;
 use std::fs;
@@ -84,7 +84,7 @@ fn write_model_card(homes: &[PathBuf], out: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The records of all folders, each once: duplicates would count twice in every mean.
+/// The folders of all records, each once: a duplicate would count twice in every mean.
 fn each_once(folders: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut met = HashSet::new();
     let mut homes = Vec::new();
@@ -124,7 +124,7 @@ pub fn run_redact(arguments: &RedactArguments) -> anyhow::Result<()> {
     atomic_file::check(out)?;
     fs::create_dir(out).with_context(|| out.display().to_string())?;
     if let Err(error) = write(&records, folder, out) {
-        // An incomplete copy must not be published, and the folder is ours.
+        // An incomplete copy must not be published. This command created the folder, so it may remove it.
         let _ = fs::remove_dir_all(out);
         return Err(error);
     }
@@ -159,7 +159,7 @@ fn write(records: &[StoredRecord], folder: &Path, out: &Path) -> anyhow::Result<
     Ok(())
 }
 
-/// Copies the JSON files of plans, searches and ablations, which are outside of records' folders.
+/// Copies the JSON files of plans, searches and ablations, which are outside records' folders.
 fn copy_plans(from: &Path, to: &Path) -> anyhow::Result<()> {
     for entry in fs::read_dir(from).with_context(|| from.display().to_string())? {
         let path = entry.with_context(|| from.display().to_string())?.path();

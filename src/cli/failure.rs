@@ -17,9 +17,9 @@ pub enum Failure {
     Run(anyhow::Error),
     /// `compare` found a significant loss: exit code 1.
     Loss,
-    /// `compare` could not compare: exit code 3, to distinguish an error from a loss.
+    /// `compare` could not compare: exit code 3, which distinguishes an error from a loss.
     Incomparable(anyhow::Error),
-    /// A signal ended the program: exit code 75 for one that a scheduler sends, else 128 plus its number.
+    /// A signal ended the program: exit code 75 if a scheduler sent it, else 128 plus its number.
     Interrupted,
 }
 
@@ -29,7 +29,7 @@ impl Failure {
         Failure::Usage(error.into())
     }
 
-    /// The same with the place in a file that it is of.
+    /// The same error, prefixed with its location in a file.
     pub(super) fn at(self, place: &str) -> Self {
         let text = self.to_string();
         let placed = anyhow!("{place}: {}", text.trim_start_matches("error: "));

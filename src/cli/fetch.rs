@@ -1,5 +1,5 @@
-//! `promptshift fetch NAME...` fetches models and domains into the Hub's cache; `promptshift verify DOMAIN...` checks domains
-//! against their cards.
+//! `promptshift fetch NAME...` fetches models and domains into the Hub's cache; `promptshift verify
+//! DOMAIN...` checks domains against their cards.
 
 use std::path::PathBuf;
 

@@ -46,9 +46,9 @@ const GROUPS: [(&str, &[&str]); 4] = [
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 bad data, model or records, or a run or download that failed; 2 a command line
-that can't be understood; 75, 130, 129 ended by SIGTERM or SIGUSR1, by Ctrl-C, by SIGHUP (what was
-trained stays, and the same command resumes). Of `compare`: 0 no significant loss; 1 a significant
-loss; 3 bad data, or sets that can't be compared.";
+that can't be understood; 75, 130, 129 ended by SIGTERM or SIGUSR1, by Ctrl-C, by SIGHUP
+(checkpoints are kept, and the same command resumes). Of `compare`: 0 no significant loss; 1 a
+significant loss; 3 bad data, or sets that can't be compared.";
 
 /// The command-line parser with its first screen.
 pub fn with_first_screen(command: Command) -> Command {

@@ -73,7 +73,7 @@ fn vocabulary(backbone: &Backbone) -> Vocabulary {
     let values = table.into_data().try_to_vec().expect("embeddings are f32");
     let piece = |id: usize| {
         let text = backbone.tokenizer.decode(&[id as u32]);
-        // Special tokens, and rows without a token, have no text.
+        // Special tokens, and embedding rows without a token, have no text.
         match text.is_empty() {
             true => format!("#{id}"),
             false => text,

@@ -1,5 +1,5 @@
-//! Signals that end programs. Of those that this one gets the first ends the work at its next step, so that nothing
-//! half-written stays and what was trained is kept; the second ends the program at once.
+//! Handles signals that end the program. The first one stops the work at its next step, so that no file is
+//! half-written and the training can resume; the second one ends the program at once.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -13,25 +13,24 @@ use signal_hook::flag;
 use crate::experiment::Interrupted;
 use promptshift_text::slurm::{Job, memory_asked};
 
-/// Whether the work is to end.
+/// Whether the work should stop.
 static ASKED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
-/// The signal that asked for it; 0 where none did.
+/// The signal received; 0 if none.
 static SIGNAL: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
 
-/// The exit code of a program that a scheduler asked to end, EX_TEMPFAIL: what was trained is kept, and the same command
-/// resumes it.
+/// EX_TEMPFAIL, the exit code after a scheduler's signal: checkpoints are kept, and the same command resumes.
 const TRY_AGAIN: u8 = 75;
 
-/// Listens from now on: to Ctrl-C, to `kill` and what schedulers send before a time limit or a preemption (TERM, USR1), and
-/// to a terminal that is closed. A signal that whoever started the program told it to ignore, as `nohup` does, stays
-/// ignored.
+/// Installs handlers for Ctrl-C, `kill`, the signals that schedulers send before a time limit or a preemption
+/// (TERM, USR1), and a closed terminal (HUP). A signal that the parent process has set to be ignored, as
+/// `nohup` does, stays ignored.
 ///
 /// # Errors
-/// The system has no such signal.
+/// The system does not have such a signal.
 pub fn listen() -> io::Result<()> {
     static LISTENS: AtomicBool = AtomicBool::new(false);
-    // Once: a second handler would take the first signal for the second.
+    // Only once: a second handler would treat the first signal as the second.
     if LISTENS.swap(true, Ordering::Relaxed) {
         return Ok(());
     }
@@ -43,7 +42,7 @@ pub fn listen() -> io::Result<()> {
         if is_ignored(signal) {
             continue;
         }
-        // In this order, the first signal is not yet the second.
+        // In this order, so that the first signal does not end the program.
         flag::register_conditional_shutdown(signal, 128 + signal, ASKED.clone())?;
         flag::register(signal, ASKED.clone())?;
         flag::register_usize(signal, SIGNAL.clone(), signal as usize)?;
@@ -51,15 +50,15 @@ pub fn listen() -> io::Result<()> {
     Ok(())
 }
 
-/// Ends the work at its next step.
+/// Stops the work at its next step.
 pub fn ask() {
     ASKED.store(true, Ordering::Relaxed);
 }
 
-/// Whether to go on.
+/// Checks whether to continue.
 ///
 /// # Errors
-/// The work is to end.
+/// The work should stop.
 pub fn check() -> Result<(), Interrupted> {
     match ASKED.load(Ordering::Relaxed) {
         true => Err(Interrupted),
@@ -67,7 +66,7 @@ pub fn check() -> Result<(), Interrupted> {
     }
 }
 
-/// The exit code of a program that was asked to end: by a scheduler [`TRY_AGAIN`], by a person 128 and the signal.
+/// The exit code after a signal: [`TRY_AGAIN`] for a scheduler's, else 128 plus its number.
 pub fn exit_code() -> u8 {
     match SIGNAL.load(Ordering::Relaxed) as i32 {
         0 | SIGINT => 128 + SIGINT as u8,
@@ -77,7 +76,7 @@ pub fn exit_code() -> u8 {
     }
 }
 
-/// What killed another process, in words, and what to do: `killed by signal 9 (SIGKILL), …`.
+/// Describes the signal that killed another process, with advice: `killed by signal 9 (SIGKILL), …`.
 #[cfg(unix)]
 pub fn killed(signal: i32) -> String {
     let name = signal_hook::low_level::signal_name(signal);
@@ -88,15 +87,18 @@ pub fn killed(signal: i32) -> String {
     if signal == signal_hook::consts::SIGKILL {
         text += &match (memory_asked(), Job::this()) {
             (Some(asked), _) => format!(
-                ", as happens to what needs more memory than its job asked for, which was {asked}: submit again \
+                ", as when a process exceeds its job's memory limit of {asked}: submit again \
                  with more (--mem)"
             ),
             (None, Some(_)) => {
-                ", as happens when memory runs out: submit again and ask for more (--mem)".to_owned()
+                ", as happens when memory runs out: submit again and ask for more (--mem)"
+                    .to_owned()
             }
-            (None, None) => ", as happens when memory runs out: the same command resumes from what is complete, and \
-                             with --jobs 1 it takes the least"
-                .to_owned(),
+            (None, None) => {
+                ", as happens when memory runs out: the same command resumes the study, and \
+                 --jobs 1 needs the least memory"
+                    .to_owned()
+            }
         };
     }
     text
@@ -105,7 +107,7 @@ pub fn killed(signal: i32) -> String {
 #[cfg(unix)]
 fn is_ignored(signal: i32) -> bool {
     let mut found = std::mem::MaybeUninit::<libc::sigaction>::uninit();
-    // SAFETY: no new action is given, and what is found is written to memory of its type.
+    // SAFETY: the action is not changed, and the current one is written to memory of its type.
     unsafe {
         libc::sigaction(signal, std::ptr::null(), found.as_mut_ptr()) == 0
             && found.assume_init().sa_sigaction == libc::SIG_IGN

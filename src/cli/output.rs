@@ -28,7 +28,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// A summary where standard output is a terminal, else the whole report.
+    /// A summary if standard output is a terminal, else the whole report.
     pub fn of_terminal() -> Self {
         if std::io::stdout().is_terminal() {
             Form::Summary
@@ -48,7 +48,7 @@ pub enum Files {
 }
 
 impl Files {
-    /// What the flag `--html` means, absent or given.
+    /// The flag `--html`.
     pub fn flag() -> impl TypedValueParser<Value = Files> {
         BoolishValueParser::new().map(|html| match html {
             true => Files::MarkdownAndPage,
@@ -63,7 +63,7 @@ const FIGURES: &str = "figures";
 /// Renders `records` and the failures of `unfinished` cells, writes `files` into `out`, and prints the result.
 ///
 /// # Errors
-/// The records do not belong together, or a file can't be written.
+/// The records can't be reported together, or a file can't be written.
 pub fn write(
     records: &[StoredRecord],
     unfinished: &[Unfinished],
@@ -84,7 +84,7 @@ pub fn write(
     })
 }
 
-/// The report as Markdown with figure paths relative to the current folder.
+/// The report as Markdown, with figure paths relative to the current folder.
 fn seen_from_here(document: &Document, out: &Path) -> String {
     document.markdown(&out.join(FIGURES).display().to_string())
 }

@@ -125,7 +125,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let backbone = selection::load_backbone(&choice, &device, verbosity)?;
     wording::check_kind(&wording, &[card], &backbone.config).map_err(Failure::Usage)?;
     let backbone = (backbone.with_wording(&wording, asked)).map_err(Failure::usage)?;
-    // A newly drawn head answers by chance; a head of words is pre-trained.
+    // A newly initialised head answers by chance; a masked-word head is pre-trained.
     let words = (backbone.model.says_words()).then_some(HeadForm::Words(asked.labels.len()));
     let tuned = match (&prompt, &adapter) {
         (Some(prompt), _) => prompt.onto(&backbone)?,
@@ -156,7 +156,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         ));
     }
     interrupt::listen()?;
-    // Nothing is trained: outputs are answers.
+    // Nothing is trained, so the output limit is the answers'.
     let whole = Limits::default_for(card.task);
     let whole = Limits {
         target: whole.answer,
@@ -164,7 +164,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     };
     let vectors = tuned.prompt_length().unwrap_or(0);
     let limits = tuning::within(whole, vectors, &backbone.config)?;
-    // The limit that it was tuned with, if that is shorter: methods of the same study may have taken more positions.
+    // The input limit that it was tuned with, if that is shorter: it may have been tuned beside methods that
+    // need more positions.
     let limits = Limits {
         input: limits.input.min(longest.unwrap_or(usize::MAX)),
         ..limits
@@ -233,7 +234,7 @@ fn source(tuned_on: Option<&str>, card: &Card, catalogue: &Catalogue) -> Option<
     (source.task == card.task).then_some(source)
 }
 
-/// Reports what can't be checked.
+/// Notes what can't be checked.
 fn advise(verbosity: Verbosity, prompt: &PromptFile, backbone: &Backbone) {
     let unknown = match &prompt.origin {
         saved::Origin::Own(_) => return,
@@ -248,7 +249,7 @@ fn advise(verbosity: Verbosity, prompt: &PromptFile, backbone: &Backbone) {
     ));
 }
 
-/// Which model PEFT names.
+/// A note on the model that PEFT's configuration names.
 fn without_hash(base_model: Option<&str>) -> String {
     let name = base_model.unwrap_or("an unnamed model");
     format!("was tuned for '{name}' and has no hash of it")
@@ -265,7 +266,7 @@ pub struct Examples {
 /// Reads at most `limit` rows of a file, parquet or MRQA's lines.
 ///
 /// # Errors
-/// It is absent, damaged, not in a layout of the domain's task, or has two different rows with one name.
+/// It is absent, damaged, not in a layout of the domain's task, or has two different rows of the same name.
 pub fn read_examples(
     path: &Path,
     card: &Card,

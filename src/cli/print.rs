@@ -52,7 +52,7 @@ pub fn names(start: &str, names: &[&str]) -> anyhow::Result<()> {
     line(lines)
 }
 
-/// Writes a line to standard error. If that fails, there is nobody to report it to.
+/// Writes a line to standard error; errors are ignored, since they can't be reported.
 pub fn note(line: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }

@@ -93,10 +93,10 @@ impl Verbosity {
     }
 }
 
-/// The interval of plain lines.
+/// The interval between plain lines.
 const EVERY: Duration = Duration::from_secs(15);
 
-/// The interval of messages to the parent process.
+/// The interval between messages to the parent process.
 const TOLD_EVERY: Duration = Duration::from_millis(200);
 
 /// The unit of the count.
@@ -115,19 +115,19 @@ impl Unit {
     }
 }
 
-/// The progress of a piece of work.
+/// The progress of one phase of work.
 pub struct Bar {
     verbosity: Verbosity,
     what: String,
     unit: Unit,
     bar: ProgressBar,
     said: Instant,
-    /// The time and value of the first count: resumed work does not start at 0.
+    /// The time and value of the first count, since resumed work does not start at 0.
     began: Option<(Instant, usize)>,
     pauses: Pauses,
 }
 
-/// Interruptions of the work by something that takes a time of its own, such as scoring a checkpoint.
+/// Long pauses, such as for scoring a checkpoint, whose time does not depend on the number of parts.
 #[derive(Debug, Clone, Copy, Default)]
 struct Pauses {
     /// The time of those that have ended.
@@ -136,7 +136,7 @@ struct Pauses {
     ended: usize,
     /// The start of the current one.
     current: Option<Instant>,
-    /// The number of those to come after the current or the last one.
+    /// The number of later ones.
     to_come: usize,
 }
 
@@ -148,8 +148,8 @@ impl Pauses {
         }
     }
 
-    /// The time so far, and the time that the current one and those to come will take if each takes the mean of those
-    /// that have ended, or as long as the first has taken yet.
+    /// The time spent, and an estimate of the time left: each takes the mean of those that have ended, or, during the
+    /// first, the time of that one so far.
     fn spent_and_left(&self) -> (Duration, Duration) {
         let current = self.current.map_or(Duration::ZERO, |start| start.elapsed());
         let mean = match self.ended {
@@ -176,8 +176,7 @@ impl Bar {
         self.show(done, note);
     }
 
-    /// Reports a pause after `done` parts, with `to_come` such pauses later: the time that they take does not scale with
-    /// the number of parts.
+    /// Reports a long pause after `done` parts, with `to_come` further ones later.
     pub fn pause(&mut self, done: usize, note: &str, to_come: usize) {
         self.pauses.current.get_or_insert_with(Instant::now);
         self.pauses.to_come = to_come;

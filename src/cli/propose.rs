@@ -1,5 +1,6 @@
-//! `promptshift propose`: wordings proposed by a model, as files for the user to select from. Templates come from a
-//! backbone's span filling and are scored on the domain's validation rows; words for classes from its embeddings.
+//! `promptshift propose`: a model proposes wordings, written to files for the user to select from. Templates
+//! come from a T5's span filling and are scored on the domain's validation rows; words for classes come from
+//! a model's embeddings.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -39,13 +40,13 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Templates from a T5's own span filling, for --template.
+    /// Templates from a T5's span filling, for --template.
     Template(TemplateArguments),
     /// More words for a domain's classes, from a model's embeddings, for --verbalizer.
     Verbalizer(VerbalizerArguments),
 }
 
-/// The old spelling, `propose template`.
+/// The old spelling of `propose template`.
 #[derive(Debug, Args)]
 pub struct OldTemplate {
     #[command(subcommand)]
@@ -229,7 +230,7 @@ fn proposals(
     Ok(ranking.finish()?)
 }
 
-/// Runs all batches, unless interrupted.
+/// Consumes all batches; stops at a signal.
 fn go_through(batches: &mut impl Iterator<Item = Result<usize, NotFinite>>) -> Result<(), Failure> {
     for done in batches {
         done?;

@@ -1,6 +1,6 @@
-//! Commands that render records, without model or data: `promptshift report DIR...`, `promptshift leaderboard DIR...` (one
-//! table of all records found) and `promptshift power DIR --effect POINTS` (how many seeds and rows detect a given
-//! difference of gaps?).
+//! Commands that render records, without model or data: `promptshift report DIR...`, `promptshift leaderboard
+//! DIR...` (one table of all records found) and `promptshift power DIR --effect POINTS` (the seeds and rows
+//! needed to detect a given difference of gaps).
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;

@@ -1,5 +1,5 @@
-//! The flags of every command that runs a study: where to compute, how much at a time, what is kept where, how much to say;
-//! and the default folder for its records and report.
+//! The flags of every command that runs a study: where to compute, how many runs at a time, what to keep and
+//! where, how much to print; and the default folder for its records and report.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -25,39 +25,40 @@ use promptshift_text::transfer::Transfer;
 pub struct Run {
     #[command(flatten)]
     pub on: On,
-    /// Runs side by side, each in a process of its own.
+    /// Number of runs computed in parallel, each in a process of its own.
     ///
-    /// Each has its share of the threads and a copy of model and rows. By default as many as there are threads, if the
-    /// model has fewer than 20 million parameters and is computed on the CPU; otherwise one.
+    /// Each has a share of the threads and its own copy of model and rows. By default as many as there are
+    /// threads, if the model has fewer than 20 million parameters and is computed on the CPU; otherwise one.
     #[arg(long, short, value_name = "N", value_parser = at_least_one, help_heading = help::COMPUTING)]
     jobs: Option<usize>,
     #[command(flatten)]
     pub store: StoreFlag,
     /// Which weights the store keeps: all, deltas or none.
     ///
-    /// deltas: what was tuned, which of model tuning is the whole model. all: checkpoints too, so that on targets asked
-    /// for later methods can be compared at the same source score. none: a later evaluation trains again. By default all
-    /// for a model of fewer than 20 million parameters, else deltas.
+    /// deltas: the tuned parameters, which for model tuning are the whole model. all: also those at
+    /// checkpoints, so that methods can be compared at the same source score on targets added later. none: a
+    /// later evaluation trains again. By default all for a model of fewer than 20 million parameters, else
+    /// deltas.
     #[arg(long, value_name = "WHICH", hide_possible_values = true, help_heading = help::COMPUTING)]
     keep: Option<KeepFlag>,
-    /// Which trainings and answers of the store are taken: same or any.
+    /// Which trainings and answers in the store are reused: same or any.
     ///
-    /// same: computed by the same arithmetic on the same kind of processor and device. any: all of them, which the
-    /// report then says.
+    /// same: those computed by the same arithmetic on the same kind of processor and device. any: all of
+    /// them; the report names those from elsewhere.
     #[arg(long, value_name = "WHICH", default_value = "same", hide_possible_values = true, help_heading = help::COMPUTING)]
     reuse: ReuseFlag,
     /// The folder for records, figures and the report; by default one under runs/.
     #[arg(long, value_name = "DIR", help_heading = help::OUTPUT)]
     pub out: Option<PathBuf>,
-    /// Write report.html too: one page that opens from disk.
+    /// Also write report.html: one page that opens from disk.
     #[arg(id = "html", long = "html", action = ArgAction::SetTrue, value_parser = Files::flag(), help_heading = help::OUTPUT)]
     files: Files,
-    /// Print the plan, what of it is there and what the rest will cost, and stop.
+    /// Print the plan, what is already computed and what the rest will cost, and stop.
     #[arg(long, help_heading = help::OUTPUT)]
     pub dry_run: bool,
     #[command(flatten)]
     pub cells: Cells,
-    /// Write the plan into a new file for `promptshift run`, and stop.
+    /// Write the plan to a new file for `promptshift run`, and stop.
     #[arg(long, value_name = "FILE", conflicts_with = "dry_run", help_heading = help::OUTPUT)]
     pub save_plan: Option<PathBuf>,
     /// Print only errors on standard error.
@@ -68,10 +69,12 @@ pub struct Run {
 /// Flags of `run`.
 #[derive(Debug, Args)]
 pub struct PlanArguments {
-    /// A sweep (.toml), or the file that --save-plan wrote. Paths in it are as they were typed.
+    /// A sweep (.toml), or the file that --save-plan wrote. Relative paths in it are relative to the current
+    /// folder.
     ///
-    /// A sweep has a table [[transfer]] for each transfer, whose keys are the flags of `promptshift transfer`, and a table
-    /// [defaults] for what they share. Each transfer and model has a folder with a report of its own.
+    /// A sweep has a table [[transfer]] for each transfer, whose keys are the flags of `promptshift
+    /// transfer`, and a table [defaults] for shared ones. Each transfer and model has a folder with its own
+    /// report.
     #[arg(value_name = "PLAN")]
     pub plan: PathBuf,
     #[command(flatten)]
@@ -81,28 +84,28 @@ pub struct PlanArguments {
     pub json: bool,
 }
 
-/// A part of a study for this process, others for others.
+/// Flags that compute a part of a study in this process.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = help::MACHINES)]
 #[group(multiple = false)]
 pub struct Cells {
-    /// Print the study's cells as JSON, with what each waits for and whether it is done, and stop.
+    /// Print the study's cells as JSON, with their dependencies and states, and stop.
     ///
     /// A cell is a search, a training or an evaluation.
     #[arg(long)]
     list_cells: bool,
-    /// Compute these cells into the store, and write no report.
+    /// Compute these cells and store their results; write no report.
     ///
-    /// By their names in --list-cells. What a cell waits for has to be in the store.
+    /// Names are those of --list-cells. Cells that they depend on must be in the store.
     #[arg(long, value_delimiter = ',', value_name = "NAME,...")]
     cell: Vec<String>,
-    /// Compute every Nth training and evaluation from the Kth on, as slice:K/N, and write no report.
+    /// Compute every Nth evaluation from the Kth on, as slice:K/N, and what it depends on; write no report.
     ///
-    /// With the searches that they need. The slices of one study have no training in common, whatever is done already.
-    /// When all are done, the command without this flag writes the report.
+    /// The slices of one study share no training, whatever is already computed. When all are done, the
+    /// command without this flag writes the report.
     #[arg(long, value_name = "slice:K/N")]
     partition: Option<Slice>,
-    /// Compute nothing: write the report of what the store has, and why it lacks the rest.
+    /// Compute nothing: write the report of the stored results, with the reasons for missing ones.
     #[arg(long)]
     report_only: bool,
 }
@@ -112,7 +115,7 @@ pub struct Cells {
 pub enum Extent {
     /// Everything, and the report.
     All,
-    /// Nothing: its cells are listed.
+    /// Nothing: list its cells.
     List,
     /// The cells with these names.
     Named(Vec<String>),
@@ -134,11 +137,11 @@ impl Cells {
     }
 }
 
-/// Where trainings and answers are kept.
+/// The flag of the store's folder.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = help::COMPUTING)]
 pub struct StoreFlag {
-    /// Where trainings and answers are kept and found again.
+    /// The folder where trainings and answers are stored and looked up.
     #[arg(
         long,
         env = "PROMPTSHIFT_STORE",
@@ -161,7 +164,7 @@ enum ReuseFlag {
     Any,
 }
 
-/// A model of fewer parameters is a miniature: several of them fit into any memory, and tensors are too
+/// A model of fewer parameters is a miniature: several copies fit into any memory, and its tensors are too
 /// small to keep several threads busy.
 pub const SMALL: usize = 20_000_000;
 
@@ -187,7 +190,7 @@ impl Run {
         }
     }
 
-    /// How many runs are computed at the same time, for a model with this many parameters.
+    /// The number of runs computed in parallel, for a model with this many parameters.
     pub fn side_by_side(&self, parameters: usize) -> usize {
         let unasked = match parameters < SMALL && self.on.device == device::CPU {
             true => rayon::current_num_threads(),
@@ -213,8 +216,8 @@ impl Run {
         }
     }
 
-    /// These flags for a process on another machine that computes with a model of this many parameters and keeps its
-    /// results in this store.
+    /// These flags, resolved for a process on another machine with this store and a model of this many
+    /// parameters.
     pub fn elsewhere(&self, store: &Path, parameters: usize) -> Vec<OsString> {
         let Keeping { keep, reuse } = self.keeping(parameters);
         let keep = match keep {
@@ -293,7 +296,7 @@ fn of_transfer(plan: &Plan) -> PathBuf {
         setting.eval_rows,
     ))
     .expect("recipes are plain data");
-    // The default wording is left out, so that folder names from before it could be chosen stay the same.
+    // The default wording is left out, so that folder names from before the flag existed stay the same.
     let worded = match setting.wording.is_default() {
         true => Vec::new(),
         false => serde_json::to_vec(&setting.wording).expect("a wording is plain data"),
@@ -320,7 +323,7 @@ fn of_transfer(plan: &Plan) -> PathBuf {
         ..
     } = setting;
     let targets = in_short(targets);
-    // The slash of a Hub name would make two folders.
+    // The slash of a Hub name would create a subfolder.
     let model = model.replace('/', "--");
     let answers = match setting.answers {
         AnswerForm::Padded => "",

@@ -1,4 +1,4 @@
-//! `promptshift run PLAN`: what `--save-plan` wrote, or a sweep of several transfers, run here.
+//! `promptshift run PLAN`: runs a plan that `--save-plan` wrote, or a sweep of several transfers.
 
 use std::fmt::Write;
 use std::fs;
@@ -16,7 +16,7 @@ use super::{Failure, print};
 use crate::study::{Models, Study};
 use promptshift_text::atomic_file;
 
-/// Runs it.
+/// Runs the command.
 pub fn run(arguments: &PlanArguments) -> Result<(), Failure> {
     if is_sweep(&arguments.plan) {
         return run_sweep(arguments);
@@ -47,7 +47,7 @@ pub fn read(arguments: &PlanArguments) -> Result<(Request<'_>, Study), Failure> 
     Ok((request, study))
 }
 
-/// Refuses flags that are of one study alone, with a sweep.
+/// Refuses, for a sweep, flags that apply to one study only.
 ///
 /// # Errors
 /// There is one.
@@ -70,7 +70,7 @@ pub fn check_flags(arguments: &PlanArguments) -> Result<(), Failure> {
     }
 }
 
-/// Runs the studies of a sweep one after another. One that fails does not keep the others from being run.
+/// Runs the studies of a sweep one after another. A failed study does not stop the others.
 fn run_sweep(arguments: &PlanArguments) -> Result<(), Failure> {
     let flags = &arguments.run;
     check_flags(arguments)?;
@@ -107,7 +107,7 @@ fn run_sweep(arguments: &PlanArguments) -> Result<(), Failure> {
             }
         };
         ended.push((one, end));
-        // After each, so that the reports of a sweep that is broken off are found.
+        // After each study, so that an interrupted sweep still lists its reports.
         write_index(&out, &ended)?;
     }
     verbosity.say(&format!("index: {}", out.join(INDEX).display()));
@@ -125,26 +125,26 @@ fn run_sweep(arguments: &PlanArguments) -> Result<(), Failure> {
     }
 }
 
-/// What a study of a sweep came to.
+/// The outcome of a study of a sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
     /// Its report is complete.
     Done,
-    /// Something of it failed.
+    /// Part of it failed.
     Failed,
-    /// Slurm has it.
+    /// Its jobs were submitted to Slurm.
     Submitted,
 }
 
 const INDEX: &str = "index.md";
 
-/// The folder of a sweep: by default `runs/NAME`, after the file.
+/// The folder of a sweep: by default `runs/NAME`, with the name of its file.
 pub fn out(arguments: &PlanArguments) -> PathBuf {
     let default = || Path::new("runs").join(arguments.plan.file_stem().unwrap_or_default());
     arguments.run.out.clone().unwrap_or_else(default)
 }
 
-/// Writes the list of these studies, each with its report, over the one before.
+/// Writes the index of these studies and their reports, replacing an earlier one.
 ///
 /// # Errors
 /// It can't be written.

@@ -24,7 +24,7 @@ pub struct Arguments {
     /// interrupted ones.
     #[arg(long, conflicts_with = "prune", help_heading = help::OUTPUT)]
     json: bool,
-    /// List interrupted trainings, and trainings and answers that no report refers to; ask, and remove them.
+    /// List interrupted trainings, and trainings and answers that no report refers to; remove them if confirmed.
     ///
     /// A report refers to a training as long as its folder (--out) is where it was written. Nothing is removed while
     /// another promptshift uses the store.
@@ -309,7 +309,7 @@ fn in_words(trainings: usize, answers: usize) -> String {
     number::list(&parts)
 }
 
-/// Whether the user agrees to a removal.
+/// How the user agrees to a removal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Consent {
     /// With --yes.

@@ -86,7 +86,7 @@ fn add_file(table: &mut Table, catalogue: &Catalogue, path: &Path) -> anyhow::Re
         let (mut recorded, mut scores) = (Vec::new(), Vec::new());
         for line in lines {
             let Prediction { id, score, .. } = &line.prediction;
-            // A score of another kind does not contribute to the metric.
+            // A score of another kind of task does not contribute to the metric.
             if Metric::main(target.task).contribution(score).denominator == 0.0 {
                 bail!(
                     "{}: '{id}': wanted a score for {}, the task of '{domain}', found one for another task",
@@ -119,7 +119,7 @@ fn add_file(table: &mut Table, catalogue: &Catalogue, path: &Path) -> anyhow::Re
     Ok(())
 }
 
-/// A prediction's score as computed now.
+/// A prediction, scored again.
 fn again(prediction: &Prediction, labels: &LabelMap) -> Score {
     let gold = match prediction.score {
         Score::Span { .. } => Gold::Answers(prediction.answers.clone()),

@@ -16,7 +16,7 @@ use promptshift_text::domain::catalogue::{Catalogue, CatalogueError};
 use promptshift_text::domain::suite::Suite;
 use promptshift_text::hub;
 
-/// Flags of every verb that reads domains.
+/// Flags of every command that reads domains.
 #[derive(Debug, Args)]
 #[command(next_help_heading = help::DATA)]
 pub struct Data {
@@ -84,9 +84,10 @@ impl Data {
 pub struct Model {
     /// nano (bundled), a folder, a .gguf file, or OWNER/NAME of the Hub.
     ///
-    /// 'nano' is the bundled miniature T5. A folder has Hugging Face's layout (config.json, tokenizer, weights) and
-    /// holds a T5, BERT or a relative, Llama, Mistral, Qwen or GPT-2. A .gguf file holds a Llama with SmolLM's or GPT-2's tokenizer. A model of the
-    /// Hub must be fetched first. `promptshift list models` shows how to get some.
+    /// 'nano' is the bundled miniature T5. A folder has Hugging Face's layout (config.json, tokenizer,
+    /// weights) and holds a T5, BERT or a relative, Llama, Mistral, Qwen or GPT-2. A .gguf file holds a Llama
+    /// with SmolLM's or GPT-2's tokenizer. A model of the Hub must be fetched first. `promptshift list
+    /// models` shows how to get some.
     #[arg(long, default_value = NANO, value_name = "MODEL")]
     model: String,
 }
@@ -95,7 +96,7 @@ impl Model {
     /// The selected backbone.
     ///
     /// # Errors
-    /// Neither a known name nor a file nor a folder nor in the Hub's cache.
+    /// Not a known name, a file, a folder or a model in the Hub's cache.
     pub fn choice(&self) -> Result<BackboneChoice, Failure> {
         BackboneChoice::parse(&self.model).map_err(Failure::usage)
     }
@@ -112,7 +113,7 @@ pub fn load_backbone(
     Ok(backbone)
 }
 
-/// Reports if inputs are truncated because positions run out.
+/// Prints a note if inputs are truncated because the model has too few positions.
 pub fn say_cut(asked: &Limits, found: &Limits, backbone: &Backbone, verbosity: Verbosity) {
     if let Some(note) = tuning::cut_at(asked, found, backbone) {
         verbosity.say(&note);

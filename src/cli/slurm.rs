@@ -1,6 +1,6 @@
-//! `promptshift slurm transfer … --submit -- --partition=gpu`: a study on a Slurm cluster. Everything is checked here;
-//! then the study is frozen in a file, readable scripts are written beside it and submitted, and this process ends. Slurm
-//! alone schedules and starts again.
+//! `promptshift slurm transfer … --submit -- --partition=gpu`: runs a study on a Slurm cluster. This process
+//! checks everything, saves the study to a file, writes readable scripts beside it, submits them and exits.
+//! Scheduling and requeueing are left to Slurm.
 
 mod queue;
 mod sbatch;
@@ -32,16 +32,16 @@ pub struct Arguments {
 enum What {
     /// Submit what `promptshift transfer` would compute.
     Transfer(Box<Wanted<transfer::Arguments>>),
-    /// Submit what `promptshift run PLAN` would compute: a sweep too.
+    /// Submit what `promptshift run PLAN` would compute, including a sweep.
     Run(Wanted<run::PlanArguments>),
-    /// What is done, running, waiting and failed of a study that was submitted.
+    /// Show which cells of a submitted study are done, running, waiting or failed.
     Status(status::Arguments),
-    /// Say in the store why cells are given up. For the scripts.
+    /// Record why cells were given up. For the scripts.
     #[command(hide = true)]
     GiveUp(GiveUp),
 }
 
-/// A study for a cluster, with the flags of the command that would run it here.
+/// A study to submit, with the flags of the command that would run it here.
 #[derive(Debug, Args)]
 struct Wanted<T: Args> {
     #[command(flatten)]
@@ -54,40 +54,40 @@ struct Wanted<T: Args> {
 #[derive(Debug, Args)]
 #[command(next_help_heading = help::MACHINES)]
 pub struct How {
-    /// Submit. Without it the scripts are written, to be read, and nothing is submitted.
+    /// Submit the jobs. Without this flag the scripts are only written, for review.
     #[arg(long)]
     submit: bool,
-    /// Cells that one task of a job array computes.
+    /// Number of cells that each task of a job array computes.
     ///
-    /// By default 8 for a model of fewer than 20 million parameters, otherwise 1. Their time together has to be within
-    /// --time.
+    /// By default 8 for a model of fewer than 20 million parameters, otherwise 1. Their total time must be
+    /// within --time.
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     cells_per_task: Option<usize>,
-    /// Tasks of each job array that run at a time, at most.
+    /// Maximum number of tasks of each job array that run at a time.
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     tasks_at_a_time: Option<usize>,
-    /// Flags for sbatch, behind `--`: --partition=gpu --gres=gpu:1 --time=4:00:00.
+    /// Flags for sbatch, after `--`: --partition=gpu --gres=gpu:1 --time=4:00:00.
     #[arg(last = true, value_name = "SBATCH_FLAGS")]
     sbatch: Vec<String>,
 }
 
-/// Flags of `slurm give-up`: what a script knows of cells that came to nothing without saying so themselves, as those
-/// that were killed.
+/// Flags of `slurm give-up`, with which a script records why cells failed that could not record it
+/// themselves, such as killed ones.
 #[derive(Debug, Args)]
 struct GiveUp {
-    /// The frozen study.
+    /// The saved study.
     study: PathBuf,
     #[arg(long)]
     store: PathBuf,
-    /// None of a report.
+    /// Empty for the report's job.
     #[arg(long, value_delimiter = ',')]
     cell: Vec<String>,
-    /// The exit code that srun ended with.
+    /// The exit code of srun.
     #[arg(long)]
     status: i32,
 }
 
-/// Runs it.
+/// Runs the command.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.what {
         What::Transfer(wanted) => {
@@ -107,7 +107,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 }
 
 impl GiveUp {
-    /// Says in the store why its cells have no result, but for those of which it says so already. No model is loaded.
+    /// Records why the cells have no result, unless the store has a reason. No model is loaded.
     fn run(&self) -> Result<(), Failure> {
         let reason = why(self.status);
         print::note(&reason);
@@ -128,15 +128,15 @@ impl GiveUp {
     }
 }
 
-/// Why a task ended that ended with this exit code, which of a signal is 128 more than its number.
+/// Explains a task's exit code. After a signal it is 128 plus the signal's number.
 fn why(status: i32) -> String {
     let what = match status {
-        75 => "interrupted by a time limit, a preemption or scancel; what was trained is kept, and the next submission \
-               resumes it"
+        75 => "interrupted by a time limit, a preemption or scancel; its checkpoint is kept, and the next submission \
+               resumes from it"
             .to_owned(),
         #[cfg(unix)]
         129..=192 => interrupt::killed(status - 128),
-        _ => format!("ended with exit code {status}, and its log says why"),
+        _ => format!("ended with exit code {status}; see its log"),
     };
     let node = env::var("SLURMD_NODENAME").unwrap_or_else(|_| "an unknown node".to_owned());
     match Job::this() {

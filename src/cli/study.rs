@@ -1,5 +1,5 @@
-//! Runs a study: finds what is there, computes what is missing, here or by workers, puts the records together and
-//! reports on them.
+//! Runs a study: finds stored results, computes missing ones here or in workers, assembles the records and
+//! writes the report.
 
 mod compute;
 mod pieces;
@@ -24,7 +24,7 @@ use promptshift_numbers::store::Store;
 use promptshift_report::number;
 use promptshift_tensors::backbone::Backbone;
 
-/// What results say of where they come from.
+/// The provenance of results.
 pub fn origin(
     datasets: &Datasets,
     backbone: &Backbone,
@@ -43,31 +43,33 @@ pub fn origin(
     }
 }
 
-/// How a study is run and reported on.
+/// A study's flags, form of output and command.
 pub struct Request<'a> {
-    /// The flags that say where and how.
+    /// The flags that select where and how to run.
     pub flags: &'a Run,
-    /// What standard output carries of a transfer's report.
+    /// The form of a transfer's report on standard output.
     pub form: Form,
-    /// The command that records name.
+    /// The command, as records state it.
     pub command: String,
 }
 
 impl Request<'_> {
-    /// Prepares a study, computes what is missing of it and writes its report; or does what the flags ask for instead.
+    /// Prepares a study, computes its missing results and writes its report; or does what the flags request
+    /// instead.
     ///
     /// # Errors
-    /// It can't be prepared, is interrupted, or something can't be read or written; what was computed stays.
+    /// It can't be prepared, is interrupted, or something can't be read or written. Computed results are
+    /// kept.
     pub fn run(self, study: Study) -> Result<(), Failure> {
         if let Extent::Named(_) | Extent::Slice(_) = self.flags.cells.extent() {
-            // A scheduler may end it while the model is loaded.
+            // A scheduler may end the process while the model is loaded.
             interrupt::listen()?;
         }
         let models = Models::on(self.flags.on.find()?);
         self.run_with(&models, study)
     }
 
-    /// [`run`](Self::run), with models that others use as well.
+    /// [`run`](Self::run), with models that other studies share.
     ///
     /// # Errors
     /// As [`run`](Self::run).
@@ -98,11 +100,11 @@ impl Request<'_> {
             Extent::All | Extent::Report => {}
         }
         interrupt::listen()?;
-        // Before anything is made: a folder that is no store is refused.
+        // Check first, so that nothing is written if the folder is not a store.
         Store::at(flags.store.path()).exists()?;
         let outcome = session.run(&out)?;
         match report {
-            // There is nothing to report on but why.
+            // There is nothing to report but the errors.
             ReportKind::Transfer if outcome.records.is_empty() => return Ok(outcome.complete()?),
             ReportKind::Transfer => {
                 output::write(
@@ -115,7 +117,7 @@ impl Request<'_> {
             }
             ReportKind::Ablation(_) => output::write_stored(&out, flags.files())?,
             ReportKind::Ensemble => {
-                // Fewer prompts would be another ensemble than the one that was asked for.
+                // With fewer prompts it would be another ensemble than the one requested.
                 outcome.complete()?;
                 output::write_stored(&out, flags.files())?;
             }
@@ -133,15 +135,15 @@ pub fn prepared(flags: &Run, models: &Models, study: Study) -> Result<Prepared, 
     })?)
 }
 
-/// A study in words, what of it is there, and what the rest will cost.
+/// A description of a study, what is already computed, and what the rest will cost.
 ///
 /// # Errors
-/// It can't be prepared, or the store not be read.
+/// It can't be prepared, or the store can't be read.
 pub fn estimated(flags: &Run, models: &Models, study: Study) -> Result<Estimate, Failure> {
     Session::new(flags, prepared(flags, models, study)?, String::new())?.describe()
 }
 
-/// A study that is run, with the flags that say how.
+/// A prepared study with its flags.
 pub struct Session<'a> {
     flags: &'a Run,
     prepared: Prepared,
@@ -151,7 +153,7 @@ pub struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// Of a prepared study; records name `command`.
+    /// A session of a prepared study; records state `command`.
     ///
     /// # Errors
     /// A model's configuration can't be read.
@@ -179,7 +181,7 @@ impl<'a> Session<'a> {
         parts.filter_map(|part| part.variant.clone()).collect()
     }
 
-    /// Every part's plan, what of it is there, and what the rest will cost.
+    /// Describes every part's plan, what is already computed, and what the rest will cost.
     ///
     /// # Errors
     /// The store can't be read.
@@ -206,10 +208,10 @@ impl<'a> Session<'a> {
         Ok(all)
     }
 
-    /// Computes what is missing and writes the records that are, into the folders of the parts below `out`.
+    /// Computes missing results and writes missing records into the parts' folders below `out`.
     ///
     /// # Errors
-    /// It is interrupted, or something can't be read or written; what was computed stays.
+    /// It is interrupted, or something can't be read or written. Computed results are kept.
     fn run(&self, out: &Path) -> Result<Outcome, Failure> {
         let folders = self.open(out)?;
         let store = Store::open(self.flags.store.path(), None)?;
@@ -227,10 +229,10 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Opens the folders of the parts below `out`, for this study and no other.
+    /// Opens the parts' folders below `out` for this study.
     ///
     /// # Errors
-    /// They are of another study, or another process writes them.
+    /// They belong to another study, or another process is writing to them.
     pub fn open(&self, out: &Path) -> Result<Vec<RunFolder>, Failure> {
         match self.prepared.study.report {
             ReportKind::Transfer => {}
@@ -258,7 +260,7 @@ impl<'a> Session<'a> {
         self.flags.verbosity()
     }
 
-    /// Calls `with` with what runs the cells of a part.
+    /// Calls `with` with the runner of a part's cells.
     fn with_runner<T>(
         &self,
         part: usize,
@@ -282,8 +284,8 @@ impl<'a> Session<'a> {
         )
     }
 
-    /// Says what is there, what is left, and how long that will take. Speed is measured once, on the first part that has
-    /// something left: parts differ little in operations a second.
+    /// Prints what was found, what remains, and how long that will take. Speed is measured once, on the first
+    /// part with remaining work: parts differ little in operations per second.
     fn say_what_is_there(&self, store: &Store, folders: &[RunFolder]) -> Result<(), Failure> {
         let workers = self.side_by_side;
         let mut to_do = ToDo::default();
@@ -307,7 +309,7 @@ impl<'a> Session<'a> {
         if to_do != ToDo::default() {
             let what = match self.flags.keeping(self.largest).keep {
                 Keep::All => Some("all weights"),
-                Keep::Deltas => Some("what is tuned, but no weights at checkpoints"),
+                Keep::Deltas => Some("tuned weights, without those at checkpoints"),
                 Keep::None => None,
             };
             let kept = match (to_do.trainings.len(), what) {

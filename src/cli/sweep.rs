@@ -1,6 +1,7 @@
 //! A sweep: several transfers and models in one file, each a table whose keys are the flags of `transfer`.
 //!
-//! Every table becomes the command line of a transfer, which is read as one that was typed: a new flag is a new key.
+//! Every table becomes the command line of a transfer and is parsed like a typed one, so a new flag is a new
+//! key.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -21,11 +22,11 @@ use promptshift_text::domain::catalogue::did_you_mean;
 
 /// One study of a sweep.
 pub struct Swept {
-    /// Where it stands, for messages: `sweep.toml:12`.
+    /// Its location, for messages: `sweep.toml:12`.
     pub place: String,
-    /// Its folder below the sweep's.
+    /// The name of its folder below the sweep's.
     pub name: String,
-    /// What is run.
+    /// The study.
     pub study: Study,
 }
 
@@ -40,17 +41,17 @@ struct Line {
 /// The tables of a file.
 const DEFAULTS: &str = "defaults";
 const TRANSFER: &str = "transfer";
-/// The key of which a list is a grid, beside [`TRANSFER`].
+/// The key whose lists form a grid with those of [`TRANSFER`].
 const MODEL: &str = "model";
 
-/// Values by their keys, with the lines that they stand in.
+/// Keys with their lines and values.
 type Keys<'a> = BTreeMap<&'a str, (usize, &'a DeValue<'a>)>;
 
-/// The studies of a file, one for each transfer and model: in its order, but those of one model behind one another, so
-/// that it is loaded once for all of them. What has to be said of one is said.
+/// The studies of a file, one for each transfer and model, in the file's order but grouped by model, so that
+/// each model is loaded once. Prints each study's notes.
 ///
 /// # Errors
-/// It can't be read, has a key or value that is not understood, or the same study twice.
+/// It can't be read, has an invalid key or value, or contains a study twice.
 pub fn read(path: &Path, verbosity: Verbosity) -> Result<Vec<Swept>, Failure> {
     let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
     let command = Line::command();
@@ -90,19 +91,19 @@ pub fn read(path: &Path, verbosity: Verbosity) -> Result<Vec<Swept>, Failure> {
     Ok(swept)
 }
 
-/// At most so many studies are in one file: lists of transfers and models multiply.
+/// The maximum number of studies in a file: lists of transfers and models multiply.
 const STUDIES: usize = 1_000;
 
-/// A file that is read.
+/// A file being read.
 struct SweepFile<'a> {
     path: &'a Path,
     text: &'a str,
-    /// The flags that it may have, by their names.
+    /// The flags allowed in it, by name.
     known: BTreeMap<&'a str, &'a Arg>,
 }
 
 impl SweepFile<'_> {
-    /// The command lines of its transfers, with their places.
+    /// The command lines of its transfers, with their locations.
     fn lines(&self) -> anyhow::Result<Vec<(String, Words)>> {
         let parsed = DeTable::parse(self.text).map_err(|error| {
             anyhow!("{}: {}", self.path.display(), error.to_string().trim_end())
@@ -166,7 +167,7 @@ impl SweepFile<'_> {
         Ok(lines)
     }
 
-    /// Adds what a key says.
+    /// Adds the flag of a key.
     fn add(
         &self,
         words: &mut Words,
@@ -205,7 +206,7 @@ impl SweepFile<'_> {
                     }
                 } else {
                     let mut text = texts.join(",");
-                    // One number alone is a count of seeds.
+                    // A single number would be read as a count of seeds.
                     let is_list = matches!(value, DeValue::Array(_));
                     if is_list && texts.len() == 1 && argument.get_value_delimiter().is_none() {
                         text.push(',');
@@ -269,7 +270,7 @@ impl SweepFile<'_> {
         table.iter().map(one).collect()
     }
 
-    /// A value, or those of a list, as they would be typed.
+    /// The value, or the values of a list, as they would be typed.
     fn texts(&self, line: usize, key: &str, value: &DeValue) -> anyhow::Result<Vec<String>> {
         let text = |value: &DeValue| match value {
             DeValue::String(text) => Some(text.to_string()),
@@ -298,7 +299,7 @@ impl SweepFile<'_> {
         anyhow!("{}: wanted {wanted}, found '{key}'{hint}", self.place(line))
     }
 
-    /// The line of a byte, from 1.
+    /// The line of a byte offset, from 1.
     fn line(&self, byte: usize) -> usize {
         1 + self.text[..byte.min(self.text.len())].matches('\n').count()
     }
@@ -308,7 +309,7 @@ impl SweepFile<'_> {
     }
 }
 
-/// A command line, with the line of the file that each word is of.
+/// A command line, with the file's line of each word.
 #[derive(Default)]
 struct Words {
     words: Vec<String>,
@@ -321,7 +322,7 @@ impl Words {
         self.lines.push(line);
     }
 
-    /// Where the flag stands that an error is about.
+    /// The line of the flag that an error is about.
     fn line_of(&self, error: &clap::Error) -> Option<usize> {
         let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else {
             return None;
@@ -335,7 +336,7 @@ impl Words {
     }
 }
 
-/// The flags of a transfer that a file may have, by their names: all but those of the command that runs it.
+/// The flags of `transfer` allowed in a file, by name: all but those of the command that runs it.
 fn known(command: &Command) -> BTreeMap<&str, &Arg> {
     let given = run::PlanArguments::augment_args(Command::new("run"));
     let given: BTreeSet<&str> = given.get_arguments().filter_map(Arg::get_long).collect();
@@ -344,7 +345,7 @@ fn known(command: &Command) -> BTreeMap<&str, &Arg> {
     named.filter(|(name, _)| !given.contains(name)).collect()
 }
 
-/// Whether a flag takes several values: repeated, or between commas.
+/// Whether a flag takes several values: repeated, or separated by commas.
 fn takes_list(flag: &Arg) -> bool {
     let names = flag.get_value_names().unwrap_or_default();
     let is_list = names.iter().any(|name| name.ends_with("LIST"));

@@ -19,7 +19,7 @@ pub(super) use plan::{answer_form, read, run, typed};
 /// Flags of `transfer`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// SOURCE->TARGET[,TARGET...] in quotes, since > is the shell's.
+    /// SOURCE->TARGET[,TARGET...], in quotes, since a shell interprets >.
     ///
     /// 'squad->textbookqa', 'squad->all'. SOURCE:TARGET and two words work too. 'squad+race->textbookqa' tunes on a
     /// mixture of sources.
@@ -80,15 +80,15 @@ pub struct Arguments {
     /// Batch size, instead of the recipe's.
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = help::TRAINING)]
     batch_size: Option<usize>,
-    /// Compute a batch in parts of at most N examples, in less memory.
+    /// Compute a batch in parts of at most N examples, to save memory.
     ///
-    /// Their gradients are added before the optimiser's step, so the step is that of the whole batch, but for rounding
-    /// and, where there is dropout, other masks.
+    /// Gradients are summed before the optimiser's step, so the step is that of the whole batch, except for
+    /// rounding and, with dropout, other masks.
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = help::TRAINING)]
     micro_batch: Option<usize>,
-    /// Compute each block again in the backward pass, in less memory.
+    /// Recompute each block in the backward pass, to save memory.
     ///
-    /// Gradients stay what they are but for rounding; each block's forward pass is computed twice.
+    /// Gradients are the same except for rounding; each block's forward pass is computed twice.
     #[arg(long, help_heading = help::TRAINING)]
     gradient_checkpointing: bool,
     /// Learning rate, instead of the recipe's: 0.3, or prompt=0.3,model=0.001.

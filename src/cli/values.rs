@@ -16,7 +16,7 @@ use promptshift_text::domain::catalogue::did_you_mean;
 #[derive(Debug, Clone)]
 pub(super) struct Seeds(pub(super) Vec<u64>);
 
-/// More seeds than any study has: a count beyond it is a slip, for which no list is made.
+/// The maximum number of seeds: a larger count is a mistake, and its list is not allocated.
 const MOST_SEEDS: u64 = 10_000;
 
 impl FromStr for Seeds {
@@ -24,7 +24,7 @@ impl FromStr for Seeds {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let wanted = || format!("wanted a count (3) or a list of seeds (0,1,2), found '{text}'");
-        // A comma at the end tells a list of one seed (7,) from a count (7).
+        // A comma at the end distinguishes a list of one seed (7,) from a count (7).
         let listed = text.strip_suffix(',').unwrap_or(text);
         let mut numbers = listed
             .split(',')
@@ -135,7 +135,7 @@ pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
     }
 }
 
-/// `--trials`: a single trial would be no search.
+/// `--trials`: at least two, since a single trial is no search.
 pub(super) fn trials(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(count) if (2..=Recipe::MOST_TRIALS).contains(&count) => Ok(count),

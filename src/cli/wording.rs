@@ -17,10 +17,10 @@ use promptshift_text::domain::wording::{ScoreBy, Template, Verbalizer, Wording};
 pub struct Flags {
     /// How an answer is chosen: generation, likelihood or calibrated.
     ///
-    /// generation: the text that the model generates, the paper's way. likelihood: the class whose words are most
-    /// probable. calibrated: likelihood divided by that for inputs without content (Zhao et al. 2021). The last two
-    /// need a domain with labels. For a T5 only, as the next two flags, with one exception: a BERT with its masked-word
-    /// head ranks classes by the likelihood of their words at a mask.
+    /// generation: the text that the model generates, as in the paper. likelihood: the class whose words are
+    /// most probable. calibrated: likelihood divided by that for inputs without content (Zhao et al. 2021).
+    /// The last two need a domain with labels. For a T5 only, like --verbalizer and --template, except that a
+    /// BERT with its masked-word head ranks classes by the likelihood of their words at a mask.
     #[arg(long, value_name = "WAY")]
     score_by: Option<Way>,
     /// Words for the source's classes, instead of its label strings.
@@ -58,7 +58,7 @@ impl FromStr for Way {
 }
 
 impl Flags {
-    /// The wording for a model that was or will be tuned on `source`; where there is no flag, as in `known`.
+    /// The wording for a model that was or will be tuned on `source`; `known` applies where no flag is given.
     ///
     /// # Errors
     /// A name or file does not exist, or the wording does not fit one of the domains.
@@ -87,11 +87,11 @@ impl Flags {
     }
 }
 
-/// Checks that this kind of network supports the wording: a T5 supports all, a BERT the likelihood of words at a mask,
-/// any other only its own format; and that it reads the templates of the domains that it is asked about.
+/// Checks that this kind of network supports the wording: a T5 supports all, a BERT the likelihood of words
+/// at a mask, any other only its own format; and that it supports the templates of the given domains.
 ///
 /// # Errors
-/// It does not.
+/// It does not support them.
 pub fn check_kind(wording: &Wording, asked: &[&Card], config: &Config) -> anyhow::Result<()> {
     let in_template = |card: &&&Card| matches!(card.variant, Some(Variant::Template(_)));
     if let Some(card) = asked

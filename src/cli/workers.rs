@@ -1,9 +1,9 @@
-//! Runs side by side: each in a process of its own, `promptshift worker`, which is given the study as data. A small
-//! model keeps one thread busier than many threads that share each of its small products; and in a process of its
-//! own a run's peak memory is its own.
+//! Runs cells in parallel, each in a worker process (`promptshift worker`) that receives the study as data. A
+//! small model uses one thread better than many threads that share each of its small matrix products. A
+//! separate process also makes the peak memory of a run measurable.
 //!
-//! The process that was started by the user gives out the jobs one by one, says what its workers tell, and puts
-//! records and report together.
+//! The parent process, started by the user, assigns jobs one by one, prints the workers' messages, and
+//! assembles records and report.
 
 pub mod message;
 mod worker;
@@ -26,29 +26,29 @@ use super::interrupt;
 use super::progress::{Bar, Verbosity};
 use message::{Assignment, Job, Message};
 
-/// The verb that starts a worker.
+/// The subcommand that starts a worker.
 pub const WORKER: &str = "worker";
 
-/// Several workers on one study.
+/// A pool of workers for one study.
 #[derive(Debug)]
 pub struct Workers {
-    /// What each is told first; it says how many there are.
+    /// The first message to each worker.
     pub assignment: Assignment,
-    /// How the user is told.
+    /// How progress is printed.
     pub verbosity: Verbosity,
 }
 
-/// How a job ended.
+/// The outcome of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ended {
-    /// What came of it is in the store.
+    /// Its result is in the store.
     Done,
-    /// Its training or model failed, or a signal killed its process, and why.
+    /// The error, if training or the model failed or a signal killed the process.
     Failed(String),
 }
 
 impl Ended {
-    /// Why it failed, if it did.
+    /// The error, if it failed.
     pub fn reason(self) -> Option<String> {
         match self {
             Ended::Done => None,
@@ -57,17 +57,18 @@ impl Ended {
     }
 }
 
-/// What is left to do.
+/// The remaining jobs.
 struct Queue {
     jobs: VecDeque<Job>,
     broken: bool,
 }
 
 impl Workers {
-    /// Has every job done, each by the next worker that is free; `ended` is told of each, on this thread.
+    /// Runs all jobs, each on the next free worker; `ended` is called on this thread when a job has ended.
     ///
     /// # Errors
-    /// A worker can't be started, or ends before its job does, or `ended` fails; the others end their jobs first.
+    /// A worker can't be started or ends before its job does, or `ended` fails; the others finish their
+    /// current jobs first.
     pub fn run(
         &self,
         jobs: Vec<Job>,
@@ -78,7 +79,7 @@ impl Workers {
             side_by_side: size,
             ..self.assignment.clone()
         })
-        .context("a path that is no Unicode can't be told to another process: wanted other names, or --jobs 1")?;
+        .context("a path that is not valid Unicode can't be passed to a worker: rename it, or use --jobs 1")?;
         let queue = Mutex::new(Queue {
             jobs: jobs.into(),
             broken: false,
@@ -113,7 +114,7 @@ impl Workers {
         outcome
     }
 
-    /// One of `size` workers, until nothing is left to do. One that a signal killed is followed by another.
+    /// Runs one of `size` workers until no jobs remain. A worker that a signal killed is replaced.
     fn run_worker(
         &self,
         size: usize,
@@ -146,7 +147,7 @@ impl Workers {
                     end
                 }
             };
-            // Who listens ends after all workers.
+            // The receiver outlives all workers.
             let _ = ended.send((job, end));
         }
         if let Some(Worker {
@@ -159,17 +160,17 @@ impl Workers {
         Ok(())
     }
 
-    /// Says what a worker tells of a job until the job has ended; `None` if the worker has. Ctrl-C ends
-    /// its orders, and that its work.
+    /// Prints a worker's messages about a job until the job has ended; `None` if the worker has ended. After
+    /// a signal, the worker's standard input is closed, which stops its work.
     fn relay(&self, worker: &mut Worker) -> Result<Option<Message>, Failure> {
         let mut work: Option<Bar> = None;
         for line in &mut worker.messages {
             if interrupt::check().is_err() {
                 worker.orders = None;
             }
-            let line = line.context("cannot hear a process")?;
+            let line = line.context("cannot read from a worker")?;
             let message = serde_json::from_str(&line)
-                .with_context(|| format!("a process said what is no message: {line}"))?;
+                .with_context(|| format!("a worker sent an invalid message: {line}"))?;
             match message {
                 Message::Say(line) => self.verbosity.say(&line),
                 Message::Work { what, total } => work = Some(self.verbosity.bar(&what, total)),
@@ -197,16 +198,16 @@ impl Workers {
     }
 }
 
-/// A process that does jobs.
+/// A worker process.
 struct Worker {
     child: Child,
-    /// What it is told; `None` when it is to end.
+    /// Its standard input; `None` after it was closed to stop the worker.
     orders: Option<ChildStdin>,
     messages: Lines<BufReader<ChildStdout>>,
 }
 
 impl Worker {
-    /// Starts one of `size`.
+    /// Starts one of `size` workers.
     fn start(size: usize, assignment: &str) -> Result<Self, Failure> {
         let threads = (rayon::current_num_threads() / size).max(1);
         let program = std::env::current_exe().context("cannot find this program's own file")?;
@@ -229,16 +230,16 @@ impl Worker {
 
     fn order(&mut self, order: &str) {
         if let Some(orders) = &mut self.orders {
-            // A worker that is no more is met where it would answer.
+            // If the worker has ended, reading its answer reports it.
             let _ = writeln!(orders, "{order}");
         }
     }
 
-    /// How a job ended whose process ended before it: as failed if a signal killed that, which need not keep others from
-    /// being done.
+    /// The outcome of a job whose process ended before the job did: failed if a signal killed it, so that
+    /// other jobs can still run.
     ///
     /// # Errors
-    /// It ended by itself.
+    /// The process exited by itself.
     fn left(&mut self, job: &Job) -> Result<Ended, Failure> {
         let status = (self.child.wait()).context("cannot wait for a process")?;
         #[cfg(unix)]
@@ -250,15 +251,15 @@ impl Worker {
             )));
         }
         Err(anyhow!(
-            "{}: the process that ran it ended before it was done ({status}); the same command resumes from what is \
-             complete",
+            "{}: its process ended before it was done ({status}); the same command resumes from \
+             completed work",
             job.name
         )
         .into())
     }
 }
 
-/// What a thread that panicked leaves is whole: it is changed in single steps.
+/// A panicking thread leaves the queue consistent: each update is a single operation.
 fn locked(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
     queue.lock().unwrap_or_else(PoisonError::into_inner)
 }

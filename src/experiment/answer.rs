@@ -1,4 +1,4 @@
-//! Gets a model's answers and scores them. Stored answers are not computed again.
+//! Computes a model's answers and scores them. Stored answers are reused.
 
 use std::time::Instant;
 
@@ -32,8 +32,8 @@ impl Runner<'_> {
         Ok(answered.missing(rows.inputs()))
     }
 
-    /// Claims the places of a test set's rows that have no answer yet, to answer them; `None` where there are none. What
-    /// another process answers is waited for.
+    /// Claims the unanswered rows of a test set, to answer them; `None` if there are none. Waits while
+    /// another process answers them.
     pub(super) fn to_answer(
         &self,
         asked: &Asked,
@@ -48,7 +48,7 @@ impl Runner<'_> {
         }
     }
 
-    /// Answers the rows of a domain at these indices, without gradients, and stores the answers.
+    /// Answers a domain's rows at these indices, without gradients, and stores the answers.
     pub(super) fn answer(
         &self,
         context: CellContext,
@@ -173,7 +173,8 @@ pub fn prediction(example: &Example, answer: &StoredAnswer, labels: &LabelMap) -
     }
 }
 
-/// A model tuned on one labelled domain answers with that domain's labels, which are read as the target's.
+/// Scores an answer. A model tuned on one labelled domain answers with that domain's labels, which are mapped
+/// to the target's.
 pub fn score_answer(text: &str, gold: &Gold, labels: &LabelMap) -> Score {
     score(&labels.read(text), gold, labels.target())
 }

@@ -1,11 +1,11 @@
-//! Scores every method at earlier steps of its training, on source and targets: the path in the report's figure, and
-//! the comparison at equal source scores.
+//! Scores every method at earlier steps of its training, on source and targets, for the path in the report's
+//! figure and the comparison at equal source scores.
 //!
-//! Training does not depend on this: it passes its steps to an observer and gets no score back. Each checkpoint has
-//! twice the steps of the one before, since scores rise fast at first and the path should reach down to methods that
-//! score below model tuning's final score. Model tuning, the reference, answers all rows, and source validation, by
-//! which a checkpoint is chosen; the other methods answer a sample. The store treats answers at a checkpoint like any
-//! others.
+//! Training does not depend on this: it passes its steps to an observer and gets no score back. Each
+//! checkpoint has twice the steps of the one before: scores rise fast at first, and the path should reach
+//! down to methods that score below model tuning's final score. Model tuning, the reference, answers all
+//! rows, and source validation, by which a checkpoint is chosen; the other methods answer a sample. The store
+//! treats answers at a checkpoint like any others.
 
 use std::path::{Path, PathBuf};
 
@@ -30,12 +30,12 @@ use promptshift_text::domain::sampling::drawn;
 /// The number of checkpoints, if the training is long enough.
 const COUNT: u32 = 5;
 
-/// For methods other than model tuning, the maximum number of examples of each test split, drawn by name and so always
-/// the same ones. They only serve a figure.
+/// For methods other than model tuning, the maximum number of examples of each test split. They are drawn by
+/// name, so they are always the same; they only serve a figure.
 const EXAMPLES: usize = 100;
 
-/// Before this step a model has learnt little and scores like the untuned one. A shorter training has one checkpoint,
-/// half way.
+/// Before this step a model scores like the untuned one. A shorter training has one checkpoint, at half of
+/// its steps.
 const FIRST: usize = 8;
 
 /// The checkpoints of a training with this many steps: half of them, a quarter, and so on, ascending.
@@ -57,7 +57,7 @@ pub(super) fn step_file(folder: &Path, step: usize) -> PathBuf {
     folder.join(format!("{STEP}{step}.safetensors"))
 }
 
-/// Rows of a domain that a checkpoint answers, and their wording.
+/// Rows of a domain that are answered at a checkpoint, and their wording.
 struct Question<'a> {
     asked: Asked,
     card: &'a Card,
@@ -100,7 +100,7 @@ fn places_of(method: Method, rows: &Rows) -> Vec<usize> {
     }
 }
 
-/// Handles the checkpoints of a training while it runs.
+/// Answers the questions at a training's checkpoints while it runs.
 pub(super) struct Checkpoints<'a> {
     runner: &'a Runner<'a>,
     context: CellContext<'a>,
@@ -144,8 +144,8 @@ impl<'a> Checkpoints<'a> {
 }
 
 impl Runner<'_> {
-    /// The bytes of weights that a training will leave in the store: the final ones, in single precision, and those at
-    /// checkpoints if they are kept.
+    /// The bytes of weights that a training will leave in the store: the final ones, in single precision, and
+    /// those at checkpoints if they are kept.
     pub(super) fn weight_bytes(&self, subject: &Subject) -> u64 {
         let stored = Parameters::of(&subject.recipe, &self.backbone.config).stored as u64;
         let times = match self.keep {

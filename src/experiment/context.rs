@@ -31,7 +31,7 @@ impl<'a> CellContext<'a> {
         tuning::apply(self.backbone, recipe, &self.words(recipe)?, self.cell.seed)
     }
 
-    /// The texts that the recipe refers to, in tokens.
+    /// The texts that the recipe refers to, as tokens.
     pub fn words(&self, recipe: &Recipe) -> Result<tuning::MethodInputs, TuningError> {
         let (cell, backbone) = (self.cell, self.backbone);
         words(
@@ -106,8 +106,8 @@ impl<'a> CellContext<'a> {
         }
     }
 
-    /// The wording for choosing the best step: by generation, whatever evaluation uses. A head of words is another
-    /// model and keeps its own wording.
+    /// The wording for choosing the best step: by generation, whatever the evaluation uses. A masked-word
+    /// head keeps its own wording.
     pub fn training_wording(&self) -> Wording {
         let mut wording = self.cell.setting.wording.clone();
         if self.backbone.config.writes() == Writes::Tokens {
@@ -206,9 +206,9 @@ fn changed(of: &Of, change: impl FnOnce(&mut Option<usize>, &mut Option<FewShot>
 
 /// Rows that are answered in one pass.
 pub(super) struct ToAnswer<'a> {
-    /// How the domain is asked.
+    /// How the domain's rows are worded and answered.
     pub asked: Asked,
-    /// Its rows.
+    /// The domain's rows.
     pub rows: &'a Rows,
     /// The indices of those to answer.
     pub places: &'a [usize],

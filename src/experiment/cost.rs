@@ -1,4 +1,4 @@
-//! What the cells of a plan cost: the operations that are left, and how many of them this machine does in a second,
+//! What the cells of a plan cost: the remaining operations, and how many this machine does per second,
 //! measured on a few of the plan's own rows.
 
 use std::iter::Sum;
@@ -18,15 +18,15 @@ use promptshift_tensors::train::{Course, Trainer, optimizer};
 use promptshift_tensors::tuning::{Tuned, TuningError};
 use promptshift_text::domain::Example;
 
-/// Operations of training and of answering, which run at different speeds. Counted are the products with weights, two
-/// operations for each weight and token; attention's own products are small beside them at these lengths.
+/// Operations of training and of answering, which run at different speeds: two for each weight and token.
+/// Attention scores are not counted; they are small at these lengths.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Cost {
     training: f64,
     answering: f64,
 }
 
-/// Operations a second, as [`Cost`] counts them, of one worker while the others work too.
+/// Operations per second, as [`Cost`] counts them, of one worker while the others work too.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Speed {
     training: f64,
@@ -34,7 +34,7 @@ pub struct Speed {
 }
 
 impl Cost {
-    /// The time that one worker takes.
+    /// The time for one worker.
     pub fn time(self, speed: Speed) -> Duration {
         Duration::from_secs_f64(self.training / speed.training + self.answering / speed.answering)
     }
@@ -83,7 +83,7 @@ pub struct Costs<'a> {
 }
 
 impl<'a> Costs<'a> {
-    /// Of a runner's rows within the limits of `setting`.
+    /// For a runner's rows within the limits of `setting`.
     pub fn of(runner: &Runner<'a>, setting: &Setting) -> Self {
         let backbone = runner.backbone;
         Costs {
@@ -92,7 +92,7 @@ impl<'a> Costs<'a> {
         }
     }
 
-    /// What is left of a cell, without the search for its recipe.
+    /// The remaining cost of a cell, without the search for its recipe.
     pub fn of_cell(&self, cell: &Cell, to_do: &ToDo) -> Cost {
         let training = match &cell.recipe {
             Some(recipe) if !to_do.trainings.is_empty() => {
@@ -126,8 +126,8 @@ impl<'a> Costs<'a> {
         passes(recipe) * self.forward(inputs, batch * self.tokens.train_target)
     }
 
-    /// Model tuning answers all rows and source validation at its checkpoints; what other methods answer there is small
-    /// beside their steps.
+    /// Model tuning answers all rows and source validation at its checkpoints. Other methods' answers there
+    /// are few and not counted.
     fn of_checkpoints(&self, method: Method, recipe: &Recipe) -> Cost {
         if method != Method::Model {
             return Cost::default();
@@ -143,8 +143,8 @@ impl<'a> Costs<'a> {
         Cost::answering(self.forward(tokens.evaluated_inputs, tokens.evaluated_outputs))
     }
 
-    /// Steps with a few examples of each target, and its answers again; a target's inputs are taken to be as long as
-    /// the source's.
+    /// Steps with a few examples of each target, and answering it again. A target's inputs are assumed to be
+    /// as long as the source's.
     fn of_shots(&self, cell: &Cell) -> Cost {
         let (Some(tune_on), Some(recipe)) = (&cell.setting.tune_on, &cell.recipe) else {
             return Cost::default();
@@ -170,8 +170,8 @@ impl<'a> Costs<'a> {
     }
 }
 
-/// How often as much as a forward pass a step costs: the backward pass costs as much for the states and, where the
-/// weights move, as much again for them.
+/// The cost of a step in forward passes: the backward pass costs one for the states and, if the weights are
+/// trained, another for them.
 fn passes(recipe: &Recipe) -> f64 {
     match recipe.is_model_tuning() {
         true => 3.0,
@@ -179,7 +179,7 @@ fn passes(recipe: &Recipe) -> f64 {
     }
 }
 
-/// How long a training takes beside others on the same rows and model, in a unit of its own.
+/// The length of a training relative to others on the same rows and model, in arbitrary units.
 pub fn relative_length(recipe: &Recipe) -> f64 {
     passes(recipe) * (recipe.budget.steps * recipe.budget.batch_size) as f64
 }
@@ -189,13 +189,13 @@ fn forward(backbone: &Backbone, inputs: f64, outputs: f64) -> f64 {
     2.0 * (inputs * input as f64 + outputs * output as f64)
 }
 
-/// A step that is measured has as many rows of its batch as cost no more than this: some seconds on a processor.
+/// The batch of a measured step is truncated to about this many operations: a few seconds on a CPU.
 const STEP_OPERATIONS: f64 = 2e11;
 
-/// Rows that are answered to measure how fast it is.
+/// Rows that are answered to measure the speed.
 const ANSWERED: usize = 64;
 
-/// A little of a plan's work, to be timed.
+/// A small part of a plan's work, to be timed.
 #[derive(Clone)]
 struct Sample {
     backbone: Backbone,
@@ -205,11 +205,11 @@ struct Sample {
 }
 
 impl Runner<'_> {
-    /// The speed of one of `workers` that compute the plan's cells side by side: each takes a step of the plan's first
-    /// training and answers some validation rows, at the same time as the others.
+    /// The mean speed of `workers` that compute the plan's cells concurrently. Each takes a step of the
+    /// plan's first training and answers some validation rows, all at the same time.
     ///
     /// # Errors
-    /// The method can't be put on the backbone.
+    /// The method does not support the backbone.
     pub fn speed(&self, plan: &Plan, workers: usize) -> Result<Speed, TuningError> {
         let sample = self.sample(plan)?;
         let speeds: Vec<Speed> = match workers {
@@ -270,7 +270,7 @@ impl Runner<'_> {
 }
 
 impl Sample {
-    /// Its speed with so many threads of its own.
+    /// The speed with this many threads.
     fn speed_on(self, threads: usize) -> Speed {
         match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
             Ok(pool) => pool.install(|| self.speed()),
@@ -306,7 +306,7 @@ impl Sample {
         let operations =
             passes(recipe) * forward(&self.backbone, inputs as f64, batch.targets.count() as f64);
         self.second_time(|| {
-            // A loss that is not a finite number is for the training itself to report.
+            // A loss that is not finite is reported by the training itself.
             let _ = trainer.step(batch);
             operations
         })
@@ -330,12 +330,12 @@ impl Sample {
         })
     }
 
-    /// Operations a second of work that says how many it has done. The first time, buffers are made.
+    /// Operations per second of `work`, which returns its operations. An untimed first run allocates buffers.
     fn second_time(&self, mut work: impl FnMut() -> f64) -> f64 {
         work();
         let started = Instant::now();
         let operations = work();
-        // Computing may lag behind on a GPU; an error would come again where it matters.
+        // A GPU computes asynchronously. An error here would be reported again by the actual work.
         let _ = self.backbone.model.device().sync();
         operations / started.elapsed().as_secs_f64()
     }

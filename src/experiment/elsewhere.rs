@@ -1,5 +1,5 @@
-//! Results tuned elsewhere: a prompt, an adapter or a whole model, given only as a file. It is applied to the study's
-//! model and evaluated like everything else; how it was tuned, and on which rows, is not known.
+//! Results tuned elsewhere: a prompt, an adapter or a whole model, given only as a file. It is applied to the
+//! study's model and evaluated like the others; how it was tuned, and on which rows, is unknown.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -53,7 +53,7 @@ pub enum ElsewhereError {
     /// No head suits the source's task.
     #[error(transparent)]
     Head(#[from] NoHead),
-    /// It does not answer the task.
+    /// It does not suit the task.
     #[error("{}: {source}", path.display())]
     Unfit {
         /// The file or folder.
@@ -82,7 +82,7 @@ pub enum Unfit {
         /// The head of the model.
         found: Option<HeadForm>,
     },
-    /// The template has room for another number of vectors.
+    /// The template has slots for another number of vectors.
     #[error(
         "the prompt has {vectors} vectors, but its template has room for {places}: wanted the template that it was \
          tuned with"
@@ -90,7 +90,7 @@ pub enum Unfit {
     Places {
         /// The number of the prompt's vectors.
         vectors: usize,
-        /// The number of vectors in the template.
+        /// The number of the template's slots.
         places: usize,
     },
 }
@@ -127,7 +127,7 @@ pub fn check_head(
     }
 }
 
-/// Checks that a template with room for a prompt has room for exactly its vectors.
+/// Checks that a template with slots for a prompt has exactly as many as the prompt has vectors.
 ///
 /// # Errors
 /// It has not.
@@ -161,7 +161,7 @@ pub fn resolve(
     Ok(longest)
 }
 
-/// Opens again what was found when the plan was checked, for answering.
+/// Reads again, for answering, what was found when the plan was checked.
 ///
 /// # Errors
 /// It can't be read any more, or has changed.
@@ -178,7 +178,7 @@ pub(super) fn reopened(
         false => Err(wrong(
             path,
             format!(
-                "what was there when the plan was checked ({})",
+                "the files as they were when the plan was checked ({})",
                 given.sha256()
             ),
             read.found.sha256,
@@ -375,7 +375,7 @@ fn whole_model(
         card.labels.len(),
         wording.score_by,
     )?;
-    // Every number comes from the file, so no initialisation is drawn.
+    // All weights come from the file, so no initialisation is drawn.
     let start = Tuned::untuned_on(backbone, head, 0);
     Ok(Tuned {
         backbone: start.backbone.with_weights(&config, weights)?,
@@ -383,8 +383,8 @@ fn whole_model(
     })
 }
 
-/// Keys in which two configurations of one architecture may differ: the weights determine whether the head is tied, and
-/// initialisation no longer matters.
+/// Keys that may differ between two configurations of one architecture: the weights determine whether the
+/// head is tied, and initialisation is irrelevant.
 const FREE: [&str; 5] = [
     "tied",
     "tie_word_embeddings",
@@ -414,8 +414,8 @@ fn check_config(path: &Path, wanted: &Config, found: &Config) -> Result<(), Else
     }
 }
 
-/// Checks that another tokenizer's file encodes all rows like the backbone's: libraries write one tokenizer in several
-/// ways.
+/// Checks that the other tokenizer encodes all rows like the backbone's: libraries write the same tokenizer
+/// in several ways, so its file may differ.
 fn check_tokenizer(
     path: &Path,
     tokenizer: &Tokenizer,

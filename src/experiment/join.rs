@@ -42,8 +42,8 @@ impl Runner<'_> {
         Ok(found)
     }
 
-    /// Checks that a record belongs to the cell's current training: the same files may be trained with another
-    /// configuration. Records from before the store existed do not say.
+    /// Checks that a record belongs to the cell's current training: the same files may have been trained with
+    /// another configuration. Records from before the store existed do not name their training.
     fn check_training(&self, cell: &Cell, found: &StoredRecord) -> Result<(), ExperimentError> {
         let stored_as =
             (found.record.training.as_ref()).and_then(|training| training.stored_as.as_ref());
@@ -83,7 +83,7 @@ impl Runner<'_> {
     /// Writes the record of a cell that was [computed](Runner::compute).
     ///
     /// # Errors
-    /// Part of it was not computed, or a file can't be read or written.
+    /// Part of it is missing, or a file can't be read or written.
     pub fn record(
         &self,
         (cell, search): Searched,
@@ -139,7 +139,7 @@ impl Runner<'_> {
             }
             None => (None, None),
         };
-        // Measurements are those of the training or, without one, of the first answers.
+        // Cost measurements are those of the training or, without one, of the first answers.
         let measured = (training
             .as_ref()
             .map(|training| &training.record.provenance))
@@ -169,10 +169,12 @@ impl Runner<'_> {
             texts: Texts::Kept,
             cell: cell.clone(),
         };
-        // Before the record exists, so that a killed process leaves no record that the store does not know about.
+        // Before the record is written, so that a killed process leaves no record that the store does not
+        // know about.
         self.refer(&record, folder)?;
         let stored = draft.finish(&record)?;
-        // Not earlier. The record's folder has a copy of the weights. Weights of another command's training stay.
+        // Only now: the record's folder has a copy of the weights. Weights that another command trained are
+        // kept.
         if let (Some(training), Keep::None) = (&training, self.keep)
             && training.record.provenance.command == self.origin.command
         {
@@ -181,7 +183,7 @@ impl Runner<'_> {
         Ok(stored)
     }
 
-    /// Notes in the store that a folder has a record of a training.
+    /// Registers in the store that a folder's record uses a training.
     fn refer(&self, record: &Record, folder: &RunFolder) -> Result<(), ExperimentError> {
         let context = self.context(&record.cell);
         let of = match record.training.as_ref().map(|training| &training.stored_as) {
@@ -193,8 +195,8 @@ impl Runner<'_> {
         Ok(self.store.refer(folder.path(), BTreeSet::from([of]))?)
     }
 
-    /// One domain's evaluation with its predictions in a file, and the seconds of few-shot tuning before it; `None` if
-    /// some rows have no answer.
+    /// One domain's evaluation, with its predictions written to a file, and the seconds of few-shot tuning
+    /// before it; `None` if some rows have no answer.
     fn evaluation(
         &self,
         context: CellContext,
@@ -233,8 +235,8 @@ impl Runner<'_> {
         Ok(Some((evaluation, given.few_shot_seconds)))
     }
 
-    /// A training in a record's form, with its files beside it. Weights are hard-linked if possible, since they may be
-    /// large; predictions are copied and may be compressed.
+    /// A training as its record states it, with its files copied beside it. Weights are hard-linked if
+    /// possible, since they may be large; predictions are copied and may be compressed.
     fn copied(
         &self,
         context: CellContext,
@@ -312,7 +314,7 @@ impl Sources {
     }
 }
 
-/// Whether two things were computed by the same command on the same machine.
+/// Whether two results were computed by the same command on the same machine.
 fn is_same_run(one: &Provenance, other: &Provenance) -> bool {
     let run = |of: &Provenance| {
         let Provenance {

@@ -21,7 +21,7 @@ pub(super) struct Shot<'a> {
     pub test: &'a TestSet,
     /// The examples, in the order drawn.
     pub examples: Vec<Example>,
-    /// The recipe for it.
+    /// Its recipe.
     pub recipe: Recipe,
     /// How the target's rows are answered afterwards.
     pub asked: Asked,
@@ -93,7 +93,7 @@ impl Runner<'_> {
             match event {
                 train::Event::Step { step, loss } => watch(Event::Step { step, loss })?,
                 train::Event::ValidationDue => {
-                    // Nothing is selected: a later step counts as better.
+                    // No step is selected: later steps count as better, so the last one is kept.
                     snapshots += 1.0;
                     fit.validate(|_| Ok(snapshots)).map_err(failed)?;
                 }

@@ -1,4 +1,4 @@
-//! A piece of a plan on its own: what it needs of other pieces has to be there.
+//! Computes a piece of a plan on its own. The pieces that it depends on must be in the store.
 
 use serde::Serialize;
 
@@ -10,22 +10,22 @@ use promptshift_numbers::provenance;
 use promptshift_numbers::record::{Cell, Provenance};
 use promptshift_numbers::store::{ARITHMETIC, EndedPiece, PieceEnd, Reuse, Subject};
 
-/// How far a piece is.
+/// The state of a piece.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum State {
     /// Its result is in the store.
     Done {
-        /// Whether the store says so under the piece's key, too.
+        /// Whether the store also has an entry under the piece's key.
         #[serde(skip)]
         is_said: bool,
     },
-    /// It came to nothing when it was last computed.
+    /// Its last computation failed.
     Failed {
-        /// Why, in words.
+        /// The error.
         reason: String,
     },
-    /// It is to be computed.
+    /// It has not been computed.
     Missing,
 }
 
@@ -36,13 +36,13 @@ impl State {
     }
 }
 
-/// What the store has of a piece.
+/// A piece's result in the store.
 #[derive(Debug, PartialEq, Eq)]
 enum Found {
     Nothing,
-    /// Of a search.
+    /// A search's trials.
     Trials,
-    /// From the store's folder on.
+    /// A folder, relative to the store's.
     Folder(String),
 }
 
@@ -50,8 +50,8 @@ impl Runner<'_> {
     /// Computes a piece of a plan.
     ///
     /// # Errors
-    /// What it needs is not there, `watch` breaks it off, training fails or the model gives no numbers, or the store
-    /// can't be written or read.
+    /// A result that it needs is missing, `watch` stops it, training fails, the model's output is not finite,
+    /// or the store can't be written or read.
     pub fn compute_piece(
         &self,
         plan: &Plan,
@@ -79,10 +79,10 @@ impl Runner<'_> {
         }
     }
 
-    /// Keeps in the store how a piece ended: that it is done, or why it failed.
+    /// Stores the outcome of a piece: that it is done, or why it failed.
     ///
     /// # Errors
-    /// It is not done, or the store can't be written or read.
+    /// Its result is missing, or the store can't be written or read.
     pub fn keep_end(
         &self,
         plan: &Plan,
@@ -113,7 +113,8 @@ impl Runner<'_> {
             .keep_piece(&piece.key, &EndedPiece { name, end })?)
     }
 
-    /// How far a piece is: what another kind of machine computed from the same inputs counts as done.
+    /// The state of a piece. A result computed from the same inputs on another kind of machine counts as
+    /// done.
     ///
     /// # Errors
     /// The store can't be read.
@@ -137,8 +138,8 @@ impl Runner<'_> {
         })
     }
 
-    /// Whether something was computed from the same files, as far as both read them: a training may have been made for
-    /// other targets.
+    /// Whether a result was computed from the same files, compared where both list them: a training may have
+    /// been run for other targets.
     fn has_read_what(&self, provenance: &Provenance) -> bool {
         let (there, here) = (provenance, &self.origin);
         let mut data = there.data_sha256.iter();
@@ -147,7 +148,7 @@ impl Runner<'_> {
             && there.tokenizer_sha256 == here.tokenizer_sha256
     }
 
-    /// The cell of a piece, with the search for its recipe if that has been made.
+    /// The cell of a piece, with its recipe's search if that is done.
     ///
     /// # Errors
     /// The store can't be read.
@@ -156,7 +157,7 @@ impl Runner<'_> {
         Ok(searched.unwrap_or_else(|| (piece.cell.clone(), None)))
     }
 
-    /// Whether the store has all of a piece's result.
+    /// Whether the store has a piece's complete result.
     ///
     /// # Errors
     /// The store can't be read.
@@ -164,7 +165,7 @@ impl Runner<'_> {
         Ok(self.result(plan, piece)? != Found::Nothing)
     }
 
-    /// A piece's result, if all of it is there.
+    /// A piece's result, if it is complete.
     fn result(&self, plan: &Plan, piece: &Piece) -> Result<Found, ExperimentError> {
         if piece.kind == Kind::Search {
             let found = self.found_search(plan, piece.cell.method)?;
@@ -191,7 +192,7 @@ impl Runner<'_> {
         })
     }
 
-    /// The cell of a piece with its recipe, which a search may have to find first.
+    /// The cell of a piece with its recipe; an error if the search for the recipe is missing.
     fn ready(&self, plan: &Plan, piece: &Piece) -> Result<Cell, ExperimentError> {
         let known = self.known(plan, &piece.cell)?;
         known.ok_or_else(|| lacks(piece, String::new()))
@@ -206,7 +207,8 @@ impl Runner<'_> {
         let hint = other.map_or(String::new(), |other| {
             let there = other.record.environment;
             format!(
-                " (it has one of {}, {}, and this is {}, {}: wanted machines of one kind, or --reuse any)",
+                " (it has one computed on {}, {}, and this is {}, {}: wanted machines of one kind, or \
+                 --reuse any)",
                 there.processor, there.device, self.environment.processor, self.environment.device
             )
         });

@@ -1,4 +1,4 @@
-//! Runs the cells of a plan: takes from the store what it has, and computes the rest.
+//! Runs the cells of a plan: reuses what the store has, and computes the rest.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -33,7 +33,7 @@ pub enum Keep {
     None,
 }
 
-/// What is kept in and taken from the store.
+/// What the store keeps and what is reused from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Keeping {
     /// Which weights are kept.
@@ -53,10 +53,10 @@ pub struct Runner<'a> {
     pub(super) reuse: Reuse,
 }
 
-/// The interval at which to check what another process is working on.
+/// The interval for polling another process's work.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// A piece of work that only one process may do.
+/// Work that only one process may do at a time.
 pub(super) enum Claimed<T> {
     /// It is done.
     Done(T),
@@ -67,7 +67,8 @@ pub(super) enum Claimed<T> {
 /// A cell with the search that found its recipe.
 pub type Searched = (Cell, Option<Search>);
 
-/// What is left to compute for some cells, by the names of trainings and evaluations; shared work is listed once.
+/// What remains to be computed for some cells, by the names of trainings and evaluations; shared work is
+/// listed once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ToDo {
     /// Trainings that the store has.
@@ -89,14 +90,14 @@ impl ToDo {
         self.evaluations.extend(other.evaluations);
     }
 
-    /// Whether nothing is left to do.
+    /// Whether nothing remains.
     pub fn is_nothing(&self) -> bool {
         self.trainings.is_empty() && self.evaluations.is_empty()
     }
 }
 
 impl<'a> Runner<'a> {
-    /// A runner of cells with the same limits; results state their `origin`.
+    /// A runner of cells with the same limits. `origin` is the provenance of its results.
     pub fn new(
         datasets: &'a Datasets,
         backbone: &'a Backbone,
@@ -152,7 +153,7 @@ impl<'a> Runner<'a> {
         Ok(search.map(|search| with_search(cell.clone(), Some(search))))
     }
 
-    /// What is left to compute for a plan's cell: all of it, until its recipe's search is done.
+    /// What remains to be computed for a plan's cell: all of it, until its recipe's search is done.
     ///
     /// # Errors
     /// The store can't be read.
@@ -161,7 +162,7 @@ impl<'a> Runner<'a> {
             return self.to_do_of(self.context(&cell));
         }
         let mut to_do = self.to_do_of(self.context(cell))?;
-        // The search's result is not known, so nothing counts as found.
+        // The searched recipe is unknown, so nothing counts as found.
         to_do.evaluations.append(&mut to_do.evaluations_found);
         let begun = mem::take(&mut to_do.trainings_found).into_iter();
         to_do.trainings.extend(begun.map(|name| (name, 0)));
@@ -197,7 +198,7 @@ impl<'a> Runner<'a> {
             };
         }
         if let (Some(subject), Some(name)) = (&subject, name) {
-            // Without stored weights it must be trained again if anything is to be evaluated.
+            // Without stored weights, it must be trained again before anything can be evaluated.
             let is_enough =
                 |found: StoredTraining| to_do.evaluations.is_empty() || found.trained().is_some();
             match found.is_some_and(is_enough) {
@@ -216,14 +217,14 @@ impl<'a> Runner<'a> {
         let found = self
             .store
             .training(subject, &self.environment, self.reuse)?;
-        // A training from another environment whose weights were not kept is repeated here, and then belongs to this
-        // one.
+        // A training from another environment without stored weights is repeated here, and then belongs to
+        // this environment.
         let is_here = |found: &StoredTraining| found.record.environment == self.environment;
         Ok(found.filter(|found| is_here(found) || found.trained().is_some()))
     }
 
-    /// Claims the work of this name, unless `done` finds that it has been done. If another process is working on it,
-    /// waits.
+    /// Claims the work of this name, unless `done` finds it done. Waits while another process is working on
+    /// it.
     pub(super) fn claimed<T>(
         &self,
         name: &str,
@@ -236,7 +237,7 @@ impl<'a> Runner<'a> {
                 return Ok(Claimed::Done(found));
             }
             match self.store.begin(name) {
-                // It may have been done between the two checks.
+                // It may have been done since `done` was called.
                 Ok(work) => {
                     return Ok(done()?.map_or_else(|| Claimed::Work(Box::new(work)), Claimed::Done));
                 }
@@ -261,7 +262,7 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// Computes what the store lacks for a cell: its training, then the answers to all rows.
+    /// Computes what the store lacks of a cell: its training, then the answers to all rows.
     ///
     /// # Errors
     /// `watch` stops it, training fails, the model's output is not finite, or the store can't be written or read.

@@ -24,14 +24,14 @@ use promptshift_tensors::tuning::saved::{Metadata, restored, save_trained, train
 use promptshift_text::atomic_file;
 use promptshift_text::domain::labels::LabelMap;
 
-/// A training and, if it is in memory, its result: before [`Tuned::into_inference`], not requiring gradients.
+/// A training and, if in memory, the tuned model: without gradients, before [`Tuned::into_inference`].
 pub(super) type Trained = (StoredTraining, Option<Tuned>);
 
 /// Receives the parameters after every step.
 type AtStep<'a> = dyn FnMut(usize, &Tuned, &mut Watch) -> Result<(), ExperimentError> + 'a;
 
 impl Runner<'_> {
-    /// The cell's training, from the store or computed now. If another process is computing it, waits.
+    /// The cell's training, from the store or computed now. Waits while another process is computing it.
     pub(super) fn trained(
         &self,
         context: CellContext,
@@ -45,7 +45,7 @@ impl Runner<'_> {
         }
     }
 
-    /// A training's result, read from its file; trained again if that was not kept.
+    /// A training's tuned model, read from its file; trained again if the file was not kept.
     pub(super) fn reopened(
         &self,
         context: CellContext,
@@ -54,7 +54,7 @@ impl Runner<'_> {
     ) -> Result<Tuned, ExperimentError> {
         if let Some(path) = training.trained() {
             match context.restored(&path) {
-                // Another process has just discarded it.
+                // Another process has just deleted it.
                 Err(_) if !path.exists() => {}
                 restored => return restored,
             }
@@ -136,7 +136,7 @@ impl Runner<'_> {
 }
 
 impl CellContext<'_> {
-    /// A training's result, read from a file.
+    /// A tuned model, read from a training's file.
     pub fn restored(&self, path: &Path) -> Result<Tuned, ExperimentError> {
         let recipe = self
             .cell
@@ -153,9 +153,9 @@ impl CellContext<'_> {
         )?)
     }
 
-    /// Trains on the source's training rows, choosing the step by its validation rows, whose answers at that step are
-    /// kept. `at_step` receives every step's parameters. If the training is interrupted, a last checkpoint is written
-    /// to `checkpointer`.
+    /// Trains on the source's training rows and chooses the step by its validation rows, whose answers at
+    /// that step are kept. `at_step` receives the parameters after every step. If the training is
+    /// interrupted, a last checkpoint is written to `checkpointer`.
     pub fn fit_on_source(
         &self,
         tuned: Tuned,
@@ -194,7 +194,7 @@ impl CellContext<'_> {
             let seen = match event {
                 train::Event::Resumed { step } => {
                     watch(Event::Resumed { step })?;
-                    // The interruption may have come while this step's checkpoint was answered.
+                    // The interruption may have come while this step's checkpoint was being answered.
                     at_step(step, fit.tuned(), watch)?;
                     validate(fit.best()).map_err(|error| failed(error.into()))?;
                     Ok(())
@@ -225,7 +225,7 @@ pub(super) struct BestAnswers {
 }
 
 impl BestAnswers {
-    /// Keeps the answers if [`Fitting`] keeps their step: the highest score, the earlier on ties.
+    /// Keeps the answers if [`Fitting`] keeps their step: the highest score, the earlier step on ties.
     fn offer(&mut self, score: f64, answers: Vec<Answer>) {
         if self.score.is_none_or(|best| score > best) {
             *self = BestAnswers {
@@ -254,7 +254,7 @@ impl BestAnswers {
     }
 }
 
-/// Weights at past checkpoints are stored with the state to resume from, and belong to the training.
+/// Moves the weights at past checkpoints, which are stored with the resumable state, into the training.
 fn take_steps(begun: &Path, draft: &Path) -> Result<(), ExperimentError> {
     let Ok(entries) = fs::read_dir(begun) else {
         return Ok(());
@@ -262,7 +262,7 @@ fn take_steps(begun: &Path, draft: &Path) -> Result<(), ExperimentError> {
     for entry in entries.flatten() {
         if entry.file_name().to_string_lossy().starts_with(STEP) {
             let path = entry.path();
-            // They also stay there until the training has its name: it may still be killed.
+            // They also stay there until the training has its final name: the process may still be killed.
             let to = draft.join(entry.file_name());
             atomic_file::link(&path, &to).map_err(io("copy", &path))?;
         }
@@ -273,7 +273,7 @@ fn take_steps(begun: &Path, draft: &Path) -> Result<(), ExperimentError> {
 fn write(path: &Path, bytes: &[u8]) -> Result<(), ExperimentError> {
     let folder = path.parent().unwrap_or(Path::new(""));
     fs::create_dir_all(folder).map_err(io("make the folder", folder))?;
-    // An incomplete one is written again: a killed training resumes from an earlier step.
+    // An incomplete file is written again, since a killed training resumes from an earlier step.
     fs::write(path, bytes).map_err(io("write", path))
 }
 

@@ -69,8 +69,8 @@ fn examples_in_context(rows: &[Example], count: usize, seed: u64) -> String {
     texts.collect::<Vec<_>>().join(" ")
 }
 
-/// The same for a model that continues a text: inputs end where their answers begin, and rows are separated by an empty
-/// line.
+/// Examples in context for a model that continues a text: inputs end where their answers begin, and rows are
+/// separated by an empty line.
 fn examples_to_continue(rows: &[Example], count: usize, seed: u64) -> String {
     drawn(rows, count, seed)
         .map(|row| format!("{} {}\n\n", row.input, row.target))

@@ -401,7 +401,7 @@ fn concurrent_runs_give_the_same_records_as_sequential_runs() {
         .arg("worker")
         .assert()
         .code(2)
-        .stderr(contains("for this program's own use"));
+        .stderr(contains("an internal command"));
 }
 
 #[test]

@@ -181,7 +181,7 @@ fn report_and_json_include_it_and_mark_it() {
     )
     .assert()
     .success()
-    .stdout(contains("mine (tuned elsewhere), run 0: there"));
+    .stdout(contains("mine (tuned elsewhere), run 0: done"));
 }
 
 #[test]

@@ -302,10 +302,7 @@ fn a_script_requeues_three_times_and_then_reports_the_reason() {
     let said = cluster.says("slurm status out");
     assert!(said.contains("training         4: 4 failed"), "{said}");
     assert_eq!(said.matches("signal 9 (SIGKILL)").count(), 4, "{said}");
-    assert!(
-        said.contains("4 more failed for lack of what these"),
-        "{said}"
-    );
+    assert!(said.contains("4 more failed because they depend"), "{said}");
     fs::remove_dir_all(cluster.path().join("runs/store/pieces")).expect("removed");
     assert_eq!(ends("75", 3), [Some(75)]);
     let output = cluster.promptshift(&format!("{STUDY} --report-only --out out"));

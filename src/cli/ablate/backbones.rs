@@ -16,7 +16,7 @@ use promptshift_report::number::whole;
 use promptshift_tensors::backbone::BackboneChoice;
 use promptshift_text::domain::wording::Opening;
 
-/// Three seeds of each model.
+/// The same seeds for each model.
 const DEFAULTS: Usual = Usual {
     transfer: "squad->textbookqa,duorc,drop",
     seeds: 3,

@@ -1,5 +1,5 @@
-//! Ablations of the prompt: `promptshift ablate length`, `init`, and `ensemble`, N prompts for one source over one backbone,
-//! voting on predictions.
+//! Ablations of the prompt: `promptshift ablate length`, `init`, and `ensemble` (N prompts for one source
+//! over one backbone, voting on predictions).
 
 use std::path::{Path, PathBuf};
 
@@ -21,8 +21,8 @@ use promptshift_report::ablation::{LABELS, UNIFORM, VOCAB};
 use promptshift_tensors::backbone::BackboneChoice;
 use promptshift_text::domain::Task;
 
-/// Five lengths, or four initialisations, with three seeds. Initialising from class labels needs a source with labels,
-/// such as qqp; the miniature does not learn qqp in so few steps.
+/// Three seeds of each length or initialisation. Initialising from class labels needs a source with labels,
+/// such as qqp, which the miniature does not learn in so few steps.
 const USUAL: Usual = Usual {
     transfer: "squad->textbookqa,duorc,drop",
     seeds: 3,
@@ -55,7 +55,8 @@ pub(super) struct Lengths {
         default_value = "1,5,20,100,150",
         value_name = "P", help_heading = help::TRAINING)]
     lengths: Vec<usize>,
-    /// Initialisations, each a line in the figure: vocab, uniform, uniform-one-sided, labels, text:SOME WORDS.
+    /// Initialisations, each a line in the figure: vocab, uniform, uniform-one-sided, labels, text:SOME
+    /// WORDS.
     #[arg(
         long,
         value_delimiter = ',',
@@ -201,7 +202,7 @@ fn folder_name(init: &PromptInit) -> &'static str {
     }
 }
 
-/// Five prompts, as in the paper, on all targets.
+/// The paper's five prompts, on all targets.
 const ENSEMBLE: Usual = Usual {
     transfer: "squad->all",
     seeds: 5,
@@ -216,8 +217,8 @@ pub(super) struct Ensembles {
     /// 'nano' (the bundled miniature), a folder with a T5, or OWNER/NAME of a fetched model of the Hub.
     #[arg(long, default_value = "nano", value_name = "MODEL", help_heading = help::MODEL)]
     model: String,
-    /// Use the prompts of a finished `transfer` in this folder, all its seeds, instead of tuning new ones. Nothing is
-    /// computed: their predictions are stored.
+    /// Use all seeds' prompts of a finished `transfer` in this folder, instead of tuning new ones. Nothing is
+    /// computed, since their predictions are stored.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["transfer", "model", "seeds", "steps", "train_rows", "validation_rows", "eval_rows", "dry_run", "save_plan", "suite", "data", "domains", "jobs"], help_heading = help::DATA)]
     from: Option<PathBuf>,
 }

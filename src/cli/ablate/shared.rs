@@ -1,4 +1,4 @@
-//! What the ablations share: flags, and the plan of one setting.
+//! The shared parts of ablations: flags, and the plan of one setting.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ use promptshift_tensors::backbone::BackboneChoice;
 use promptshift_text::domain::catalogue::Catalogue;
 use promptshift_text::transfer::Transfer;
 
-/// Flags that every ablation has.
+/// Flags of every ablation.
 #[derive(Debug, Args)]
 pub(super) struct Shared {
     /// SOURCE->TARGET[,TARGET...], in quotes; each ablation has its own default.
@@ -51,13 +51,13 @@ pub(super) struct Shared {
 pub(super) struct Usual {
     pub(super) transfer: &'static str,
     pub(super) seeds: u64,
-    /// For the miniature.
+    /// The default for the miniature.
     pub(super) eval_rows: usize,
 }
 
 impl Shared {
-    /// The plan for some methods on a backbone: default recipes with the flags applied, and `usual` where there is no
-    /// flag.
+    /// The plan for some methods on a backbone: default recipes with the flags applied; `usual` applies where
+    /// no flag is given.
     pub(super) fn plan(
         &self,
         backbone: &BackboneChoice,

@@ -1,4 +1,4 @@
-//! What Slurm's programs say: the queue, the configuration, the number of a new job.
+//! Runs Slurm's programs and parses their output: the queue, the configuration, a new job's number.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -8,12 +8,12 @@ use std::process::Command;
 
 use anyhow::{Context, anyhow, bail};
 
-/// A task of a job array, or a job that is none.
+/// A task of a job array, or a job without tasks.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TaskId {
-    /// The number that sbatch gave.
+    /// The job's number from sbatch.
     pub job: String,
-    /// The task's place in the array.
+    /// The task's index in the array; `None` for a job without tasks.
     pub index: Option<usize>,
 }
 
@@ -26,12 +26,12 @@ impl fmt::Display for TaskId {
     }
 }
 
-/// What Slurm does with a task.
+/// The state of a task in the queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queued {
     /// `PENDING`, `RUNNING`, …
     pub state: String,
-    /// Why it waits; `None` where it does not.
+    /// Slurm's reason for the state, such as `Dependency`; `None`, as text, if there is none.
     pub reason: String,
 }
 
@@ -40,10 +40,10 @@ pub struct Queued {
 pub struct Queue(BTreeMap<TaskId, Queued>);
 
 impl Queue {
-    /// As squeue has it now.
+    /// The output of squeue.
     ///
     /// # Errors
-    /// There is no squeue, or it says no.
+    /// squeue can't be run or fails.
     pub fn now() -> anyhow::Result<Queue> {
         let words = ["--me", "--array", "--noheader", "--format=%F|%K|%T|%r"];
         Queue::parse(&said("squeue", words)?)
@@ -69,16 +69,16 @@ impl Queue {
         Ok(queue)
     }
 
-    /// What Slurm does with a task; `None` where it has ended.
+    /// The state of a task; `None` if it has ended.
     pub fn task(&self, id: &TaskId) -> Option<&Queued> {
         self.0.get(id)
     }
 }
 
-/// How many tasks a job array can have.
+/// The maximum number of tasks of a job array.
 ///
 /// # Errors
-/// There is no scontrol, or it does not say.
+/// scontrol can't be run, fails or does not print it.
 pub fn max_array_size() -> anyhow::Result<usize> {
     let text = said("scontrol", ["show", "config"])?;
     let value = text.lines().find_map(|line| {
@@ -94,10 +94,10 @@ pub fn max_array_size() -> anyhow::Result<usize> {
     }
 }
 
-/// Submits a script, with these flags, that is to start when all these jobs have ended; gives the number of the new job.
+/// Submits a script with these flags, to start when all these jobs have ended. Returns the new job's number.
 ///
 /// # Errors
-/// sbatch says no.
+/// sbatch can't be run or fails.
 pub fn sbatch(script: &Path, flags: &[String], after: &[String]) -> anyhow::Result<String> {
     let mut words = vec![OsStr::new("--parsable").to_owned()];
     words.extend(flags.iter().map(OsString::from));
@@ -113,7 +113,7 @@ pub fn sbatch(script: &Path, flags: &[String], after: &[String]) -> anyhow::Resu
     }
 }
 
-/// Variables that sbatch prefers to what a script says.
+/// Environment variables that would override a script's settings.
 const OVERRIDING: [&str; 8] = [
     "SBATCH_ARRAY_INX",
     "SBATCH_CLUSTERS",
@@ -135,7 +135,7 @@ fn said(
         command.env_remove(variable);
     }
     let output = (command.output()).with_context(|| {
-        format!("cannot start {program}: wanted a machine where jobs are submitted to Slurm")
+        format!("cannot start {program}: wanted a machine with Slurm's commands")
     })?;
     let error = String::from_utf8_lossy(&output.stderr);
     match output.status.success() {

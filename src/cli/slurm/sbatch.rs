@@ -1,9 +1,8 @@
-//! Flags for sbatch that the user gave, as lines of a script; those that would break what the scripts rely on are
-//! refused.
+//! Writes the user's flags for sbatch as lines of a script; refuses flags that would break the scripts.
 
 use anyhow::bail;
 
-/// Long names of flags that are the scripts' own, their short forms, and why.
+/// Flags that only promptshift's scripts may set: long names, short form, reason.
 const OWN: [(&[&str], Option<char>, &str); 12] = [
     (
         &["array"],
@@ -13,7 +12,7 @@ const OWN: [(&[&str], Option<char>, &str); 12] = [
     (
         &["dependency"],
         Some('d'),
-        "promptshift chains its jobs itself",
+        "promptshift sets its jobs' dependencies",
     ),
     (&["wrap"], None, "the scripts are promptshift's"),
     (
@@ -21,11 +20,7 @@ const OWN: [(&[&str], Option<char>, &str); 12] = [
         None,
         "a script requeues its own task, at most three times",
     ),
-    (
-        &["open-mode"],
-        None,
-        "a task that is requeued appends to its log",
-    ),
+    (&["open-mode"], None, "a requeued task appends to its log"),
     (
         &["output", "error", "input"],
         None,
@@ -39,7 +34,7 @@ const OWN: [(&[&str], Option<char>, &str); 12] = [
     (
         &["chdir"],
         Some('D'),
-        "paths of the study are those of this folder",
+        "the study's paths are relative to this folder",
     ),
     (
         &["parsable", "quiet", "verbose"],
@@ -49,21 +44,21 @@ const OWN: [(&[&str], Option<char>, &str); 12] = [
     (
         &["hold"],
         Some('H'),
-        "a job that is held holds those behind it; without --submit the scripts are only written",
+        "a held job blocks those that depend on it; without --submit the scripts are only written",
     ),
     (
         &["wait", "test-only"],
         Some('W'),
-        "promptshift ends when the jobs are submitted",
+        "promptshift exits when the jobs are submitted",
     ),
     (
         &["clusters"],
         Some('M'),
-        "promptshift asks the cluster of this machine alone",
+        "promptshift queries only this machine's cluster",
     ),
 ];
 
-/// Short forms of `OWN` that have none in the table above: `-o`, `-e`, `-i`, `-v`, `-n`.
+/// Short forms of flags in `OWN` that its table leaves out.
 const OWN_SHORT: [(char, &str); 4] = [
     ('o', "output"),
     ('e', "error"),
@@ -71,13 +66,13 @@ const OWN_SHORT: [(char, &str); 4] = [
     ('v', "verbose"),
 ];
 
-/// Flags with their values: `--partition=gpu`, `-t 4:00:00`, `--time 4:00:00`. The signal before the time limit comes
-/// apart, since scripts have one of their own.
+/// Flags with their values: `--partition=gpu`, `-t 4:00:00`, `--time 4:00:00`. The signal before the time
+/// limit is separate, since the scripts have a default for it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Flags {
-    /// What stands behind `#SBATCH`.
+    /// The text after `#SBATCH`.
     pub lines: Vec<String>,
-    /// The same as a command line has it, which variables as SBATCH_PARTITION do not override.
+    /// The same flags as on a command line, where variables such as SBATCH_PARTITION do not override them.
     pub words: Vec<String>,
     /// `USR1@300`.
     pub signal: Option<String>,
@@ -85,7 +80,7 @@ pub struct Flags {
 
 impl Flags {
     /// # Errors
-    /// One would break what the scripts rely on, or is none.
+    /// One would break the scripts, or is not a flag.
     pub fn of(words: &[String]) -> anyhow::Result<Flags> {
         let mut flags = Flags::default();
         let mut words = words.iter().peekable();
@@ -117,7 +112,7 @@ impl Flags {
     }
 }
 
-/// A flag's name with its dashes, and what stands behind it in the same word.
+/// A flag's name with its dashes, and the rest of the same word.
 fn split(word: &str) -> (&str, Option<&str>) {
     match word.strip_prefix("--") {
         Some(_) => match word.split_once('=') {
@@ -138,7 +133,7 @@ fn split(word: &str) -> (&str, Option<&str>) {
 fn check(word: &str, name: &str) -> anyhow::Result<()> {
     for (names, short, why) in OWN {
         let is_own = match name.strip_prefix("--") {
-            // sbatch takes the beginning of a name for the name.
+            // sbatch accepts any prefix of a long name.
             Some(long) => names.iter().any(|own| own.starts_with(long)),
             None => {
                 let letter = name.chars().nth(1);
@@ -154,7 +149,7 @@ fn check(word: &str, name: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The signal goes to the step, and is the one that keeps the training.
+/// Checks that the signal is USR1 and goes to the step, where it makes the program write a checkpoint.
 fn signal(value: &str) -> anyhow::Result<String> {
     let seconds = value
         .strip_prefix("R:")
@@ -163,17 +158,17 @@ fn signal(value: &str) -> anyhow::Result<String> {
     match seconds.and_then(|seconds| seconds.parse::<u16>().ok()) {
         Some(_) => Ok(value.to_owned()),
         None => bail!(
-            "-- --signal={value}: wanted USR1@SECONDS, without B:, so that the signal reaches the program, which then keeps \
-             its training"
+            "-- --signal={value}: wanted USR1@SECONDS, without B:, so that the signal reaches the program, which then \
+             writes a checkpoint"
         ),
     }
 }
 
-/// A value as a line of a script has it.
+/// A value as written in a line of a script.
 pub fn quoted(value: &str) -> anyhow::Result<String> {
     if value.contains(['"', '\\', '\n', '\'']) {
         bail!(
-            "{value:?}: a line #SBATCH of a script can't hold this: wanted it without quotes, \\ and line ends"
+            "{value:?}: can't be written in an #SBATCH line; wanted it without quotes, \\ and line breaks"
         );
     }
     Ok(match value.contains([' ', '\t', '#']) {

@@ -1,4 +1,4 @@
-//! The text of a script that sbatch is given.
+//! The text of a script for sbatch.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -6,49 +6,49 @@ use std::path::Path;
 use super::sbatch::{Flags, quoted as in_line};
 use crate::cli::command::quoted;
 
-/// How often a script requeues its own task.
+/// The maximum number of times that a script requeues its own task.
 const REQUEUES: usize = 3;
 
-/// Before the time limit, in seconds: for the step that is under way, and for what was trained to be kept.
+/// Sent 120 s before the time limit: enough to finish the current step and write a checkpoint.
 const SIGNAL: &str = "USR1@120";
 
-/// What all scripts of a submission say.
+/// The settings shared by all scripts of a submission.
 pub struct Common<'a> {
-    /// The study's folder in the submission, whole.
+    /// The study's folder in the submission, absolute.
     pub folder: &'a Path,
-    /// What squeue shows of a study of a sweep, beside what is computed.
+    /// The study's name in a sweep, which squeue shows after the array's.
     pub study: Option<&'a str>,
-    /// Where paths of the study begin.
+    /// The folder that the study's relative paths refer to.
     pub here: &'a Path,
-    /// The program, whole.
+    /// The program, absolute.
     pub program: &'a Path,
-    /// What the user typed.
+    /// The command as typed.
     pub command: &'a str,
-    /// The store, whole.
+    /// The store, absolute.
     pub store: &'a Path,
-    /// Flags of `run`, but for those that say what is computed.
+    /// Flags of `run`, except those that select what to compute.
     pub run: &'a [OsString],
-    /// Of sbatch.
+    /// Flags of sbatch.
     pub flags: &'a Flags,
 }
 
-/// What one script starts.
+/// What a script runs.
 pub enum Start<'a> {
-    /// A job array, so many tasks of it at a time.
+    /// A job array.
     Tasks {
-        /// How many tasks there are.
+        /// The number of tasks.
         count: usize,
-        /// How many run at a time, at most.
+        /// The maximum number of tasks that run at a time.
         at_a_time: Option<usize>,
     },
-    /// The report, with the flags that say where it goes.
+    /// The report, with the flags for its output.
     Report(&'a [OsString]),
 }
 
-/// The script of this name.
+/// The script with this name.
 ///
 /// # Errors
-/// A path can't stand in a line of it.
+/// A path can't be written in one of its lines.
 pub fn script(name: &str, start: &Start, common: &Common) -> anyhow::Result<String> {
     let Common { folder, flags, .. } = common;
     let path = |path: &Path| in_line(&path.display().to_string());
@@ -68,10 +68,10 @@ pub fn script(name: &str, start: &Start, common: &Common) -> anyhow::Result<Stri
         }
         Start::Report(_) => (None, format!("{name}-%j.log"), "$SLURM_JOB_ID", None),
     };
-    // In the name of a log, sbatch has its own use for this sign.
+    // sbatch expands % in the names of logs.
     if folder.display().to_string().contains('%') {
         anyhow::bail!(
-            "{}: Slurm has its own use for % in paths; wanted an --out without it",
+            "{}: Slurm expands % in log paths; wanted an --out without it",
             folder.display()
         );
     }
@@ -104,7 +104,7 @@ pub fn script(name: &str, start: &Start, common: &Common) -> anyhow::Result<Stri
             " --cell \"$cells\"",
         ),
         Start::Report(flags) => (
-            "Writes the report of what is in the store, and computes nothing.".to_owned(),
+            "Writes the report of the results in the store; computes nothing.".to_owned(),
             format!("--report-only {}", in_words(flags)),
             "",
         ),
@@ -112,19 +112,19 @@ pub fn script(name: &str, start: &Start, common: &Common) -> anyhow::Result<Stri
     Ok(format!(
         "#!/bin/bash\n{lines}
 # Written by: {command}
-# {what} What is done stays
-# there. A task that is interrupted keeps what it trained, ends with 75 and is requeued below, at most {REQUEUES} times.
+# {what} Results are kept
+# there. An interrupted task writes a checkpoint, exits with 75 and is requeued below, at most {REQUEUES} times.
 set -euo pipefail
 
 promptshift={program}
 task={task}
 restarts=${{SLURM_RESTART_COUNT:-0}}
 {cells}
-# A cell uses the processors of its job; srun does not take their number from the job by itself.
+# A cell uses the processors of its job; srun does not inherit their number.
 export RAYON_NUM_THREADS=${{SLURM_CPUS_PER_TASK:-${{SLURM_CPUS_ON_NODE:-1}}}}
 if [ -n \"${{SLURM_CPUS_PER_TASK:-}}\" ]; then export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK; fi
 
-# Slurm signals the step before the time limit. This script gets a signal only where Slurm ends the job itself.
+# Slurm signals the step before the time limit. This script is signalled only when Slurm ends the job itself.
 ended=
 trap 'ended=yes' TERM
 status=0
@@ -134,7 +134,7 @@ if [ \"$status\" -eq 0 ]; then exit 0; fi
 if [ \"$status\" -eq 75 ] && [ -z \"$ended\" ] && [ \"$restarts\" -lt {REQUEUES} ]; then
     if scontrol requeue \"$task\"; then exit \"$status\"; fi
 fi
-# Nothing is tried again: the store and the report say why.
+# No retry: record the reason, which the report shows.
 \"$promptshift\" slurm give-up {study} --store {store}{of} --status \"$status\"
 exit \"$status\"
 ",

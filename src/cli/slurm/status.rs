@@ -1,4 +1,5 @@
-//! `promptshift slurm status DIR`: how far a study is, or each of a sweep, by the queue and the store. No model is loaded.
+//! `promptshift slurm status DIR`: the progress of a study or of each study of a sweep, from the queue and
+//! the store. No model is loaded.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -17,7 +18,7 @@ use promptshift_numbers::store::{PieceEnd, Store};
 /// Flags of `slurm status`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The folder of the report, or of a sweep, which the submission printed.
+    /// The folder of a study's report or of a sweep, as the submission printed it.
     #[arg(value_name = "DIR")]
     out: PathBuf,
     /// Print every cell as JSON.
@@ -25,13 +26,13 @@ pub struct Arguments {
     json: bool,
 }
 
-/// How far a cell is.
+/// The state of a cell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 enum State {
     Done,
     Running,
-    /// In the queue, and why it waits.
+    /// In the queue, with Slurm's reason.
     Waiting {
         reason: String,
     },
@@ -57,7 +58,7 @@ impl State {
     }
 }
 
-/// What is printed of a cell.
+/// The printed state of a cell.
 #[derive(Serialize)]
 struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,19 +70,19 @@ struct Line<'a> {
     task: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     log: Option<String>,
-    /// Whether what it waits for came to nothing, too.
+    /// Whether it failed because a cell that it depends on failed.
     #[serde(skip)]
     is_consequence: bool,
 }
 
-/// What was submitted of a study, at any time.
+/// What was submitted of a study, in all submissions.
 #[derive(Default)]
 struct Submitted {
     pieces: BTreeMap<String, Piece>,
     report: Option<Task>,
 }
 
-/// Runs it.
+/// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let submissions = Submission::all(&arguments.out)?;
     let Some(last) = submissions.last() else {
@@ -93,7 +94,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     let (queue, store) = (Queue::now()?, Store::at(&last.about()?.store));
     let mut studies: BTreeMap<Option<&str>, Submitted> = BTreeMap::new();
-    // By their keys, since studies of a sweep share some.
+    // By key, since studies of a sweep share cells.
     let mut tasks: BTreeMap<String, Task> = BTreeMap::new();
     for submission in &submissions {
         let study = studies.entry(submission.name.as_deref()).or_default();
@@ -111,13 +112,13 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut lines = Vec::new();
     for (name, study) in &studies {
         let mut pieces: Vec<&Piece> = study.pieces.values().collect();
-        // So that each stands behind those that it waits for.
+        // Sorted so that dependencies come first.
         pieces.sort_by_key(|piece| piece.kind);
         let mut failed: BTreeSet<&str> = BTreeSet::new();
         for piece in pieces {
             let task = tasks.get(&piece.key);
             let state = match (queued(&queue, task), store.ended_piece(&piece.key)?) {
-                // A task goes on to its next cell when one is done.
+                // A done cell's task may still be running, on its next cell.
                 (_, Some(ended)) if matches!(ended.end, PieceEnd::Done { .. }) => State::Done,
                 (Some(state), _) => state,
                 (None, Some(ended)) => match ended.end {
@@ -183,8 +184,8 @@ fn line<'a>(study: Option<&'a str>, name: &'a str, state: State, task: Option<&T
     }
 }
 
-/// How many cells of each kind of a study are how far; then those that came to nothing, each with its reason and its log,
-/// and how many that only lack what these were to compute.
+/// The number of cells of each kind in each state; then the failed ones, each with its reason and log, and
+/// how many failed only because they depend on those.
 fn in_words(lines: &[Line]) -> String {
     let study = lines.first().and_then(|line| line.study);
     let mut text = study.map_or(String::new(), |study| format!("{study}\n"));
@@ -234,7 +235,7 @@ fn in_words(lines: &[Line]) -> String {
     if consequences > 0 {
         writeln!(
             text,
-            "\n{consequences} more failed for lack of what these were to compute"
+            "\n{consequences} more failed because they depend on these"
         )
         .expect("strings take text");
     }

@@ -1,16 +1,16 @@
-//! What was submitted: one folder a submission below that of the report.
+//! What was submitted: a folder for each submission, below the report's.
 //!
 //! ```text
-//! <out>/slurm/1/study.json        the study, frozen
-//!               submission.json   the command, and where results are kept
+//! <out>/slurm/1/study.json        the study
+//!               submission.json   the command and the store's folder
 //!               trainings-1.sh    a script for sbatch
-//!               trainings-1.cells the cells of each of its tasks, a line a task
-//!               trainings-1.job   the number that sbatch gave; not there before
+//!               trainings-1.cells the cells of each of its tasks, one task per line
+//!               trainings-1.job   the number from sbatch; written after the submission
 //!               report.sh         the last job: the report
-//!               logs/             what the tasks print
+//!               logs/             the output of the tasks
 //! ```
 //!
-//! Of a sweep, all this is in `<out>/slurm/1/NAME`, for each of its studies that something was submitted of.
+//! For a sweep, these are in `<out>/slurm/1/NAME`, for each of its submitted studies.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -27,35 +27,35 @@ use promptshift_text::atomic_file;
 /// The name of the report's script.
 pub const REPORT: &str = "report";
 
-/// The name of the frozen study.
+/// The name of the saved study.
 pub const STUDY: &str = "study.json";
 
-/// A job array that is to be submitted.
+/// A job array to submit.
 #[derive(Debug, PartialEq, Eq)]
 pub struct JobArray {
     /// `trainings-1`.
     pub name: String,
     /// The cells of each task.
     pub tasks: Vec<Vec<String>>,
-    /// The cells that those wait for.
+    /// The cells that they depend on.
     pub waits_for: BTreeSet<String>,
 }
 
-/// How cells are put into job arrays.
+/// How cells are grouped into tasks and job arrays.
 #[derive(Debug, Clone, Copy)]
 pub struct Chunks {
-    /// Cells of a task.
+    /// The number of cells of a task.
     pub cells_per_task: usize,
-    /// Tasks of an array, at most.
+    /// The maximum number of tasks of an array.
     pub max_array_size: usize,
 }
 
-/// Job arrays of these pieces, each behind those that it waits for.
+/// Job arrays of these pieces, each after those that it depends on.
 pub fn arrays(pieces: &[Piece], chunks: Chunks) -> Vec<JobArray> {
     let group = |piece: &Piece| match (piece.kind, piece.waits_for.is_empty()) {
         (Kind::Search, _) => "searches",
         (Kind::Training, _) => "trainings",
-        // What waits for nothing need not stand behind trainings.
+        // Without dependencies, so they need not wait for trainings.
         (Kind::Evaluation, true) => "baselines",
         (Kind::Evaluation, false) => "evaluations",
     };
@@ -78,34 +78,34 @@ pub fn arrays(pieces: &[Piece], chunks: Chunks) -> Vec<JobArray> {
     arrays
 }
 
-/// What `submission.json` holds.
+/// The contents of `submission.json`.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct About {
-    /// What was typed.
+    /// The command as typed.
     pub command: String,
-    /// The store.
+    /// The store's folder.
     pub store: PathBuf,
 }
 
-/// A study in the folder of a submission.
+/// One study of a submission.
 #[derive(Debug)]
 pub struct Submission {
-    /// Its name in a sweep; `None` of a study alone.
+    /// Its name in a sweep; `None` for a single study.
     pub name: Option<String>,
     /// Its own folder.
     pub folder: PathBuf,
 }
 
-/// The folders of the submissions below that of a report, the oldest first.
+/// The folders of all submissions below a report's folder, oldest first.
 fn numbered(out: &Path) -> impl Iterator<Item = PathBuf> {
     let folder = |number: usize| out.join("slurm").join(number.to_string());
     (1..).map(folder).take_while(|folder| folder.is_dir())
 }
 
-/// Makes the folder of a new submission.
+/// Creates the folder of a new submission.
 ///
 /// # Errors
-/// It can't be made.
+/// It can't be created.
 pub fn begin(out: &Path) -> anyhow::Result<PathBuf> {
     let number = numbered(out).count() + 1;
     let folder = out.join("slurm").join(number.to_string());
@@ -114,10 +114,10 @@ pub fn begin(out: &Path) -> anyhow::Result<PathBuf> {
 }
 
 impl Submission {
-    /// A new one of this study in the folder of a submission.
+    /// A new one for this study in a submission's folder.
     ///
     /// # Errors
-    /// A folder can't be made.
+    /// A folder can't be created.
     pub fn new(all: &Path, name: Option<&str>) -> anyhow::Result<Submission> {
         let folder = name.map_or(all.to_owned(), |name| all.join(name));
         let logs = folder.join("logs");
@@ -126,7 +126,7 @@ impl Submission {
         Ok(Submission { name, folder })
     }
 
-    /// Those in the folder of a report, the oldest first.
+    /// All in a report's folder, oldest first.
     ///
     /// # Errors
     /// A folder can't be read.
@@ -160,7 +160,7 @@ impl Submission {
         Ok(Study::read(&self.folder.join(STUDY))?)
     }
 
-    /// The keys of its cells, by their names.
+    /// The keys of its cells, by name.
     ///
     /// # Errors
     /// Its study can't be read.
@@ -190,22 +190,22 @@ impl Submission {
         )?)
     }
 
-    /// The file of an array's cells: a line a task.
+    /// Writes the file of an array's cells: one task per line.
     ///
     /// # Errors
-    /// A name can't stand there, or the file not be written.
+    /// A cell's name contains a comma or line break, or the file can't be written.
     pub fn write_cells(&self, array: &JobArray) -> anyhow::Result<()> {
         let mut text = String::new();
         for task in &array.tasks {
             if let Some(name) = task.iter().find(|name| name.contains([',', '\n'])) {
-                bail!("{name:?}: wanted the name of a setting without commas and line ends");
+                bail!("{name:?}: wanted the name of a setting without commas and line breaks");
             }
             text += &(task.join(",") + "\n");
         }
         self.write(&format!("{}.cells", array.name), &text)
     }
 
-    /// The cells that were submitted with it, each with its task and the file that this prints into; and its report.
+    /// Its submitted cells and report, each with its task and log.
     ///
     /// # Errors
     /// A file can't be read.
@@ -242,14 +242,14 @@ impl Submission {
     }
 }
 
-/// What computes a cell.
+/// The task of a cell or of the report.
 #[derive(Debug, Clone)]
 pub struct Task {
     /// The cell's name, or [`REPORT`].
     pub cell: String,
-    /// Its place in the queue.
+    /// The task in Slurm's queue.
     pub id: TaskId,
-    /// The file that it prints into.
+    /// The log of its output.
     pub log: PathBuf,
 }
 
@@ -317,7 +317,7 @@ mod tests {
         );
         assert_eq!(arrays[1].tasks[0], ["training/10", "training/11"]);
         assert_eq!(arrays[2].tasks[2], ["training/24"]);
-        // The second evaluations wait for what the second trainings compute, and for nothing else.
+        // The second evaluations depend on all of the second trainings, and on nothing else.
         let second: BTreeSet<String> = arrays[1].tasks.concat().into_iter().collect();
         assert_eq!(arrays[4].waits_for, second);
     }

@@ -1,4 +1,4 @@
-//! From studies to jobs.
+//! Submits studies as jobs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -22,11 +22,11 @@ use promptshift_numbers::record::folder::{RunFolder, unfinished};
 use promptshift_numbers::store::Store;
 use promptshift_tensors::device::{self, DeviceError};
 
-/// Checks a study here, writes scripts for what is missing of it, and submits them if that was asked for.
+/// Checks a study here, writes scripts for its missing cells, and submits them if requested.
 ///
 /// # Errors
-/// It can't be prepared, Slurm says no, or something can't be read or written. What was submitted before stays
-/// submitted, and the same command submits the rest.
+/// It can't be prepared, a command of Slurm fails, or something can't be read or written. Jobs submitted
+/// before the error stay submitted, and the same command submits the rest.
 pub fn submit(request: Request, study: Study, how: &How) -> Result<(), Failure> {
     let login = Login::of(request.flags, &request.command, how)?;
     let prepared = prepared(login.flags, &login.models, study)?;
@@ -37,7 +37,7 @@ pub fn submit(request: Request, study: Study, how: &How) -> Result<(), Failure> 
     Ok(())
 }
 
-/// [`submit`], of the studies of a sweep: what several of them need is computed once.
+/// [`submit`] for the studies of a sweep. Cells that several of them need are computed once.
 ///
 /// # Errors
 /// As [`submit`], or the sweep can't be read.
@@ -67,7 +67,7 @@ pub fn submit_sweep(arguments: &PlanArguments, how: &How) -> Result<(), Failure>
     Ok(())
 }
 
-/// What is the same for all studies that are submitted together, on the machine where they are.
+/// The settings shared by all studies that are submitted together, on the login node.
 struct Login<'a> {
     flags: &'a Run,
     command: &'a str,
@@ -77,18 +77,18 @@ struct Login<'a> {
     models: Models,
 }
 
-/// A study that was checked.
+/// A checked study.
 struct Checked {
     name: Option<String>,
     out: PathBuf,
     study: Study,
-    /// Parameters of its largest model.
+    /// The number of parameters of its largest model.
     largest: usize,
     pieces: Vec<Piece>,
     to_do: Vec<Piece>,
-    /// Whether nothing of it is missing, nor will be when what is in the queue has ended.
+    /// Whether it is done, or will be when the queued jobs have ended.
     is_complete: bool,
-    /// Held until all is submitted: two that submit at once would submit everything twice.
+    /// Locked until all jobs are submitted: two concurrent submissions would submit everything twice.
     _folders: Vec<RunFolder>,
 }
 
@@ -102,12 +102,12 @@ impl<'a> Login<'a> {
             how,
             sbatch_flags,
             max_array_size: max_array_size()?,
-            // Here studies are checked; a node for logins seldom has the device to compute on.
+            // Studies are only checked here, and a login node seldom has the device to compute on.
             models: Models::on(device::find(device::CPU)?),
         })
     }
 
-    /// Looks up what is missing of a study, and says so.
+    /// Finds the missing cells of a study, and prints their number.
     fn checked(
         &self,
         name: Option<&str>,
@@ -118,7 +118,7 @@ impl<'a> Login<'a> {
         let session = Session::new(self.flags, prepared, self.command.to_owned())?;
         if self.flags.keeping(session.largest()).keep == Keep::None {
             return Err(Failure::Usage(anyhow!(
-                "--keep none: what one job trains, another evaluates; wanted deltas or all"
+                "--keep none: jobs evaluate what other jobs train; wanted deltas or all"
             )));
         }
         let store = Store::open(self.flags.store.path(), None)?;
@@ -164,7 +164,7 @@ impl<'a> Login<'a> {
         })
     }
 
-    /// Writes the scripts of what is missing, and submits them if that was asked for; whether it did.
+    /// Writes scripts for the missing cells, and submits them if requested. Returns whether it did.
     fn write_and_submit(
         &self,
         all: &[Checked],
@@ -204,13 +204,13 @@ impl<'a> Login<'a> {
             self.submit(one, submission, arrays, &mut jobs.queued)?;
         }
         print::line(format_args!(
-            "promptshift slurm status {} says how far they are",
+            "for their progress: promptshift slurm status {}",
             command::quoted(out.as_os_str())
         ))?;
         Ok(true)
     }
 
-    /// Writes the scripts of a study, and what they read.
+    /// Writes the scripts of a study, and the files that they read.
     fn write(
         &self,
         submission: &Submission,
@@ -224,7 +224,7 @@ impl<'a> Login<'a> {
             command: self.command.to_owned(),
             store: store.clone(),
         };
-        let json = serde_json::to_string_pretty(&about).context("a path that is no Unicode")?;
+        let json = serde_json::to_string_pretty(&about).context("a path is not valid Unicode")?;
         submission.write("submission.json", &(json + "\n"))?;
         let common = Common {
             folder,
@@ -251,8 +251,8 @@ impl<'a> Login<'a> {
         Ok(submission.write(&format!("{REPORT}.sh"), &text)?)
     }
 
-    /// Submits each array of a study behind the jobs that compute what it waits for, and the report behind all of the
-    /// study's.
+    /// Submits each array of a study to start after the jobs that compute what it depends on, and the report
+    /// to start after all of the study's jobs.
     fn submit(
         &self,
         checked: &Checked,
@@ -292,7 +292,7 @@ impl<'a> Login<'a> {
         let after: Vec<String> = after.into_iter().collect();
         let job = sbatch(&path, &self.sbatch_flags.words, &after).with_context(|| {
             format!(
-                "{name} is not submitted; what was submitted before is, and the same command submits the rest"
+                "{name} was not submitted; jobs submitted before stay so, and the same command submits the rest"
             )
         })?;
         submission.write(&format!("{name}.job"), &format!("{job}\n"))?;
@@ -314,7 +314,7 @@ fn whole(path: &Path) -> Result<PathBuf, Failure> {
     Ok(absolute(path).context("cannot find the current folder")?)
 }
 
-/// Flags that say what is done of a study, which is said here.
+/// Refuses flags that select what a study computes, which `slurm` decides.
 fn check_flags(flags: &Run) -> Result<(), Failure> {
     let refused = [
         (flags.dry_run, "--dry-run"),
@@ -326,8 +326,8 @@ fn check_flags(flags: &Run) -> Result<(), Failure> {
     ];
     if let Some((_, flag)) = refused.iter().find(|(is_there, _)| *is_there) {
         return Err(Failure::Usage(anyhow!(
-            "{flag}: it belongs to a study that is run here; wanted the command without it, or without `slurm` \
-             (Slurm's own flags stand behind --)"
+            "{flag}: only for a study that is run here; leave it out, or run the command without `slurm` \
+             (flags for sbatch follow --)"
         )));
     }
     match device::find(&flags.on.device) {
@@ -336,21 +336,21 @@ fn check_flags(flags: &Run) -> Result<(), Failure> {
     }
 }
 
-/// What computes a cell, by the cell's key, or by [`report_of`] of a report.
+/// The jobs that compute cells, by the cells' keys; by [`report_of`] for reports.
 struct Jobs {
     /// Jobs in the queue.
     queued: BTreeMap<String, String>,
-    /// Cells that are to be submitted.
+    /// Cells to be submitted.
     planned: BTreeSet<String>,
 }
 
-/// What stands for the report of a study: no cell has such a key.
+/// The key of a study's report; no cell has such a key.
 fn report_of(name: Option<&str>) -> String {
     format!("{REPORT}/{}", name.unwrap_or_default())
 }
 
 impl Jobs {
-    /// Those of earlier submissions.
+    /// The queued jobs of earlier submissions.
     fn queued(out: &Path) -> Result<Jobs, Failure> {
         let queue = Queue::now()?;
         let mut queued = BTreeMap::new();

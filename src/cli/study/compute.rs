@@ -1,4 +1,4 @@
-//! Computes the cells of a study here, one after another or by workers, and puts their records into its folders.
+//! Computes the cells of a study here, one after another or by workers, and writes their records.
 
 use anyhow::anyhow;
 
@@ -14,7 +14,7 @@ use promptshift_numbers::record::folder::{RunFolder, folder_name};
 use promptshift_numbers::store::Store;
 use promptshift_text::process::Process;
 impl Session<'_> {
-    /// Goes through the parts: `put` puts the records of each into its folder.
+    /// For each part, `put` writes the records into the part's folder.
     pub(super) fn one_by_one(
         &self,
         store: &Store,
@@ -85,7 +85,7 @@ impl Session<'_> {
         folders: &[RunFolder],
     ) -> Result<Outcome, Failure> {
         let workers = self.workers(store);
-        // First the searches, since cells depend on them.
+        // Searches first, since cells depend on them.
         let searches: Vec<(usize, Method)> = (self.prepared.study.parts.iter().enumerate())
             .flat_map(|(part, one)| {
                 (one.plan.searched_methods().into_iter()).map(move |method| (part, method))
@@ -117,7 +117,7 @@ impl Session<'_> {
             );
         }
         let of = cells.len();
-        // By the places of the cells in the report's order.
+        // In the order of the cells in the report.
         let mut outcomes: Vec<Outcome> = (0..of).map(|_| Outcome::default()).collect();
         let mut jobs = Vec::new();
         for (number, (part, at, (cell, _))) in cells.iter().enumerate() {
@@ -138,8 +138,8 @@ impl Session<'_> {
                 }),
             }
         }
-        // The longest trainings first, so that no worker is left with a long one at the end; before them what needs no
-        // training, which is soon done and shows early whether anything is wrong.
+        // The longest trainings first, so that no worker is still busy with one at the end. Before them cells
+        // without training, which take little time and reveal errors early.
         let length = |job: &Job| {
             let (_, _, (cell, _)) = &cells[job.number - 1];
             cell.recipe.as_ref().map_or(f64::INFINITY, relative_length)
@@ -179,7 +179,7 @@ impl Session<'_> {
     }
 }
 
-/// Puts records of a part into its folder, and gathers them.
+/// Writes the records of a part into its folder, and collects them.
 pub(super) struct Recorder<'a> {
     pub(super) runner: &'a Runner<'a>,
     folder: &'a RunFolder,
@@ -188,7 +188,8 @@ pub(super) struct Recorder<'a> {
 }
 
 impl Recorder<'_> {
-    /// Takes a cell's record if it is there; otherwise writes what the cell came to, which `failed` finds out.
+    /// Takes a cell's record if it exists; otherwise calls `failed` to compute the cell, and writes its
+    /// record or error.
     pub(super) fn put(
         &mut self,
         searched: Searched,
@@ -205,7 +206,7 @@ impl Recorder<'_> {
         self.write(searched, failed)
     }
 
-    /// Writes a cell's record, or why it has none.
+    /// Writes a cell's record, or its error.
     fn write(&mut self, searched: Searched, failed: Option<String>) -> Result<(), Failure> {
         match failed {
             None => {

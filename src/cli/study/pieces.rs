@@ -1,4 +1,5 @@
-//! Pieces of a study, which users call cells: listed, computed by name or slice, and put together from the store.
+//! Pieces of a study, which users call cells: lists them, computes them by name or slice, and assembles
+//! records from the store.
 
 use anyhow::anyhow;
 use serde::Serialize;
@@ -14,7 +15,7 @@ use crate::plan::Plan;
 use promptshift_numbers::store::{PieceEnd, Store};
 use promptshift_text::domain::catalogue::did_you_mean;
 
-/// What `--list-cells` prints of a cell.
+/// A cell as `--list-cells` prints it.
 #[derive(Serialize)]
 struct Listed<'a> {
     name: &'a str,
@@ -23,7 +24,7 @@ struct Listed<'a> {
     state: State,
 }
 
-/// Computes a piece; says why its training or model failed, if it did.
+/// Computes a piece; returns the error if its training or model failed.
 pub fn compute_piece(
     runner: &Runner,
     plan: &Plan,
@@ -56,7 +57,7 @@ impl Session<'_> {
         Ok(print::line(serde_json::to_string_pretty(&list)?)?)
     }
 
-    /// How far each piece is.
+    /// The state of each piece.
     pub fn states(&self, pieces: &[Piece]) -> Result<Vec<State>, Failure> {
         let store = Store::at(self.flags.store.path());
         store.exists()?;
@@ -75,7 +76,7 @@ impl Session<'_> {
         Ok(states)
     }
 
-    /// Computes the cells of these names into the store.
+    /// Computes the cells with these names into the store.
     pub(super) fn compute_named(&mut self, names: &[String]) -> Result<(), Failure> {
         let all = self.prepared.study.pieces();
         let mut wanted = Vec::new();
@@ -87,7 +88,7 @@ impl Session<'_> {
                 let near = (near.first())
                     .map_or(String::new(), |near| format!("; did you mean '{near}'?"));
                 Failure::Usage(anyhow!(
-                    "--cell {name}: wanted a name of --list-cells{near}"
+                    "--cell {name}: wanted a name from --list-cells{near}"
                 ))
             })?);
         }
@@ -103,7 +104,7 @@ impl Session<'_> {
         interrupt::check()?;
         if self.flags.keeping(self.largest).keep == Keep::None {
             return Err(Failure::Usage(anyhow!(
-                "--keep none: what one cell trains, another evaluates; wanted deltas or all"
+                "--keep none: cells evaluate what other cells train; wanted deltas or all"
             )));
         }
         self.side_by_side = self.side_by_side.min(wanted.len().max(1));
@@ -134,7 +135,7 @@ impl Session<'_> {
         match failed.is_empty() {
             true => Ok(()),
             false => Err(anyhow!(
-                "{} of {count} cells failed, and the store says why: {}",
+                "{} of {count} cells failed (the store has the reasons): {}",
                 failed.len(),
                 failed.join("; ")
             )
@@ -142,7 +143,7 @@ impl Session<'_> {
         }
     }
 
-    /// Says in the store that pieces are done which it has from whatever command.
+    /// Adds entries to the store for pieces whose results another command has computed.
     pub fn say_done(
         &self,
         store: &Store,
@@ -209,7 +210,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Writes the records of what the store has of a part, and why it lacks the others.
+    /// Writes the records of a part's stored results, and the reasons for missing ones.
     pub(super) fn record_stored(
         &self,
         store: &Store,
@@ -231,18 +232,18 @@ impl Session<'_> {
     }
 }
 
-/// Why a piece's result is not in the store.
+/// Why the store does not have a piece's result.
 fn why_missing(store: &Store, pieces: &[Piece], piece: &Piece) -> Result<String, Failure> {
     let reason = first_failure(store, pieces, piece)?;
     Ok(reason.unwrap_or_else(|| {
         format!(
-            "{}: not computed, and the store does not say why: its job was not run, cancelled or killed",
+            "{}: not computed, and the store has no reason: its job was not run, was cancelled or was killed",
             piece.name
         )
     }))
 }
 
-/// Why a piece failed, or the first of those that it waits for.
+/// The error of a piece, or of the first one that it depends on.
 fn first_failure(
     store: &Store,
     pieces: &[Piece],

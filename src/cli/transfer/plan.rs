@@ -29,7 +29,7 @@ use promptshift_text::domain::catalogue::Catalogue;
 use promptshift_text::domain::wording::Wording;
 use promptshift_text::transfer::ALL;
 
-/// Defaults where no flag sets a number.
+/// Defaults of the flags for numbers.
 struct Amounts {
     /// The number of seeds for a few methods, and for many.
     seeds: [u64; 2],
@@ -69,18 +69,18 @@ impl Amounts {
     }
 }
 
-/// What was typed.
+/// A parsed and checked command line.
 pub struct Typed {
-    /// What is run.
+    /// The study.
     pub study: Study,
-    /// The file that standard output goes to, where the shell took the arrow apart.
+    /// The file of standard output, if the shell split the arrow.
     redirected: Option<String>,
 }
 
-/// The study of what was typed, and what has to be said of it.
+/// The study of a command line; prints notes on it.
 ///
 /// # Errors
-/// It can't be understood, or something of it is not there.
+/// A flag is invalid, or a file or domain does not exist.
 pub fn typed(arguments: &Arguments, verbosity: Verbosity) -> Result<Typed, Failure> {
     let catalogue = arguments.data.catalogue()?;
     let choice = arguments.model.choice()?;
@@ -125,7 +125,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     request.run(study)
 }
 
-/// The study of what was typed, and how it is run.
+/// The study of a command line, and how to run it.
 ///
 /// # Errors
 /// As [`typed`].
@@ -144,7 +144,7 @@ pub fn read(arguments: &Arguments) -> Result<(Request<'_>, Study), Failure> {
     Ok((request, study))
 }
 
-/// All flags, resolved and checked; also the file that standard output goes to, if the shell took the arrow apart.
+/// Resolves and checks all flags; also returns the file of standard output, if the shell split the arrow.
 fn plan(
     arguments: &Arguments,
     catalogue: &Catalogue,
@@ -274,7 +274,7 @@ fn plan(
     ))
 }
 
-/// How rows are written for a model: in its own form or, for a T5, in the one requested.
+/// The form of rows for a model: its own or, for a T5, the requested one.
 pub fn answer_form(asked: Option<Answers>, config: &Config) -> anyhow::Result<AnswerForm> {
     match (config, asked) {
         (Config::T5(_) | Config::Bert(_), asked) => {
@@ -289,7 +289,7 @@ pub fn answer_form(asked: Option<Answers>, config: &Config) -> anyhow::Result<An
     }
 }
 
-/// The value of `--tune-on`; 0 examples are zero-shot, which is reported in any case.
+/// The value of `--tune-on`; 0 examples are zero-shot, which is always reported.
 fn tune_on(arguments: &Arguments) -> Option<TuneOn> {
     let mut examples = arguments.tune_on.clone();
     examples.retain(|&count| count > 0);
@@ -315,7 +315,7 @@ fn prompt_length(flag: Option<usize>, wording: &Wording, own: usize) -> anyhow::
     }
 }
 
-/// Checks that a subspace's prompts have as many vectors as the template has room for.
+/// Checks that a subspace's prompts have as many vectors as the template has slots for.
 fn check_length(length: usize, wording: &Wording) -> anyhow::Result<()> {
     match &wording.template {
         Some(template) if ![0, length].contains(&template.vectors()) => bail!(
@@ -328,7 +328,7 @@ fn check_length(length: usize, wording: &Wording) -> anyhow::Result<()> {
     }
 }
 
-/// A prompt of words can't be placed in a template's soft-prompt slots.
+/// A prompt of words can't fill a template's soft-prompt slots.
 fn check_words(method: Method, wording: &Wording) -> anyhow::Result<()> {
     match &wording.template {
         Some(template) if template.vectors() > 0 => bail!(

@@ -1,4 +1,4 @@
-//! What a run and its workers say to each other: a JSON object a line.
+//! The messages between a run and its workers: one JSON object per line.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -11,83 +11,83 @@ use crate::study::Study;
 use promptshift_numbers::recipe::Method;
 use promptshift_text::process::Process;
 
-/// What a worker is told first, on its standard input.
+/// The first message to a worker, on its standard input.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Assignment {
-    /// The process that it works for.
+    /// The parent process.
     pub works_for: Process,
     /// The study, resolved.
     pub study: Study,
     /// The store's folder.
     pub store: PathBuf,
-    /// What is kept there and taken from there.
+    /// What to keep and reuse there.
     pub keeping: Keeping,
-    /// Where to compute.
+    /// The device to compute on.
     pub device: String,
-    /// The command that records name.
+    /// The command, as records state it.
     pub command: String,
-    /// How many workers there are.
+    /// The number of workers.
     pub side_by_side: usize,
 }
 
-/// What a job is.
+/// The task of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Task {
     /// The search for a method's recipe.
     Search(Method),
-    /// A cell, by its place among the part's cells.
+    /// A cell, by its index among the part's cells.
     Cell(usize),
-    /// A piece, by its place among the study's.
+    /// A piece, by its index among the study's.
     Piece(usize),
 }
 
-/// One job of the study that a worker is given, on its standard input.
+/// A job for a worker, on its standard input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
-    /// What errors call it.
+    /// Its name in errors.
     pub name: String,
-    /// Of which part of the study.
+    /// The index of its part of the study.
     pub part: usize,
-    /// What is to be done.
+    /// What to compute.
     pub task: Task,
-    /// Which of all jobs it is, from 1.
+    /// Its number among all jobs, from 1.
     pub number: usize,
-    /// How many jobs there are.
+    /// The number of jobs.
     pub of: usize,
 }
 
-/// What a worker tells, on its standard output.
+/// A message from a worker, on its standard output.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Message {
     /// A line for the user.
     Say(String),
-    /// A stretch of work starts.
+    /// A phase of work starts.
     Work {
-        /// What is being done.
+        /// Its description.
         what: String,
-        /// In how many parts.
+        /// Its total count.
         total: usize,
     },
-    /// So much of it is done.
+    /// Progress within the phase.
     At {
-        /// Parts done.
+        /// The count so far.
         done: usize,
-        /// What is shown behind them.
+        /// A note shown after the count.
         note: String,
         /// In a long pause: the number of such pauses to come.
         pauses_to_come: Option<usize>,
     },
-    /// It is done with, or broken off.
+    /// The phase is over, completed or not.
     WorkEnded,
-    /// The job is done, and what came of it is in the store.
+    /// The job is done, and its result is in the store.
     Done,
-    /// The job's training or model failed, and why.
+    /// The error, if the job's training or model failed.
     Failed(String),
-    /// The worker can't go on.
+    /// An error that ends the run.
     Error(String),
 }
 
-/// Tells the process that this one works for. If that is no more, there is nobody to work for.
+/// Sends a message to the parent process. If that has ended, the worker stops too.
 pub fn tell(message: &Message) {
     let line = serde_json::to_string(message).expect("a message is plain data");
     let mut out = io::stdout().lock();

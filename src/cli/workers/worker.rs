@@ -1,4 +1,4 @@
-//! A worker: `promptshift worker` takes a study and then jobs of it from its standard input, until there are no more.
+//! A worker: `promptshift worker` reads a study and then jobs from its standard input, until its end.
 
 use std::io;
 use std::sync::mpsc;
@@ -15,16 +15,16 @@ use crate::study::{Models, Prepared};
 use promptshift_numbers::store::Store;
 use promptshift_tensors::device;
 
-/// Takes a study and does what it is given of it.
+/// Reads a study and runs the jobs assigned to it.
 ///
 /// # Errors
-/// An order can't be read. Errors of the study or a job are told to the process that gave it.
+/// A message can't be read. Errors of the study or a job are sent to the parent process.
 pub fn work() -> Result<(), Failure> {
     interrupt::listen()?;
     let mut orders = orders().into_iter();
     let Some(first) = orders.next() else {
         return Err(Failure::Usage(anyhow!(
-            "worker: it is for this program's own use, and takes a study from standard input"
+            "worker: an internal command, which reads a study from standard input"
         )));
     };
     let assignment: Assignment = read(first)?;
@@ -40,7 +40,7 @@ pub fn work() -> Result<(), Failure> {
         match worker.run(&job) {
             Ok(None) => tell(&Message::Done),
             Ok(Some(reason)) => tell(&Message::Failed(reason)),
-            // Who interrupted this process knows.
+            // The parent process knows about the interruption.
             Err(Failure::Interrupted) => return Ok(()),
             Err(failure) => tell_error(&failure),
         }
@@ -57,7 +57,7 @@ struct Worker {
 impl Worker {
     fn of(assignment: Assignment) -> Result<Self, Failure> {
         let models = Models::on(device::find(&assignment.device)?);
-        // What is to be said of models, the process that it works for has said.
+        // Notes on models are discarded: the parent process has printed them.
         let prepared = Prepared::of(assignment.study.clone(), &models, &mut |_| {})?;
         let store = Store::open(&assignment.store, Some(assignment.works_for.clone()))?;
         Ok(Worker {
@@ -67,7 +67,7 @@ impl Worker {
         })
     }
 
-    /// Does a job; says why its training or model failed, if it did.
+    /// Runs a job; returns the error if its training or model failed.
     fn run(&self, job: &Job) -> Result<Option<String>, Failure> {
         let assignment = &self.assignment;
         let backbone = self.prepared.backbone(job.part)?;
@@ -116,13 +116,13 @@ fn tell_error(failure: &Failure) {
 }
 
 fn read<T: for<'a> serde::Deserialize<'a>>(order: io::Result<String>) -> Result<T, Failure> {
-    let order = order.context("cannot read an order")?;
+    let order = order.context("cannot read a job")?;
     Ok(serde_json::from_str(&order)
-        .with_context(|| format!("worker: it is for this program's own use; found '{order}'"))?)
+        .with_context(|| format!("worker: an internal command; found '{order}'"))?)
 }
 
-/// What comes on standard input. Its end breaks off what is being done: whoever gave the orders wants
-/// no more of it, or is no more.
+/// The lines of standard input. At its end the current work is interrupted: the parent process has closed it
+/// or has ended.
 fn orders() -> mpsc::Receiver<io::Result<String>> {
     let (send, receive) = mpsc::channel();
     thread::spawn(move || {
