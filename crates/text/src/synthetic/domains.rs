@@ -2,8 +2,8 @@
 //!
 //! The file of a reading domain is a [`Reading`], of a domain of sentence pairs a [`Pairing`], of a domain of
 //! reviews a [`Reviewing`]; domains of inference use the phrases of a reading domain. `domains/lists.toml`
-//! holds shared lists. After changing phrases, regenerate the bundled parquet files with `cargo run --
-//! datasets`.
+//! holds shared lists. After changing phrases, regenerate the bundled parquet files with
+//! `cargo run -- datasets`.
 
 use std::sync::LazyLock;
 
