@@ -3,7 +3,7 @@
 use burn::tensor::{Int, Tensor, TensorData};
 
 /// A bias that depends only on the distance between query and key, as T5's relative positions do: one value
-/// per distance rather than per pair, which at 1,024 positions is 1/500 of the values.
+/// per distance rather than per pair, at 1,024 positions 1/500 as many.
 #[derive(Clone, Debug)]
 pub struct DistanceBias {
     /// `[H, Tq + Tk - free - 1]`: the bias of query `i` and key `free + j` is at index `j - i + Tq - 1`.

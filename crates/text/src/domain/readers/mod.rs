@@ -37,7 +37,7 @@ pub enum DataFile {
 pub(in crate::domain) const LINES: [&str; 2] = [".jsonl.gz", ".jsonl"];
 
 impl DataFile {
-    /// A file on disk: lines if its extension is one of [`LINES`], else parquet.
+    /// A file on disk: lines if its extension says so, else parquet.
     pub fn at(path: PathBuf) -> DataFile {
         let name = path.to_string_lossy();
         match LINES.iter().any(|end| name.ends_with(end)) {
