@@ -54,7 +54,7 @@ pub struct Inference {
 
 /// The minimum and maximum number of facts of a premise.
 const FACTS: (usize, usize) = (2, 4);
-/// What a premise says of a sentence that it does not state, and of one that it does.
+/// How a premise quotes a sentence, by label: entailed, not entailed.
 const QUOTES: [&str; 2] = ["It is true that", "Nobody believes that"];
 
 impl Inferring {
