@@ -1,9 +1,9 @@
-//! Peak memory of a training step of each method and its parts, as a measurement of criterion's own:
-//! `cargo bench --bench memory`. The unit is bytes; the parts are those of records
-//! (`promptshift::record::PeakParts`), of the highest step.
+//! Peak memory of a training step of each method and its parts, as a custom criterion measurement:
+//! `cargo bench --bench memory`. The unit is bytes; the parts, of the highest step, are those of records
+//! (`promptshift::record::PeakParts`).
 //!
-//! On the CPU, bytes are those that the allocator handed out at once, the weights among them; on a
-//! device with a pool of its own they are the pool's bytes in use after the step, which Burn reports.
+//! On the CPU, the peak is the maximum of bytes allocated at once, weights included; on a device with its own
+//! pool it is the pool's bytes in use after the step, as reported by Burn.
 
 mod bed;
 
@@ -18,7 +18,7 @@ use promptshift::memory::peak_of;
 use promptshift::recipe::Method;
 use promptshift::record::PeakParts;
 
-/// Bytes in place of seconds.
+/// Measures bytes instead of seconds.
 struct Bytes;
 
 impl Measurement for Bytes {
@@ -27,7 +27,7 @@ impl Measurement for Bytes {
 
     fn start(&self) -> Self::Intermediate {}
 
-    /// Peaks are measured inside the benchmark: a peak belongs to one step, not to a stretch of them.
+    /// Peaks are measured inside the benchmark: a peak belongs to one step, not to several.
     fn end(&self, _: Self::Intermediate) -> u64 {
         unreachable!("every benchmark here is an iter_custom")
     }
@@ -66,7 +66,7 @@ impl ValueFormatter for Bytes {
     }
 }
 
-/// The bytes that `work` needs at once.
+/// The peak bytes of `work`.
 fn bytes_of(device: &Device, work: impl FnOnce()) -> u64 {
     let ((), host) = peak_of(work);
     match device.memory_pool_usage() {
@@ -75,7 +75,7 @@ fn bytes_of(device: &Device, work: impl FnOnce()) -> u64 {
     }
 }
 
-/// A part of a peak, in the group of its name.
+/// A part of a peak: its group's name and its value.
 type Part = (&'static str, fn(&PeakParts) -> u64);
 
 const PARTS: [Part; 4] = [
@@ -85,7 +85,7 @@ const PARTS: [Part; 4] = [
     ("peak_memory/activations", |parts| parts.activations),
 ];
 
-/// The shortest that criterion takes.
+/// The shortest warm-up criterion accepts.
 const WARM_UP: Duration = Duration::from_millis(1);
 
 fn group<'a>(c: &'a mut Criterion<Bytes>, name: &str) -> BenchmarkGroup<'a, Bytes> {
@@ -101,7 +101,7 @@ fn train_step(c: &mut Criterion<Bytes>) {
     let mut measure = |backbone: &Backbone, method, dropout, [examples, length]: [usize; 2]| {
         let batch = bed::batch(backbone, examples, length);
         let mut trainer = bed::trainer(backbone, method, dropout);
-        // The optimiser's state is there from the second step on.
+        // The optimiser's state exists from the second step on.
         trainer.step(&batch).expect("a finite loss");
         let id = BenchmarkId::new(bed::name(backbone, method, dropout), length);
         let mut whole = group(c, "peak_memory/train_step");
@@ -120,8 +120,8 @@ fn train_step(c: &mut Criterion<Bytes>) {
         };
         for (name, part) in PARTS {
             let mut one = group(c, name);
-            // A number that is known, in the place of a measured one. Criterion doubles the repetitions of
-            // what takes no time until their number overflows.
+            // Reports a known number as the measurement. Criterion doubles the iterations of an instantaneous
+            // workload until their number overflows, hence the sleep.
             one.bench_function(id.clone(), |b| {
                 b.iter_custom(|steps| {
                     sleep(WARM_UP);

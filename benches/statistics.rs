@@ -1,8 +1,8 @@
-//! What reading many records costs, on fixed work: `cargo bench --profile dev --bench statistics`.
+//! The cost of reading many records, on fixed workloads: `cargo bench --profile dev --bench statistics`.
 //!
-//! `leaderboard/1000` is all that `promptshift leaderboard` does with a thousand records; `report/million` is the
-//! analysis of a million predictions with its report. What each may cost at most is held when the work is run, once
-//! before it is timed and by `cargo test --bench statistics`.
+//! `leaderboard/1000` is everything `promptshift leaderboard` does with a thousand records; `report/million`
+//! is the analysis of a million predictions with its report. Limits on time and memory are asserted in one
+//! run before timing and by `cargo test --bench statistics`.
 
 use std::fs;
 use std::hint::black_box;
@@ -18,7 +18,7 @@ use promptshift::record::seal::sealed;
 use promptshift::report::leaderboard::leaderboard;
 use promptshift::report::{analyse, json};
 
-/// Several times what each work takes on two cores that do nothing else: other work may go on beside a test.
+/// Several times the duration of each workload on two idle cores, since tests may run alongside others.
 const MARK: Duration = Duration::from_secs(60);
 
 /// A committed study: two methods with five seeds, and the untuned model.
@@ -26,7 +26,7 @@ fn committed() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("reports/squad-to-textbookqa")
 }
 
-/// Does the work once and holds it to its marks.
+/// Runs the workload once and asserts its limits.
 fn held<T>(what: &str, longest: Duration, most_bytes: u64, work: impl FnOnce() -> T) -> T {
     let started = Instant::now();
     let (done, bytes) = peak_of(work);
@@ -40,11 +40,11 @@ fn held<T>(what: &str, longest: Duration, most_bytes: u64, work: impl FnOnce() -
     done
 }
 
-/// How many seeds each model has: with the untuned one, as many records as 13 methods of three seeds have.
+/// Seeds per model: with the untuned model, as many records as 13 methods with three seeds.
 const SEEDS: u64 = 39;
 const MODELS: usize = 25;
 
-/// A thousand records: copies of two committed ones, of one model and seed after another.
+/// A thousand records: copies of two committed ones, under one model and seed after another.
 fn write_many(into: &Path) {
     let originals = ["untuned", "prompt-seed0"];
     let [untuned, prompt] = originals.map(|name| read(&committed().join(name)).expect("committed"));
@@ -89,7 +89,8 @@ fn leaderboard_of_many(c: &mut Criterion) {
     group.finish();
 }
 
-/// The committed records of tuned methods with their predictions repeated as other rows, until there are so many.
+/// The committed records of tuned methods, with their predictions repeated under other row names until there
+/// are enough.
 fn enlarged(at_least: usize) -> Vec<StoredRecord> {
     let mut records = find(&committed()).expect("committed");
     let count: usize = records
@@ -99,7 +100,7 @@ fn enlarged(at_least: usize) -> Vec<StoredRecord> {
         .sum();
     let times = at_least.div_ceil(count);
     for stored in &mut records {
-        // Checkpoints have predictions of the rows that there were.
+        // Checkpoints have predictions for the original rows only.
         stored.checkpoints.clear();
         if let Some(training) = &mut stored.record.training {
             training.checkpoints.clear();

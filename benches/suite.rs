@@ -1,9 +1,9 @@
-//! Throughput of every part, on fixed work: `cargo bench --bench suite`.
+//! Throughput of every component on fixed workloads: `cargo bench --bench suite`.
 //!
-//! Ids are paths, such as `train_step/prompt/small/256`: what, which method or file, which model,
-//! how many input tokens; `small-dropout-0.1` is the model with the paper's dropout. Methods are timed on the same batch. Each work's answer is checked before
-//! it is timed, and each timing ends when the device has finished. `PROMPTSHIFT_DEVICE` names the
-//! device.
+//! Ids are paths, such as `train_step/prompt/small/256`: operation, method or file, model, number of input
+//! tokens; `small-dropout-0.1` is the model with the paper's dropout. Methods are timed on the same batch.
+//! Each workload's result is checked before timing, and each timing ends when the device has finished.
+//! `PROMPTSHIFT_DEVICE` selects the device.
 
 mod bed;
 
@@ -96,7 +96,7 @@ fn data(c: &mut Criterion) {
     group.finish();
 }
 
-/// The encoder without a tape, over growing inputs of as many tokens in all.
+/// The encoder without autodiff, with growing inputs and a constant total number of tokens.
 fn encoder(c: &mut Criterion) {
     let device = bed::device();
     let mut group = c.benchmark_group("encoder");
@@ -175,7 +175,7 @@ fn decode(c: &mut Criterion) {
         let inputs = bed::batch(&backbone, 16, 128).inputs;
         let model = &backbone.model;
         let encoded = model.encode(&inputs, Injected::default(), &mut Pass::evaluation());
-        // No token ends an output.
+        // No token ends an output, so that each has 12.
         let answer = || model.generate(&encoded, &[u32::MAX], 12);
         assert!(answer().iter().all(|output| output.ids.len() == 12));
         group.throughput(Throughput::Elements(16));
@@ -186,7 +186,7 @@ fn decode(c: &mut Criterion) {
     group.finish();
 }
 
-/// The resampling behind the intervals of two methods with five seeds on one domain, SQuAD's in size.
+/// The bootstrap of the intervals of two methods with five seeds on one domain of SQuAD's size.
 fn bootstrap(c: &mut Criterion) {
     const EXAMPLES: usize = 10_570;
     let method = |shift: usize| -> Vec<Sample> {

@@ -1,4 +1,4 @@
-//! What the benchmarks work on: backbones, batches and trainers, the same for time and memory.
+//! The benchmarks' backbones, batches and trainers, the same for time and memory.
 
 use burn::tensor::Device;
 use promptshift::backbone::{Backbone, BackboneChoice};
@@ -10,13 +10,13 @@ use promptshift::t5::{Initialisation, T5, T5Config, initialise};
 use promptshift::train::{Course, TensorBytes, Trainer, optimizer};
 use promptshift::tuning::{self, MethodInputs};
 
-/// Begins as the binary does, with all threads' buffers made and left out of peaks.
+/// Starts like the binary: allocates all threads' buffers, so that peaks exclude them.
 pub fn begin() {
     promptshift::memory::keep_freed_memory();
     promptshift::device::compute_on_this_thread();
 }
 
-/// Where to compute: what `PROMPTSHIFT_DEVICE` names, or the CPU.
+/// The device selected by `PROMPTSHIFT_DEVICE`, or the CPU.
 pub fn device() -> Device {
     let name = std::env::var(device::VARIABLE).unwrap_or_else(|_| "cpu".to_string());
     device::find(&name).unwrap_or_else(|error| {
@@ -32,7 +32,7 @@ pub fn nano(device: &Device) -> Backbone {
         .expect("the miniature is bundled")
 }
 
-/// T5 v1.1 small with random weights; its tokenizer is the miniature's and serves no batch here.
+/// T5 v1.1 small with random weights; its tokenizer is the miniature's and is not used for batches.
 pub fn small(device: &Device) -> Backbone {
     let config = T5Config::published("small").expect("a published size");
     let weights = initialise(&config, Initialisation::Published, 0);
@@ -50,7 +50,7 @@ pub fn small(device: &Device) -> Backbone {
 pub fn batch(backbone: &Backbone, examples: usize, length: usize) -> Batch {
     let [inputs, targets] = [length, 16].map(|width| Tokens {
         soft: Vec::new(),
-        // Any ids but those of padding and end of sequence.
+        // Any ids except padding and end of sequence.
         ids: (0..(examples * width) as u32)
             .map(|i| 2 + i % (backbone.config.vocabulary() as u32 - 2))
             .collect(),
@@ -60,7 +60,7 @@ pub fn batch(backbone: &Backbone, examples: usize, length: usize) -> Batch {
     Batch { inputs, targets }
 }
 
-/// The methods that train something; the intrinsic one needs a file first.
+/// The methods that train something; without intrinsic prompt tuning, which needs a file first.
 pub fn trained() -> impl Iterator<Item = Method> {
     Method::offered().filter(|method| {
         let left_out = [Method::Untuned, Method::Intrinsic];
@@ -81,7 +81,7 @@ fn recipe(backbone: &Backbone, method: Method) -> Recipe {
     recipe
 }
 
-/// The bytes of what a training of [`trainer`] holds.
+/// The bytes of the tensors held during a training of [`trainer`].
 #[allow(
     dead_code,
     reason = "each bench is a binary of its own, and times need no bytes"
@@ -90,10 +90,10 @@ pub fn tensors(backbone: &Backbone, method: Method, trainer: &Trainer) -> Tensor
     TensorBytes::of(trainer.tuned(), &recipe(backbone, method).optimizer)
 }
 
-/// The paper's dropout, of everything that is not the miniature.
+/// The paper's dropout, for all models but the miniature.
 pub const DROPOUT: f64 = 0.1;
 
-/// A benchmark's name: the method and the model, and the dropout where there is some.
+/// A benchmark's name: method, model, and dropout if any.
 pub fn name(backbone: &Backbone, method: Method, dropout: f64) -> String {
     let name = format!("{}/{}", method.name(), backbone.name);
     match dropout {
@@ -102,13 +102,13 @@ pub fn name(backbone: &Backbone, method: Method, dropout: f64) -> String {
     }
 }
 
-/// A training with a method's default recipe, but for the dropout.
+/// A training with a method's default recipe, except for the dropout.
 pub fn trainer(backbone: &Backbone, method: Method, dropout: f64) -> Trainer {
     let recipe = recipe(backbone, method);
     let tuned = tuning::apply(backbone, &recipe, &MethodInputs::default(), 0)
         .expect("default recipes can be met");
     let course = Course {
-        // Losses of random weights must stay finite for as long as the clock runs.
+        // Losses of random weights must stay finite throughout the timing.
         learning_rate: 1e-6,
         schedule: Schedule::Constant,
         steps: usize::MAX,

@@ -1,12 +1,13 @@
-//! promptshift and Transformers + PEFT on the same work, in turn, as ratios.
+//! Compares promptshift with Transformers + PEFT on the same workloads, alternating, as ratios.
 //!
 //! ```text
 //! cargo bench --bench peer -- --python peer/bin/python --data DIR --model FILE.gguf
 //! ```
 //!
-//! `peer_bench.py`, beside this file, defines the work of a T5 and says how its Python is set up; `work.rs`
-//! does the same here. `peer_smollm2.py` and `smollm2.rs` do so for SmolLM2, where its file is at hand. Every measurement is a process of its own, so that peaks of memory are one
-//! program's; the two programs take turns, so that a machine that grows slower does so for both.
+//! `peer_bench.py`, beside this file, defines the T5 workloads and explains how to set up Python; `work.rs`
+//! is promptshift's side. `peer_smollm2.py` and `smollm2.rs` do the same for SmolLM2, if its file is given.
+//! Every measurement is a separate process, so that peak memory belongs to one program; the two programs
+//! alternate, so that a machine that slows down affects both.
 
 mod smollm2;
 mod work;
@@ -23,7 +24,7 @@ use serde::Deserialize;
 use promptshift::stats::estimate;
 use work::{Files, Model, Work};
 
-/// What is compared, with what, and how often.
+/// What to compare, and how often.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// A Python with torch, transformers, peft and pyarrow. Without it nothing is compared.
@@ -35,36 +36,36 @@ struct Arguments {
     /// SmolLM2-135M-Instruct as GGUF. Without it only the T5 is compared.
     #[arg(long)]
     model: Option<PathBuf>,
-    /// Turns of each program.
+    /// Number of turns of each program.
     #[arg(long, default_value_t = 5)]
     turns: usize,
-    /// Compare only the works whose names hold this, such as 'step'.
+    /// Compare only workloads whose names contain this, such as 'step'.
     #[arg(long, default_value = "")]
     only: String,
-    /// Do one work here and print its measurement as JSON: what a turn of promptshift runs.
+    /// Run one workload here and print its measurement as JSON; used for promptshift's turns.
     #[arg(long, value_enum)]
     work: Option<Work>,
     /// Set by `cargo bench`.
     #[arg(long, hide = true)]
     bench: bool,
-    /// Criterion's, which `cargo bench -- --quick` hands to every benchmark.
+    /// Criterion's flag, which `cargo bench -- --quick` passes to every benchmark.
     #[arg(long, hide = true)]
     quick: bool,
 }
 
-/// What both programs print, in the fields that are compared.
+/// The output of both programs that is compared.
 #[derive(Debug, Clone, Deserialize)]
 struct Measured {
-    /// Of one step.
+    /// The median time of one step, in seconds.
     median_s: Option<f64>,
     examples_per_s: Option<f64>,
     peak_rss_mib: f64,
-    /// Arithmetic done ÷ (time × rate of a large matrix product).
+    /// Arithmetic operations ÷ (time × rate of a large matrix product).
     share_of_limit: Option<f64>,
 }
 
 impl Measured {
-    /// Work in a second.
+    /// Work per second.
     fn rate(&self) -> f64 {
         self.examples_per_s
             .or_else(|| self.median_s.map(|seconds| 1.0 / seconds))
@@ -117,7 +118,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Not a number where there are none.
+/// The median; NaN if there are no values.
 fn median(values: impl Iterator<Item = f64>) -> f64 {
     estimate::median(&values.collect::<Vec<f64>>()).unwrap_or(f64::NAN)
 }

@@ -1,5 +1,5 @@
-//! The works that `peer_smollm2.py` defines, done by promptshift: SmolLM2-135M-Instruct of a GGUF file
-//! in f32, the same shapes, the same rows.
+//! The workloads defined by `peer_smollm2.py`, run by promptshift: SmolLM2-135M-Instruct from a GGUF file in
+//! f32, the same shapes, the same rows.
 
 use std::hint::black_box;
 use std::path::Path;
@@ -19,13 +19,13 @@ use crate::work::{self, POSITIONS};
 
 /// Examples in a training batch.
 const BATCH: usize = 8;
-/// Tokens of each input and answer of fixed shape.
+/// Input and answer tokens of fixed shapes.
 const SHAPE: [usize; 2] = [256, 8];
-/// Questions that are answered.
+/// Number of questions to answer.
 const ROWS: usize = 64;
-/// Contexts are shorter than this many characters.
+/// Contexts with this many characters or more are skipped.
 const LONGEST_CONTEXT: usize = 900;
-/// Tokens that decoding makes of each row.
+/// Tokens decoded for each row.
 const NEW_TOKENS: usize = 12;
 
 fn backbone(model: &Path) -> Result<Backbone> {
@@ -33,7 +33,7 @@ fn backbone(model: &Path) -> Result<Backbone> {
     (choice.load(&Device::flex())).with_context(|| format!("cannot load {}", model.display()))
 }
 
-/// Steps of a method with its default recipe: AdamW, a clipped gradient, 20 vectors or rank 8.
+/// Steps of a method with its default recipe: AdamW, gradient clipping, 20 vectors or rank 8.
 pub fn step(method: Method, model: &Path) -> Result<Value> {
     let recipe = Recipe::default_for(Defaults::DecoderOnly, method);
     let tuned = tuning::apply(&backbone(model)?, &recipe, &MethodInputs::default(), 0)?;
@@ -88,7 +88,7 @@ pub fn generate(model: &Path, data: &Path) -> Result<Value> {
     Ok(json!({ "seconds": seconds, "examples_per_s": ROWS as f64 / seconds }))
 }
 
-/// The texts that are gone on with.
+/// The texts to continue.
 fn questions(data: &Path) -> Result<Vec<String>> {
     let flat = |text: &str| text.replace(['\n', '\r'], " ");
     let texts: Vec<String> = work::squad(data, "validation", None)?

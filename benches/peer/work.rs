@@ -1,4 +1,4 @@
-//! What is compared; and the work that `peer_bench.py` defines, done by promptshift: T5 v1.1 small with
+//! The comparisons, and promptshift's side of the workloads defined by `peer_bench.py`: T5 v1.1 small with
 //! random weights in f32, without dropout and with the paper's, the same shapes, the same rows.
 
 use std::fmt;
@@ -30,7 +30,7 @@ use serde_json::{Value, json};
 
 use crate::smollm2;
 
-/// One of the works.
+/// A workload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Work {
     /// Steps of prompt tuning on fixed shapes.
@@ -55,12 +55,12 @@ pub enum Work {
     Smollm2Generate,
 }
 
-/// Whose weights are compared.
+/// The model of a workload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Model {
-    /// T5 v1.1 small with random weights.
+    /// T5 v1.1 small, random weights.
     T5,
-    /// SmolLM2-135M-Instruct of a GGUF file.
+    /// SmolLM2-135M-Instruct from a GGUF file.
     Smollm2,
 }
 
@@ -74,7 +74,7 @@ impl Model {
     }
 }
 
-/// Files that works are done with.
+/// Files used by workloads.
 #[derive(Debug, Clone, Copy)]
 pub struct Files<'a> {
     /// The folder of data.
@@ -100,16 +100,16 @@ impl fmt::Display for Work {
     }
 }
 
-/// A work and what the peer does at the same.
+/// A workload and the peer's equivalent.
 pub struct Comparison {
-    /// Ours.
+    /// promptshift's workload.
     pub work: Work,
     /// The arguments of the peer's script.
     pub peer: &'static [&'static str],
 }
 
 impl Work {
-    /// Whose weights it is about.
+    /// The workload's model.
     pub fn model(self) -> Model {
         match self {
             Work::StepPrompt
@@ -127,7 +127,7 @@ impl Work {
 }
 
 impl Comparison {
-    /// For `--only` and for progress.
+    /// The name in `--only` and in progress output.
     pub fn name(&self) -> String {
         format!("{} against {}", self.work, self.peer.join(" "))
     }
@@ -195,22 +195,22 @@ pub const COMPARISONS: &[Comparison] = &[
 
 /// Examples in a training batch.
 const BATCH: usize = 8;
-/// Tokens of each input and target of fixed shape.
+/// Input and target tokens of fixed shapes.
 const SHAPE: [usize; 2] = [256, 16];
 /// Vectors in the prompt.
 const PROMPT: usize = 100;
 /// Rows of each file.
 const ROWS: usize = 128;
-/// The dropout of works that have some: Lester et al.'s.
+/// The dropout of workloads with dropout: Lester et al.'s.
 const DROPOUT: f64 = 0.1;
-/// Tokens that decoding makes of each row.
+/// Tokens decoded for each row.
 const NEW_TOKENS: usize = 12;
 /// Padded input positions decoded together: sixteen rows of the longest.
 pub const POSITIONS: usize = 16 * 512;
-/// Steps that are timed, after two that are not.
+/// Number of timed steps, after two untimed ones.
 const STEPS: usize = 5;
 
-/// Does one work.
+/// Runs one workload.
 pub fn measure(work: Work, files: Files) -> Result<Value> {
     let Files { data, model } = files;
     let model = || model.context("--model names no GGUF file");
@@ -228,7 +228,7 @@ pub fn measure(work: Work, files: Files) -> Result<Value> {
     }?;
     measured["peak_rss_mib"] = peak_rss_mib()?.into();
     if matches!(work, Work::StepPrompt | Work::StepPromptDropout) {
-        // Afterwards, since its matrices are no part of the work's memory.
+        // Measured last, since its matrices do not belong to the workload's memory.
         let seconds = measured["median_s"].as_f64().context("a step's time")?;
         let rate = matrix_product_rate();
         measured["matrix_product_gflops"] = (rate / 1e9).into();
@@ -260,7 +260,7 @@ fn model_trainer(dropout: f64) -> Trainer {
     trainer(model_tuning(backbone().into()), 1e-3, dropout)
 }
 
-/// As the peer's: Adafactor with factored moments and a constant rate, mean loss.
+/// As in the peer: Adafactor with factored moments and a constant rate, mean loss.
 fn trainer(tuned: Tuned, learning_rate: f64, dropout: f64) -> Trainer {
     let optimizer = PaperAdafactor::new(&AdafactorRecipe {
         learning_rate,
@@ -403,8 +403,8 @@ pub fn squad(data: &Path, split: &str, rows: Option<usize>) -> Result<Vec<Questi
     Ok(found)
 }
 
-/// Multiplications and additions a second in a large product of square matrices, on all threads: of the product that
-/// training uses, since Burn's own runs on one.
+/// Multiplications and additions per second in a large product of square matrices, on all threads. Measures
+/// the product used in training, since Burn's own is single-threaded.
 fn matrix_product_rate() -> f64 {
     const SIDE: usize = 2048;
     let device = Device::flex();
@@ -419,17 +419,17 @@ fn matrix_product_rate() -> f64 {
     2.0 * (SIDE as f64).powi(3) / best
 }
 
-/// Multiplications and additions that a step of prompt tuning cannot do without: the matrix products
-/// forward, and backward those that lead to the prompt. Scores that the backward computes a second
-/// time are not counted, nor is anything but products.
+/// The minimum number of multiplications and additions in a step of prompt tuning: the forward matrix
+/// products, and the backward ones that lead to the prompt. Recomputed scores are not counted, nor anything
+/// but products.
 fn prompt_step_arithmetic() -> f64 {
     let config = config();
     let [d, inner, ff] = [config.d_model, config.inner(), config.d_ff].map(|n| n as f64);
     let (batch, vocab) = (BATCH as f64, config.vocab_size as f64);
     let (t, u) = ((PROMPT + SHAPE[0]) as f64, SHAPE[1] as f64);
-    // A product and its gradient towards its input: two of the same size.
+    // A product and its gradient with respect to the input: two of the same size.
     let linear = |rows: f64, from: f64, to: f64| 2.0 * 2.0 * batch * rows * from * to;
-    // Scores and mixture, then dV, dP, dQ, dK.
+    // Scores and weighted sum, then dV, dP, dQ, dK.
     let attention = |queries: f64, keys: f64| (2.0 + 4.0) * 2.0 * batch * queries * keys * inner;
     let encoder = 4.0 * linear(t, d, inner) + attention(t, t) + 3.0 * linear(t, d, ff);
     let own = 4.0 * linear(u, d, inner) + attention(u, u);
@@ -440,7 +440,7 @@ fn prompt_step_arithmetic() -> f64 {
     config.num_layers as f64 * (encoder + decoder) - unneeded + linear(u, d, vocab)
 }
 
-/// The highest resident memory of this process so far.
+/// This process's peak resident memory so far.
 fn peak_rss_mib() -> Result<f64> {
     let status =
         std::fs::read_to_string("/proc/self/status").context("memory is read from /proc")?;

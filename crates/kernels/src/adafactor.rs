@@ -5,7 +5,8 @@
 //!
 //! - `V ← (1 - w) V + w (G² + ε₁)`; if factored, only the means of its rows `R` and columns `C` are stored
 //! - `U = G / √V`; if factored, `V = R Cᵀ / mean(R)`
-//! - `X ← keep X - size · max(ε₂, RMS(X)) · U / max(1, RMS(U))`; the middle factor applies only if the step is relative
+//! - `X ← keep X - size · max(ε₂, RMS(keep X)) · U / max(1, RMS(U))`; the `max(ε₂, …)` factor applies only to
+//!   relative steps
 //!
 //! The reference is Burn's [`Adafactor`](burn::optim::Adafactor), which allocates some ten tensors of the gradient's
 //! size; the optimiser in `train` uses it on other devices.
@@ -25,16 +26,16 @@ const EPSILON: f32 = 1e-30;
 pub struct Step {
     /// α, after the schedule.
     pub size: f64,
-    /// ε₂ if the size is relative to the parameter's root mean square.
+    /// ε₂ if the step is relative to the parameter's root mean square.
     pub smallest_scale: Option<f64>,
     /// 1 − β₂ of this step, in (0, 1].
     pub weight: f64,
-    /// The factor that weight decay multiplies the parameter by, in (0, 1].
+    /// The factor by which weight decay multiplies the parameter, in (0, 1].
     pub keep: f64,
 }
 
 impl Step {
-    /// The factor of the update, given its mean square and the parameter before decay.
+    /// The factor of the update, given the update's mean square and the parameter before decay.
     fn factor(&self, mean_square: f64, parameter: &[f32]) -> f32 {
         let scale = match self.smallest_scale {
             Some(smallest) => (self.keep * root_mean_square(parameter)).max(smallest),
@@ -43,7 +44,7 @@ impl Step {
         (self.size * scale / mean_square.sqrt().max(1.0)) as f32
     }
 
-    /// Updates the moving average: `old`, if there is one, with `new`.
+    /// Averages `old`, if present, into `new`.
     fn average(&self, old: Option<&[f32]>, new: &mut [f32]) {
         let Some(old) = old else { return };
         let (old_weight, weight) = ((1.0 - self.weight) as f32, self.weight as f32);
@@ -168,7 +169,7 @@ fn squares(gradient: &[f32], [height, width]: [usize; 2]) -> (Vec<f32>, Vec<f32>
     });
     let mut rows = Vec::with_capacity(height);
     let mut columns = vec![0.0; width];
-    // In order, because the sum of floats depends on it.
+    // In order, because rounding depends on the order.
     for (row_sums, column_sums) in parts {
         rows.extend(row_sums);
         flex::add_to(&mut columns, &column_sums);
@@ -227,7 +228,8 @@ vectorised! {
         total
     }
 
-    /// Subtracts the factored update from the parameter's rows; `factors` are those of the parameter and of the update.
+    /// Subtracts the factored update from the parameter's rows; `factors` are those of the parameter and of
+    /// the update.
     fn descend_scaled<A>(
         parameter: &mut [f32],
         gradient: &[f32],

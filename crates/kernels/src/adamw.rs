@@ -25,7 +25,7 @@ pub struct Step {
     pub betas: [f32; 2],
     /// ε, added to the root of the second moment.
     pub epsilon: f32,
-    /// λ: the parameter shrinks by this times α.
+    /// λ: the parameter shrinks by λ times α.
     pub weight_decay: f32,
     /// `t`, counted from 1.
     pub time: usize,

@@ -1,4 +1,4 @@
-//! A linear map of rows with a bias.
+//! A linear map of rows, with a bias.
 //!
 //! - `y = x W + b`
 //! - `dx = dy Wᵀ`, `dW = xᵀ dy`, `db = Σ rows of dy`

@@ -1,18 +1,18 @@
-//! Attention: no scale of its own, as in T5, an additive bias, and keys that end where the example ends.
-//! Heads of queries may share one of keys and values (Ainslie et al. 2023, "GQA", arXiv 2305.13245).
+//! Attention without scaling of the scores, as in T5, with an additive bias and a limit on the visible keys.
+//! Query heads may share a key head (Ainslie et al. 2023, "GQA", arXiv 2305.13245).
 //!
 //! For one example and head, with `P = softmax(Q Kᵀ + bias)` over the visible keys and `O = P V`:
 //!
 //! - `dV = Pᵀ dO`
 //! - `dS = P (dP - rowsum(P dP))`, where `dP = dO Vᵀ`
-//! - `dQ = dS K`, `dK = dSᵀ Q`, `dbias = Σ examples and pairs of one distance of dS`
+//! - `dQ = dS K`, `dK = dSᵀ Q`, `dbias = Σ dS` over examples and over pairs of one distance
 //!
-//! `dK` and `dV` are sums over the heads that share a key head. With weights dropped by a mask `M`,
-//! `P ⊙ M` stands for `P` in `O` and `dV`, and `M ⊙ dO Vᵀ` is `dP`.
+//! `dK` and `dV` are sums over the query heads that share a key head. With dropout of the weights by a mask
+//! `M`, `P ⊙ M` replaces `P` in `O` and `dV`, and `dP = M ⊙ dO Vᵀ`.
 //!
-//! The forward saves `logZ` of every row instead of `P`; the backward computes the scores again,
-//! and `P = exp(scores - logZ)` from them. Both go through the queries in blocks, so that the
-//! scores of a block stay in the cache.
+//! The forward saves `logZ` of every row instead of `P`; the backward recomputes the scores and from them
+//! `P = exp(scores - logZ)`. Both process the queries in blocks, so that the scores of a block stay in the
+//! cache.
 
 use burn::backend::Dispatch;
 use burn::tensor::{Bool, Tensor, TensorData, activation::softmax};
@@ -31,29 +31,29 @@ mod inputs;
 #[cfg(test)]
 mod tests;
 
-/// The tensors that attention reads.
+/// The input tensors of attention.
 #[derive(Clone, Debug)]
 pub struct AttentionInputs {
     /// `[B·Tq, H·K]`.
     pub query: Tensor<2>,
     /// `[B·Tk, G·K]`, where `G` divides `H`.
     pub key: Tensor<2>,
-    /// As the keys.
+    /// Shaped as `key`.
     pub value: Tensor<2>,
-    /// What is added to the scores.
+    /// Added to the scores.
     pub bias: Option<DistanceBias>,
 }
 
-/// `softmax(q kᵀ + bias) v` over the visible keys, without `1/sqrt(K)`, as in T5. A query without
-/// any visible key gives 0. Head `h` of the queries looks at head `h / (H / G)` of the keys.
+/// `softmax(q kᵀ + bias) v` over the visible keys, without `1/sqrt(K)`, as in T5. A query without visible
+/// keys gives 0. Query head `h` uses key head `h / (H / G)`.
 ///
 /// # Shapes
 ///
-/// - inputs: as [`AttentionInputs`] says
+/// - inputs: see [`AttentionInputs`]
 /// - output: `[B·Tq, H·K]`
 ///
 /// # Panics
-/// The shapes are not these, or `how` does not fit them.
+/// The shapes are wrong, or `how` does not match them.
 pub fn attention(inputs: AttentionInputs, how: Heads) -> Tensor<2> {
     let AttentionInputs {
         query,
@@ -149,8 +149,8 @@ pub fn reference(inputs: AttentionInputs, how: Heads) -> Tensor<2> {
     };
     let hidden = Tensor::<4, Bool>::from_data(TensorData::new(hidden, shape), &device)
         .expand([batch, heads, queries, keys]);
-    // Filled before the softmax so that hidden keys weigh nothing, and after it so that a row
-    // without any visible key is 0 rather than a mean of hidden values.
+    // Filled before the softmax so that hidden keys have weight 0, and after it so that a row without visible
+    // keys is 0 rather than the mean of hidden values.
     let weights = softmax(scores.mask_fill(hidden.clone(), -1e9), 3).mask_fill(hidden, 0.0);
     let weights = match how.dropped {
         None => weights,

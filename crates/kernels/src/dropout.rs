@@ -19,10 +19,10 @@ use burn_flex::FlexTensor;
 use super::flex::{self, contiguous, values_mut};
 use super::vector::{multiply_by, vectorised};
 
-/// Resolution of the rate.
+/// Resolution of the rate: 2¹⁶ steps.
 const STEPS: f64 = 65_536.0;
 
-/// The mask of one call: rows of zeros and of the factor of kept values.
+/// The mask of one call: rows of zeros and of the scale of kept values.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Mask {
     seed: u64,
@@ -55,7 +55,7 @@ impl Mask {
         fill_row(values, counter, key, self.threshold, self.kept);
     }
 
-    /// The first rows of a mask, as a tensor would hold them.
+    /// The first rows of a mask, concatenated.
     pub(super) fn rows(&self, rows: usize, width: usize) -> Vec<f32> {
         let mut values = vec![0.0; rows * width];
         for (row, values) in values.chunks_exact_mut(width.max(1)).enumerate() {
@@ -70,8 +70,8 @@ impl Mask {
 pub enum Rows<'a> {
     /// None: every value is dropped independently, as in BERT.
     Each,
-    /// The rows of a sequence, given each sequence's number of rows: features are dropped, as in T5 (T5X drops with
-    /// `broadcast_dims=(-2,)`).
+    /// The rows of a sequence, given the number of rows of each sequence: whole features are dropped, as in
+    /// T5 (T5X drops with `broadcast_dims=(-2,)`).
     Sequences(&'a [usize]),
 }
 
@@ -122,7 +122,7 @@ impl Dropped {
                     })
                     .collect();
                 let all = ends.last().copied().unwrap_or(0);
-                assert_eq!(all, count, "dropout: sequences of all rows");
+                assert_eq!(all, count, "dropout: sequence lengths must sum to N");
                 Some(ends)
             }
         };
@@ -196,13 +196,13 @@ fn multiplied(mut x: FlexTensor, dropped: &Dropped) -> FlexTensor {
     x
 }
 
-/// Philox blocks that are computed side by side.
+/// Number of Philox blocks computed side by side.
 const BLOCKS: usize = 8;
 
-/// The columns that their words decide: two for each word, four words in a block.
+/// The number of columns decided by their words: two per word, four words per block.
 const COLUMNS: usize = 8 * BLOCKS;
 
-/// The words of [`BLOCKS`] blocks, each in the lower half of its 64 bits: there the product of two words fits, and
+/// The words of [`BLOCKS`] blocks, each in the lower half of its 64 bits: the product of two words fits, and
 /// vector code need not widen before multiplying.
 type Words = [[u64; BLOCKS]; 4];
 

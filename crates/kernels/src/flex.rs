@@ -7,8 +7,8 @@ use burn::tensor::{DType, Tensor};
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
-/// Elements in a task's share: enough to be worth waking a thread. It also fixes how sums are split, so results do not
-/// depend on the number of threads.
+/// Elements in a task's share: enough to be worth waking a thread. It also fixes how sums are split, so that
+/// results do not depend on the number of threads.
 const ELEMENTS_PER_TASK: usize = 16 * 1024;
 
 /// Whether the fused version supports this tensor; other devices and types use the reference.
@@ -31,7 +31,7 @@ pub fn from_flex<const D: usize>(tensor: FlexTensor) -> Tensor<D> {
     Tensor::from_primitive::<Flex>(tensor)
 }
 
-/// The same values in row-major order without gaps; copies only if they are not.
+/// The same values in row-major order without gaps; copies only if needed.
 pub fn contiguous(tensor: FlexTensor) -> FlexTensor {
     tensor.to_contiguous()
 }
@@ -91,7 +91,7 @@ pub fn for_each_share_of_two(
     shares.for_each(|(index, (one, two))| work(index * length, one, two));
 }
 
-/// Like [`for_each_share`], for three buffers of one length, value by value.
+/// Like [`for_each_share`], for three buffers of one length, split by elements.
 pub fn for_each_share_of_three(
     [one, two, three]: [&mut [f32]; 3],
     work: impl Fn(usize, [&mut [f32]; 3]) + Sync,
@@ -142,7 +142,7 @@ pub fn add_to(total: &mut [f32], values: &[f32]) {
     }
 }
 
-/// The sum of parts of this width, in order, because the sum of floats depends on it.
+/// The sum of parts of this width, in order, because rounding depends on the order.
 pub fn total(parts: Vec<Vec<f32>>, width: usize) -> Vec<f32> {
     let mut total = vec![0.0; width];
     for part in parts {

@@ -1,4 +1,4 @@
-//! The gated activations: GELU in T5 v1.1's feed-forward, SiLU in Llama's.
+//! Gated activations: GELU in T5 v1.1's feed-forward, SiLU in Llama's.
 //!
 //! With `u = sqrt(2/π) (g + 0.044715 g³)` and `s = σ(2u) = (1 + tanh u) / 2`:
 //!
@@ -45,12 +45,12 @@ pub fn gated_gelu(gate: Tensor<2>, up: Tensor<2>) -> Tensor<2> {
     gated(gate, up, Gate::Gelu)
 }
 
-/// `gelu(gate) * up` with the exact GELU, of the same shapes.
+/// `gelu(gate) * up` with the exact GELU. Shapes as in [`gated_gelu`].
 pub fn gated_exact_gelu(gate: Tensor<2>, up: Tensor<2>) -> Tensor<2> {
     gated(gate, up, Gate::ExactGelu)
 }
 
-/// `silu(gate) * up`, of the same shapes.
+/// `silu(gate) * up`. Shapes as in [`gated_gelu`].
 pub fn gated_silu(gate: Tensor<2>, up: Tensor<2>) -> Tensor<2> {
     gated(gate, up, Gate::Silu)
 }
@@ -160,7 +160,7 @@ impl Backward<Flex, 2> for GatedBackward {
     }
 }
 
-/// Turns `up` into the output, in place if the buffer is not shared.
+/// Computes the output from `up`, in place if the buffer is not shared.
 fn forward(gate: &FlexTensor, mut up: FlexTensor, kind: Gate) -> FlexTensor {
     let [_, width] = flex::dims2(gate);
     let gate = values(gate);

@@ -1,4 +1,4 @@
-//! The activation of BERT's feed-forward (Hendrycks & Gimpel 2016, arXiv 1606.08415), exact.
+//! The exact GELU of BERT's feed-forward (Hendrycks & Gimpel 2016, arXiv 1606.08415).
 //!
 //! With the normal distribution's `Φ(x) = (1 + erf(x / √2)) / 2` and `φ(x) = e^(-x²/2) / √(2π)`:
 //!
@@ -75,14 +75,14 @@ impl Backward<Flex, 1> for GeluBackward {
     }
 }
 
-/// Turns `x` into the output, in place if the buffer is not shared.
+/// Computes the output from `x`, in place if the buffer is not shared.
 fn forward(mut x: FlexTensor) -> FlexTensor {
     let [_, width] = flex::dims2(&x);
     flex::for_each_share(values_mut(&mut x), width, |_, x| activate(x));
     x
 }
 
-/// Turns the gradient of the output into that of the input.
+/// Computes the gradient of the input from that of the output.
 fn gradient(mut dy: FlexTensor, x: &FlexTensor) -> FlexTensor {
     let [_, width] = flex::dims2(x);
     let x = values(x);

@@ -120,7 +120,7 @@ impl Backward<Flex, 3> for LayerNormBackward {
     }
 }
 
-/// Turns `x` into the output, in place if the buffer is not shared.
+/// Computes the output from `x`, in place if the buffer is not shared.
 fn forward(mut x: FlexTensor, gain: &FlexTensor, bias: &FlexTensor, epsilon: f32) -> FlexTensor {
     let (gain, bias) = (values(gain), values(bias));
     flex::for_each_share(values_mut(&mut x), gain.len(), |_, rows| {
@@ -129,7 +129,7 @@ fn forward(mut x: FlexTensor, gain: &FlexTensor, bias: &FlexTensor, epsilon: f32
     x
 }
 
-/// Turns the gradient of the output into that of the input.
+/// Computes the gradient of the input from that of the output.
 fn input_gradient(
     mut dy: FlexTensor,
     x: &FlexTensor,
@@ -188,7 +188,7 @@ fn square_sum(values: &[f32], mean: f32) -> f32 {
     sum_lanes(lanes)
 }
 
-/// A row's mean, and the inverse of its deviation.
+/// A row's mean and inverse standard deviation.
 #[inline(always)]
 fn moments(row: &[f32], epsilon: f32) -> (f32, f32) {
     let width = row.len() as f32;
@@ -216,7 +216,7 @@ vectorised! {
                 *dy *= gain;
             }
             let level = sum(row) / width as f32;
-            // `Σ h (x - mean)`; the term with the mean is known.
+            // `Σ h (x - mean)`; `level` is already known.
             let product = dot::<A>(row, x) - mean * level * width as f32;
             let along = product * scale * scale / width as f32;
             for (dy, x) in row.iter_mut().zip(x) {

@@ -1,14 +1,14 @@
-//! Fused operations: parts of a network that would be slow as many small tensor operations.
+//! Fused kernels: network operations that would be slow as many small tensor operations.
 //!
-//! Each file but two holds an operation of the network: its formula, the public function, the same in plain Burn
-//! operations (`reference`), and a forward and a backward for the Flex backend. The public function uses the fused
-//! version for f32 on Flex, with or without automatic differentiation, and the reference on any other device; tests
-//! compare the two. The exceptions, `adafactor` and `adamw`, are the optimisers' steps.
+//! Each file but two holds one operation: its formula, the public function, the same in plain Burn operations
+//! (`reference`), and a forward and a backward for the Flex backend. The public function uses the fused
+//! version for f32 on Flex, with or without automatic differentiation, and the reference on any other device;
+//! tests compare the two. The exceptions, `adafactor` and `adamw`, are optimiser steps.
 //!
-//! - A backward computes only the gradients that the graph needs; if none are needed, nothing is saved.
-//! - Results are bit-identical in every run: work is split by size, never by the number of threads, and partial sums
-//!   are added in order.
-//! - An operation overwrites its input's buffer if nothing else shares it. Move tensors in rather than clone them.
+//! - A backward computes only the gradients needed by the graph; if none are needed, nothing is saved.
+//! - Results are bit-identical in every run: work is split by size, never by the number of threads, and
+//!   partial sums are added in order.
+//! - An operation overwrites its input's buffer if it is not shared. Move tensors in rather than clone them.
 
 pub mod adafactor;
 pub mod adamw;

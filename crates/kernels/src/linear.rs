@@ -1,10 +1,11 @@
-//! A linear map of rows.
+//! A linear map of rows, without a bias.
 //!
 //! - `y = x W`
 //! - `dx = dy Wᵀ`, `dW = xᵀ dy`
 //!
-//! The same as Burn's matrix product, except for the output's buffer: Flex fills one with zeros and copies it before
-//! writing, which for narrow matrices takes as long as the product. Transposed matrices are read in place.
+//! Equal to Burn's matrix product, except for the output's buffer: Flex fills one with zeros and copies it
+//! before writing, which for narrow matrices takes as long as the product. Transposed matrices are read in
+//! place.
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
@@ -118,14 +119,14 @@ pub(super) fn weight_gradient(x: &FlexTensor, dy: &FlexTensor) -> FlexTensor {
     flex::from_values(product(matrix(x).transposed(), matrix(dy)), shape)
 }
 
-/// Whether this is the transpose of a matrix without gaps, such as an output head that is the embedding.
+/// Whether this is the transpose of a contiguous matrix, such as an output head tied to the embedding.
 fn is_transposed(tensor: &FlexTensor) -> bool {
     let [rows, columns] = flex::dims2(tensor);
     let strides = tensor.layout().strides();
     rows > 1 && columns > 1 && strides[0] == 1 && strides[1] == rows as isize
 }
 
-/// A tensor that [`matrix`] can read: itself, or a copy.
+/// A tensor readable by [`matrix`]: itself, or a copy.
 fn readable(tensor: FlexTensor) -> FlexTensor {
     match is_transposed(&tensor) {
         true => tensor,

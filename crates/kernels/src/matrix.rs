@@ -1,14 +1,14 @@
-//! Matrices inside larger buffers, and their products: the only place that calls `gemm`.
+//! Matrix views into larger buffers, and their products: the only place that calls `gemm`.
 
 use std::marker::PhantomData;
 
 #[cfg(target_arch = "x86_64")]
 use super::vector::has_avx2_and_fma;
 
-/// A read-only matrix anywhere inside a buffer.
+/// A read-only matrix view into a buffer.
 #[derive(Clone, Copy)]
 pub struct Matrix<'a> {
-    /// From the matrix's first element on.
+    /// Starts at the matrix's first element.
     data: &'a [f32],
     rows: usize,
     columns: usize,
@@ -17,7 +17,7 @@ pub struct Matrix<'a> {
 }
 
 impl<'a> Matrix<'a> {
-    /// `rows` rows of `columns` adjacent elements, each row `row_stride` after the one before.
+    /// `rows` rows of `columns` adjacent elements; consecutive rows start `row_stride` elements apart.
     pub fn new(data: &'a [f32], rows: usize, columns: usize, row_stride: usize) -> Self {
         if rows > 0 && columns > 0 {
             let used = (rows - 1) * row_stride + columns;
@@ -32,7 +32,7 @@ impl<'a> Matrix<'a> {
         }
     }
 
-    /// A buffer of `rows` rows of `columns`, without gaps.
+    /// The whole buffer as `rows` rows of `columns`, without gaps.
     pub fn whole(data: &'a [f32], rows: usize, columns: usize) -> Self {
         Self::new(data, rows, columns, columns)
     }
@@ -47,14 +47,14 @@ impl<'a> Matrix<'a> {
         }
     }
 
-    /// One row of a matrix that is not transposed.
+    /// One row; the matrix must not be transposed.
     #[inline(always)]
     pub fn row(self, index: usize) -> &'a [f32] {
         debug_assert_eq!(self.column_stride, 1, "columns are neighbours");
         &self.data[index * self.row_stride..][..self.columns]
     }
 
-    /// `count` rows from row `first` on.
+    /// `count` rows, starting at row `first`.
     pub fn rows(self, first: usize, count: usize) -> Self {
         assert!(first + count <= self.rows, "rows beyond the matrix");
         // An empty matrix may start beyond its buffer.
@@ -67,7 +67,7 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// A writable matrix inside a buffer, of which other parts may be written at the same time.
+/// A writable matrix view into a buffer whose other parts may be written concurrently.
 pub struct MatrixMut<'a> {
     first: *mut f32,
     rows: usize,
@@ -80,7 +80,7 @@ pub struct MatrixMut<'a> {
 unsafe impl Send for MatrixMut<'_> {}
 
 impl<'a> MatrixMut<'a> {
-    /// A whole buffer of `rows` rows of `columns`.
+    /// The whole buffer as `rows` rows of `columns`.
     pub fn new(data: &'a mut [f32], rows: usize, columns: usize) -> Self {
         assert!(
             rows * columns <= data.len(),
@@ -96,8 +96,7 @@ impl<'a> MatrixMut<'a> {
         }
     }
 
-    /// The blocks of a buffer `[batch * rows, heads * width]`, one for every example and head, in
-    /// that order.
+    /// The blocks of a buffer `[batch * rows, heads * width]`, one per example and head, in that order.
     pub fn blocks(data: &'a mut [f32], batch: usize, heads: usize, width: usize) -> Vec<Self> {
         let row_stride = heads * width;
         let rows = data.len() / (batch * row_stride).max(1);
@@ -109,8 +108,8 @@ impl<'a> MatrixMut<'a> {
         let start = data.as_mut_ptr();
         let block = |index: usize| {
             let offset = (index / heads) * rows * row_stride + (index % heads) * width;
-            // `wrapping_add` because the blocks of an empty buffer start nowhere; they have no rows, so nothing is read
-            // or written there.
+            // `wrapping_add`, because the offset of a block in an empty buffer may be out of bounds; such
+            // blocks have no rows, so nothing is read or written there.
             let first = start.wrapping_add(offset);
             // No two blocks share an element: they differ in the example, hence the rows, or in
             // the head, hence the columns.
@@ -125,7 +124,7 @@ impl<'a> MatrixMut<'a> {
         (0..batch * heads).map(block).collect()
     }
 
-    /// `count` rows from row `first` on; borrows `self` mutably.
+    /// `count` rows, starting at row `first`; borrows `self` mutably.
     pub fn rows(&mut self, first: usize, count: usize) -> MatrixMut<'_> {
         assert!(first + count <= self.rows, "rows beyond the matrix");
         let first = self.first.wrapping_add(first * self.row_stride);
@@ -168,17 +167,17 @@ impl<'a> MatrixMut<'a> {
         assert_eq!(left.rows, self.rows, "a product's rows");
         assert_eq!(right.columns, self.columns, "a product's columns");
         assert_eq!(left.columns, right.rows, "a product's inner length");
-        // SAFETY: each matrix lies inside its buffer, as its constructors check; `self` shares no
-        // element with the others, because it holds its elements mutably. On one thread, because
-        // the callers already share their work among all threads.
+        // SAFETY: each matrix lies inside its buffer, as its constructors check; `self` shares no element
+        // with the others, because it borrows its elements mutably. Single-threaded, because the callers
+        // already distribute their work among all threads.
         unsafe { multiply(self, left, right, write, Threads::This) }
     }
 }
 
-/// Multiplications from which a product is worth sharing among threads.
+/// Minimum number of multiplications of a product worth distributing among threads.
 const WORTH_SHARING: usize = 128 * 128 * 128;
 
-/// `left right`, row by row, on all threads if it is large.
+/// `left right`, in row-major order, on all threads if it is large.
 pub fn product(left: Matrix, right: Matrix) -> Vec<f32> {
     assert_eq!(left.columns, right.rows, "a product's inner length");
     let (rows, columns, inner) = (left.rows, right.columns, left.columns);
@@ -197,8 +196,8 @@ pub fn product(left: Matrix, right: Matrix) -> Vec<f32> {
         row_stride: columns,
         buffer: PhantomData,
     };
-    // SAFETY: the output is as large as the buffer and owned exclusively; it is fully written and not read before it
-    // counts as initialised.
+    // SAFETY: the output has the buffer's size and is owned exclusively; it is fully written, and not read
+    // before it is marked as initialised.
     unsafe {
         multiply(&output, left, right, Write::Replace, threads);
         result.set_len(rows * columns);
@@ -265,8 +264,8 @@ unsafe fn multiply(
     }
 }
 
-/// Creates the buffers that products on this thread pack into. At its first product on a thread, `private-gemm-x86`
-/// reserves twice the third-level cache, but touches only what the product needs.
+/// Creates the packing buffers of products on this thread. At its first product on a thread,
+/// `private-gemm-x86` reserves twice the third-level cache, but touches only what the product needs.
 pub fn reserve_buffers() {
     let [left, right] = [[0.0; MANY], [0.0; MANY]];
     product(
@@ -275,7 +274,7 @@ pub fn reserve_buffers() {
     );
 }
 
-/// The number of rows and columns from which [`multiply_avx2`] is faster.
+/// The minimum number of rows and columns from which [`multiply_avx2`] is faster.
 const MANY: usize = 48;
 
 /// Whether [`multiply_avx2`] is faster.
@@ -342,7 +341,7 @@ mod tests {
 
     #[test]
     fn products_of_blocks_and_transposes() {
-        // Two examples of two rows, two heads of width 1; the second head of the second example.
+        // Two examples of two rows, two heads of width 1; this is the second head of the second example.
         let mut data = vec![0.0; 8];
         let left = [1.0, 2.0, 3.0, 4.0];
         let right = [10.0, 100.0];

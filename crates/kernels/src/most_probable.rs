@@ -3,7 +3,7 @@
 //! - `id[n] = argmax_v logits[n, v]`, the lowest id on ties
 //! - `log p[n] = logits[n, id] - log Σ_v exp(logits[n, v])`
 //!
-//! Decoding needs no gradient, so there is none.
+//! Decoding needs no gradient, so there is no backward.
 
 use burn::tensor::Tensor;
 use rayon::prelude::*;
@@ -11,8 +11,8 @@ use rayon::prelude::*;
 use super::cross_entropy::{largest, log_sum_exp};
 use super::flex;
 
-/// The id of each row's highest logit and its log-probability (natural). Logits that are not a number give one that is
-/// not finite.
+/// The id of each row's highest logit and its natural log-probability. NaN logits give a non-finite
+/// log-probability.
 ///
 /// # Shapes
 ///
@@ -37,11 +37,11 @@ fn of_row(logits: &[f32]) -> (u32, f64) {
     )
 }
 
-/// [`most_probable`] in plain Burn operations: `[N, 2]` numbers are read from the device rather than `[N, V]`.
+/// [`most_probable`] in plain Burn operations: reads `[N, 2]` numbers from the device rather than `[N, V]`.
 pub fn reference(logits: Tensor<2>) -> Vec<(u32, f64)> {
     let (highest, id) = logits.clone().max_dim_with_indices(1);
     let log_prob = (logits - highest).exp().sum_dim(1).log().neg();
-    // A 32-bit float holds every id below 2²⁴, so one read has both.
+    // A 32-bit float represents every id below 2²⁴ exactly, so one read returns both.
     let both = Tensor::cat(vec![id.float(), log_prob], 1).into_data();
     let both: Vec<f32> = both.convert::<f32>().try_to_vec().expect("converted");
     let pair = |row: &[f32]| (row[0] as u32, f64::from(row[1]));

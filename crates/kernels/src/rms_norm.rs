@@ -1,4 +1,4 @@
-//! T5's root-mean-square norm.
+//! T5's RMS norm.
 //!
 //! For a row `x` with `r = 1 / sqrt(mean(x²) + epsilon)`:
 //!
@@ -100,7 +100,7 @@ impl Backward<Flex, 2> for RmsNormBackward {
     }
 }
 
-/// Turns `x` into the output, in place if the buffer is not shared.
+/// Computes the output from `x`, in place if the buffer is not shared.
 fn forward(mut x: FlexTensor, gain: &FlexTensor, epsilon: f32) -> FlexTensor {
     let gain = values(gain);
     flex::for_each_share(values_mut(&mut x), gain.len(), |_, rows| {
@@ -109,7 +109,7 @@ fn forward(mut x: FlexTensor, gain: &FlexTensor, epsilon: f32) -> FlexTensor {
     x
 }
 
-/// Turns the gradient of the output into that of the input.
+/// Computes the gradient of the input from that of the output.
 fn input_gradient(
     mut dy: FlexTensor,
     x: &FlexTensor,

@@ -1,11 +1,11 @@
-//! Rotary positions: every head of a row is rotated by its position.
+//! Rotary position embedding: every head of a row is rotated by an angle that depends on its position.
 //!
-//! With a head's halves `a` and `b`, and the angles `φ` of the row's position, one for each pair:
+//! With a head's halves `a` and `b`, and the angles `φ` of the row's position, one per pair of coordinates:
 //!
 //! - `a' = a cos φ - b sin φ`, `b' = b cos φ + a sin φ`
-//! - the gradient is rotated back: the same with `-φ`
+//! - the gradient is rotated back, with `-φ`
 //!
-//! A factor of the whole output, which is also a factor of the gradient, can be included in the cosines and sines.
+//! A factor of the whole output, which also scales the gradient, can be included in the cosines and sines.
 //!
 //! Only the angles are saved.
 
@@ -22,7 +22,7 @@ use burn_flex::FlexTensor;
 use super::flex::{self, contiguous, values_mut};
 use super::vector::vectorised;
 
-/// The angles of some rows: `N` rows of `K/2` cosines and sines.
+/// The rotations of `N` rows: `K/2` cosines and sines each.
 #[derive(Clone, Debug)]
 pub struct Rotation {
     cosines: Arc<[f32]>,
@@ -32,7 +32,8 @@ pub struct Rotation {
 }
 
 impl Rotation {
-    /// The angles of rows at these positions; `turns` are radians per position, one for each pair of coordinates.
+    /// The rotations of rows at these positions; `turns` are radians per position, one per pair of
+    /// coordinates.
     pub fn new(positions: &[usize], turns: &[f64]) -> Self {
         let angles: Vec<f64> = positions
             .iter()
@@ -45,7 +46,7 @@ impl Rotation {
         }
     }
 
-    /// The same rotation, which also multiplies by `factor`.
+    /// The same rotation, with the output multiplied by `factor`.
     pub fn scaled(&self, factor: f32) -> Self {
         let scaled = |values: &[f32]| values.iter().map(|value| value * factor).collect();
         Rotation {
@@ -63,7 +64,7 @@ impl Rotation {
     }
 }
 
-/// Rotates the heads of every row.
+/// Rotates all heads of every row.
 ///
 /// # Shapes
 ///
@@ -73,7 +74,7 @@ pub fn rotate(x: Tensor<2>, rotation: &Rotation) -> Tensor<2> {
     let [rows, width] = x.dims();
     assert!(
         width.is_multiple_of(2 * rotation.pairs) && rotation.cosines.len() == rows * rotation.pairs,
-        "rotate: an angle for every row and pair"
+        "rotate: one angle for every row and pair of coordinates"
     );
     if !flex::is_fused(&x) {
         return reference(x, rotation);
@@ -158,7 +159,7 @@ fn turned(mut x: FlexTensor, rotation: &Rotation) -> FlexTensor {
 }
 
 vectorised! {
-    /// Rotates the heads of one row.
+    /// Rotates all heads of one row.
     fn turn_row<A>(row: &mut [f32], cosines: &[f32], sines: &[f32]) {
         for head in row.chunks_exact_mut(2 * cosines.len()) {
             let (a, b) = head.split_at_mut(cosines.len());

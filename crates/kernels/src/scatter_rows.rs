@@ -1,15 +1,16 @@
-//! Writes rows into a matrix in place, so that the cache of decoding grows without copies.
+//! Writes rows into a matrix in place, so that decoding's cache grows without copies.
 //!
 //! - `y[places[i]] = rows[i]`, and `y = x` elsewhere
 //!
-//! Decoding needs no gradient, so the fused version has none: with automatic differentiation the reference is used.
+//! Decoding needs no gradient, so the fused version has no backward: with automatic differentiation the
+//! reference is used.
 
 use burn::backend::Flex;
 use burn::tensor::{Bool, IndexingUpdateOp, Int, Tensor, TensorData};
 
 use super::flex::{self, contiguous, values, values_mut};
 
-/// `x` with these rows at these indices, each index at most once; in `x`'s buffer if nothing else shares it.
+/// `x` with these rows at these indices, each index at most once; reuses `x`'s buffer if it is not shared.
 ///
 /// # Shapes
 ///
@@ -19,7 +20,7 @@ pub fn scatter_rows(x: Tensor<2>, places: &[usize], rows: Tensor<2>) -> Tensor<2
     let ([length, width], [count, row_width]) = (x.dims(), rows.dims());
     assert!(
         width == row_width && count == places.len() && places.iter().all(|&place| place < length),
-        "scatter_rows: a place of the matrix for every row"
+        "scatter_rows: one index inside x for every row, and rows as wide as x"
     );
     if !flex::is_fused(&x) || x.device().is_autodiff() || rows.device().is_autodiff() {
         return reference(x, places, rows);
@@ -47,7 +48,7 @@ pub fn reference(x: Tensor<2>, places: &[usize], rows: Tensor<2>) -> Tensor<2> {
     let replaced = Tensor::<2, Bool>::from_data(TensorData::new(replaced, [length, 1]), &device);
     let ids: Vec<i32> = places.iter().map(|&place| place as i32).collect();
     let ids = Tensor::<1, Int>::from_data(TensorData::new(ids, [places.len()]), &device);
-    // Few operations however many rows there are: on a GPU each is a launch.
+    // A constant number of operations: on a GPU each is a kernel launch.
     (x.mask_fill(replaced.expand(shape), 0.0)).select_assign(0, ids, rows, IndexingUpdateOp::Add)
 }
 

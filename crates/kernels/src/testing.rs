@@ -66,7 +66,7 @@ impl Input {
         noise(self.seed, rows * columns)
     }
 
-    /// The stored tensor, which has the gradient, and the view of it that is the operation's input.
+    /// The stored tensor, which receives the gradient, and the view of it that is the operation's input.
     fn tensors(&self, values: Vec<f32>) -> (Tensor<2>, Tensor<2>) {
         let device = match self.role {
             Role::Plain => Device::flex(),
@@ -107,7 +107,7 @@ pub fn noise(seed: u64, count: usize) -> Vec<f32> {
         state ^= state << 17;
         (state >> 40) as f32 / (1_u64 << 24) as f32 * 3.0 - 1.5
     };
-    // The first values still resemble the seed.
+    // The first values still correlate with the seed.
     (0..8).for_each(|_| _ = next());
     (0..count).map(|_| next()).collect()
 }
@@ -120,8 +120,8 @@ struct Outcome {
 
 type Operation<'a> = &'a (dyn Fn(&[Tensor<2>]) -> Tensor<2> + Sync);
 
-/// Thread pools of different sizes, which must not affect results: one thread, and a number that divides no size
-/// evenly.
+/// Thread pools of different sizes, which must not affect results: one thread, and a number that divides no
+/// size evenly.
 static POOLS: LazyLock<[ThreadPool; 2]> = LazyLock::new(|| {
     [1, 3].map(|threads| {
         let pool = ThreadPoolBuilder::new().num_threads(threads).build();
@@ -129,7 +129,7 @@ static POOLS: LazyLock<[ThreadPool; 2]> = LazyLock::new(|| {
     })
 });
 
-/// The output and the gradients of a weighted sum of it.
+/// The output, and the gradients of a weighted sum of it.
 fn run(operation: Operation, inputs: &[Input]) -> Outcome {
     let (stored, inputs): (Vec<_>, Vec<_>) = inputs
         .iter()
@@ -165,8 +165,8 @@ fn floats(tensor: Tensor<2>) -> Vec<f32> {
     tensor.into_data().try_to_vec().expect("f32 values")
 }
 
-/// Checks values and gradients of a fused operation against its reference, that exactly the required gradients exist,
-/// and that any number of threads gives the same bits.
+/// Checks values and gradients of a fused operation against its reference, that exactly the required
+/// gradients exist, and that results are bit-identical for any number of threads.
 pub fn check(fused: Operation, reference: Operation, inputs: &[Input]) {
     let found = run(fused, inputs);
     let wanted = run(reference, inputs);

@@ -1,10 +1,11 @@
-//! Loops that the compiler turns into vector instructions, selected at run time.
+//! Loops compiled to vector instructions, selected at run time.
 //!
-//! A build for any x86-64 processor may only assume SSE2. A function inside [`vectorised!`] is compiled twice, once for
-//! AVX2 with FMA and once for the build's own target, and each call uses the first if the processor supports it.
-//! Everything that such a function calls is `#[inline(always)]`, so that it is compiled with the caller's instructions.
+//! A build for any x86-64 processor may only assume SSE2. A function inside [`vectorised!`] is compiled
+//! twice, once for AVX2 with FMA and once for the build's own target, and each call uses the first if the
+//! processor supports it. Every function called inside is `#[inline(always)]`, so that it is compiled with
+//! the caller's instructions.
 
-/// How `a * b + c` is computed, which differs between the two compilations.
+/// The computation of `a * b + c`, which differs between the two compilations.
 pub trait Arithmetic {
     fn mul_add(a: f32, b: f32, c: f32) -> f32;
 }
@@ -35,8 +36,8 @@ pub fn has_avx2_and_fma() -> bool {
     is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
 }
 
-/// Compiles `fn name<A>(..)`, where `A` is an [`Arithmetic`], for AVX2 with FMA and for the build's own target, behind
-/// one function `name(..)` that selects.
+/// Compiles `fn name<A>(..)`, where `A` is an [`Arithmetic`], for AVX2 with FMA and for the build's own
+/// target, and a function `name(..)` that selects between them.
 macro_rules! vectorised {
     ($($(#[$attribute:meta])* $visible:vis fn $name:ident<$arithmetic:ident>(
         $($argument:ident: $type:ty),* $(,)?
@@ -68,7 +69,8 @@ const SMALLEST_EXPONENT: f32 = -87.3;
 /// Above this, [`exp`] returns its value at this point.
 const LARGEST_EXPONENT: f32 = 88.0;
 
-/// `e^x`, within a relative error of 2e-7 for x in [-87.3, 88]; below that 0, above that `e^88`. NaN stays NaN.
+/// `e^x`, within a relative error of 2e-7 for x in [-87.3, 88]; below that 0, above that `e^88`. NaN remains
+/// NaN.
 #[inline(always)]
 pub fn exp<A: Arithmetic>(x: f32) -> f32 {
     // Adding 1.5 * 2^23 rounds to an integer and leaves that integer in the lowest bits.
@@ -119,10 +121,10 @@ pub fn tanh<A: Arithmetic>(x: f32) -> f32 {
     1.0 - 2.0 / (exp::<A>(2.0 * x) + 1.0)
 }
 
-/// Independent partial sums: two AVX2 registers, or four of SSE2.
+/// The number of independent partial sums: two AVX2 registers, or four of SSE2.
 pub const LANES: usize = 16;
 
-/// The sum of the lanes, by halves.
+/// The sum of the lanes, added by halves.
 #[inline(always)]
 pub fn sum_lanes(mut lanes: [f32; LANES]) -> f32 {
     for half in [8, 4, 2, 1] {
@@ -191,8 +193,8 @@ pub fn exp_shifted<A: Arithmetic>(values: &mut [f32], shift: f32) -> f32 {
         exp_chunk::<A>(chunk, shift, &mut lanes);
     }
     if !rest.is_empty() {
-        // The rest is padded to a full chunk: one by one, its values would cost as much as all chunks of a short row.
-        // The padding's exponential is 0.
+        // The remainder is padded to a full chunk: one by one, its values would cost as much as all chunks of
+        // a short row. The padding's exponential is 0.
         let mut padded = [f32::NEG_INFINITY; LANES];
         padded[..rest.len()].copy_from_slice(rest);
         exp_chunk::<A>(&mut padded, shift, &mut lanes);

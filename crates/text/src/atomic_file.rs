@@ -1,9 +1,9 @@
-//! Files and folders that are written completely or not at all. [`write`](write()) and [`write_folder`] never
-//! overwrite anything; [`replace`] swaps a file in one step.
+//! Atomic writes of files and folders: completely or not at all. [`write`](write()) and [`write_folder`]
+//! never overwrite anything; [`replace`] swaps a file in one step.
 //!
-//! An unfinished file has a temporary name beside its final one. The name identifies the writing process, so the
-//! leftovers of a killed process block nobody and are removed the next time the final name is written. (The names that
-//! the crate `tempfile` makes do not identify their process.)
+//! An unfinished file has a temporary name beside its final one. The name contains the id of the writing
+//! process, so leftovers of a killed process block nobody and are removed the next time the final name is
+//! written. (Names from the crate `tempfile` do not identify their process.)
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::process::{Process, token};
 
-/// Why nothing was written.
+/// Why a write failed.
 #[derive(Debug, thiserror::Error)]
 pub enum AtomicFileError {
     /// The name is taken.
@@ -28,13 +28,13 @@ pub enum AtomicFileError {
         /// Its folder.
         parent: PathBuf,
     },
-    /// The path has no last part, as in `..`.
+    /// The path has no last component, as in `..`.
     #[error("{}: wanted a name to write to", path.display())]
     NoName {
         /// What was given.
         path: PathBuf,
     },
-    /// The file system refused.
+    /// An error of the file system.
     #[error("cannot write {}: {source}", path.display())]
     Io {
         /// The name.
@@ -101,8 +101,8 @@ pub fn write_folder(path: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), Atomic
     folder.finish()
 }
 
-/// A folder whose files are too large to hold in memory. It gets its final name when it is finished, and is removed if
-/// it is dropped before.
+/// A folder whose files are too large to hold in memory. It gets its final name when finished, and is removed
+/// if dropped earlier.
 #[derive(Debug)]
 pub struct NewFolder {
     path: PathBuf,
@@ -124,7 +124,7 @@ impl NewFolder {
         })
     }
 
-    /// The folder to write files into until it is finished. The caller syncs them.
+    /// The folder to write files into before [`finish`](Self::finish). The caller syncs them.
     pub fn path(&self) -> &Path {
         &self.partial.0
     }

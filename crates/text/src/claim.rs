@@ -1,17 +1,18 @@
-//! Who writes a folder.
+//! A claim: the exclusive right of one process to write a folder.
 //!
 //! ```text
-//! <folder>/.claim/owner.json   whose it is
-//! <folder>/.claim/beat         written every few seconds while its owner lives
+//! <folder>/.claim/owner.json   the owner
+//! <folder>/.claim/beat         a heartbeat, written every few seconds while the owner lives
 //! ```
 //!
-//! The folder `.claim` gets its name by a rename, which succeeds for one process only, on every file system. (Locks of
-//! files do nothing on many file systems that machines share, and fail on others.) A claim whose owner is gone is
-//! taken over at once: a process of this machine that has ended, or one of a Slurm job that has. Of any other owner
-//! nothing is known but its signs of life: its claim is taken over after `SILENT`. An owner that was only stopped
-//! finds that out before it writes, since it no longer [holds](Claim::check) the claim.
+//! The folder `.claim` gets its name by a rename, which succeeds for only one process, on every file system.
+//! (File locks do nothing on many file systems that machines share, and fail on others.) A claim whose owner
+//! has ended is taken over at once if the owner is a process of this machine or belongs to a Slurm job that
+//! has ended. Any other owner is judged by its heartbeat alone: its claim is taken over after `SILENT`. An
+//! owner that was only suspended notices before it writes, since it no longer [holds](Claim::check) the
+//! claim.
 //!
-//! Clocks of machines differ, so silence is measured between the times that the file system gives to two files.
+//! Clocks of machines differ, so silence is measured between the file system's timestamps of two files.
 
 use std::fs::{self, File};
 use std::io;
@@ -25,22 +26,22 @@ use serde::{Deserialize, Serialize};
 use crate::process::{Process, host, token};
 use crate::slurm::Job;
 
-/// How the names of what is being written begin.
+/// Prefix of the names of unfinished files and folders.
 pub const PARTIAL: &str = ".partial-";
 
-/// The name of a claim in the folder that it is of.
+/// The name of the claim inside the claimed folder.
 pub const CLAIM: &str = ".claim";
 const OWNER: &str = "owner.json";
 const BEAT: &str = "beat";
 
-/// How often an owner gives a sign of life.
+/// Interval of the heartbeat.
 const EVERY: Duration = Duration::from_secs(10);
 
-/// After how long without one an owner on another machine is taken to be gone: longer than file systems
-/// take to show what another machine has written.
+/// Silence after which an owner on another machine counts as ended: longer than file systems take to show
+/// what another machine has written.
 const SILENT: Duration = Duration::from_secs(180);
 
-/// Why a folder is not this process's to write.
+/// Why this process may not write a folder.
 #[derive(Debug, thiserror::Error)]
 pub enum ClaimError {
     /// Another process writes it.
@@ -48,7 +49,7 @@ pub enum ClaimError {
     Busy {
         /// The folder.
         path: PathBuf,
-        /// Which one.
+        /// The owner, in words.
         owner: String,
     },
     /// Another process has taken it over.
@@ -57,34 +58,34 @@ pub enum ClaimError {
         /// The claim.
         path: PathBuf,
     },
-    /// The file system said no.
+    /// An error of the file system.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// What was tried.
+        /// The failed operation.
         action: &'static str,
-        /// On what.
+        /// The path it was applied to.
         path: PathBuf,
-        /// What the system answered.
+        /// The system's error.
         source: io::Error,
     },
 }
 
-/// Whose a claim is.
+/// The owner of a claim.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Owner {
-    /// The name of its machine, for people.
+    /// The name of its machine, for display.
     host: String,
     process: Process,
     /// The Slurm job that it runs in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     job: Option<Job>,
-    /// When it made the claim, by its machine's clock: for people.
+    /// When it made the claim, by its machine's clock, for display.
     #[serde(default)]
     since_unix_seconds: u64,
-    /// The process that it works for, if it is a worker: without that, it is to write nothing more.
+    /// If it is a worker, the process that it works for: when that ends, the worker must not write any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     works_for: Option<Process>,
-    /// A name that no other claim has.
+    /// A name unique to this claim.
     token: String,
 }
 
@@ -101,7 +102,7 @@ impl Owner {
         }
     }
 
-    /// Whether it is known to be gone, or alive; `None` where only its signs of life tell.
+    /// Whether it is known to have ended or to be alive; `None` if only its heartbeat can tell.
     fn is_gone(&self) -> Option<bool> {
         if self.process.is_here() {
             let works_for = self.works_for.as_ref();
@@ -117,15 +118,15 @@ impl Owner {
 pub struct Claim {
     place: PathBuf,
     owner: Owner,
-    /// Ends the signs of life when dropped.
+    /// Ends the heartbeat when dropped.
     life: Option<Sender<()>>,
 }
 
 impl Claim {
-    /// Claims a folder, for the process that `works_for` names if this one is a worker.
+    /// Claims a folder. A worker passes the process that it works for as `works_for`.
     ///
     /// # Errors
-    /// Another process writes it, or the file system says no.
+    /// Another process writes it, or an error of the file system.
     pub fn take(out: &Path, works_for: Option<&Process>) -> Result<Claim, ClaimError> {
         let place = out.join(CLAIM);
         let owner = Owner::this(works_for);
@@ -137,7 +138,7 @@ impl Claim {
             fs::write(&file, bytes).map_err(io("write", &file))?;
         }
         if let Err(error) = settle(&own, &place, &owner) {
-            // It has no name of its own yet: nobody misses it.
+            // It does not have its final name yet, so nobody uses it.
             let _ = fs::remove_dir_all(&own);
             return Err(error);
         }
@@ -149,10 +150,10 @@ impl Claim {
         })
     }
 
-    /// Checks that the claim is held still: to be asked before anything is written that others see.
+    /// Checks that the claim is still held. Call it before writing anything that others see.
     ///
     /// # Errors
-    /// Another process has taken it over, as it may where this one was stopped for long.
+    /// Another process has taken it over, which happens if this one was suspended for long.
     pub fn check(&self) -> Result<(), ClaimError> {
         match is_of(&self.place, &self.owner) {
             true => Ok(()),
@@ -162,12 +163,12 @@ impl Claim {
         }
     }
 
-    /// Who has claimed another folder of the same file system, by whose clock an owner's silence is measured.
+    /// The holder of another folder on the same file system, whose clock measures the owner's silence.
     pub fn holder_of(&self, out: &Path) -> Option<String> {
         held(&out.join(CLAIM), || written(&self.place))
     }
 
-    /// A name that no other claim has: what is not finished bears it.
+    /// A name unique to this claim, used in the names of unfinished files.
     pub fn token(&self) -> &str {
         &self.owner.token
     }
@@ -176,7 +177,8 @@ impl Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         if self.life.take().is_some() && self.check().is_ok() {
-            // Aside first: nobody sees half of a claim. Best effort: what stays is taken over, since its owner is gone.
+            // Renamed first, so that nobody sees half a claim. Best effort: a claim that remains is taken
+            // over, since its owner has ended.
             let aside = aside(&self.place, &self.owner.token);
             if fs::rename(&self.place, &aside).is_ok() {
                 let _ = fs::remove_dir_all(&aside);
@@ -185,8 +187,9 @@ impl Drop for Claim {
     }
 }
 
-/// Who has claimed a folder, in words; `None` where nobody has, or its owner is gone. Nothing is written, so the silence
-/// of an owner on another machine is measured by this one's clock: for people, and not to take anything over.
+/// The holder of a folder, in words; `None` if there is none or its owner has ended. Writes nothing, so
+/// silence of an owner on another machine is measured by this machine's clock: for display, not for taking a
+/// claim over.
 pub fn holder(out: &Path) -> Option<String> {
     held(&out.join(CLAIM), || Ok(SystemTime::now()))
 }
@@ -199,14 +202,14 @@ fn held(place: &Path, now: impl Fn() -> io::Result<SystemTime>) -> Option<String
     (!is_over(found.as_ref(), now, place)).then(|| in_words(found))
 }
 
-/// Gives a claim its name, taking over those of owners that are gone.
+/// Gives a claim its name, taking over claims whose owners have ended.
 fn settle(own: &Path, place: &Path, wanted: &Owner) -> Result<(), ClaimError> {
     loop {
         match fs::rename(own, place) {
             Ok(()) => return Ok(()),
-            // NFS repeats a request whose answer was lost, and the second try of a rename that succeeded fails.
+            // NFS repeats a request whose answer was lost, and the second try of a successful rename fails.
             Err(_) if is_of(place, wanted) => return Ok(()),
-            // Whoever had it may have let it go since.
+            // The previous owner may have released it in the meantime.
             Err(source) if !place.exists() && !is_taken(&source) => {
                 return Err(io("give its final name to", own)(source));
             }
@@ -221,23 +224,23 @@ fn settle(own: &Path, place: &Path, wanted: &Owner) -> Result<(), ClaimError> {
         }
         let aside = aside(place, &wanted.token);
         match fs::rename(place, &aside) {
-            // Between the look and the renaming another may have taken it over: then it is theirs.
-            // (Where that fails, its owner finds out, and a next run removes it.)
+            // Another process may have taken it over between the check and the rename: then it keeps the
+            // claim. (If renaming it back fails, its owner notices, and a later run removes it.)
             Ok(()) if owner(&aside) != found => drop(fs::rename(&aside, place)),
             Ok(()) => fs::remove_dir_all(&aside).map_err(io("remove the left-over", &aside))?,
-            // Another was quicker.
+            // Another process was quicker.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(source) => return Err(io("take over", place)(source)),
         }
     }
 }
 
-/// The name of a claim that is being removed.
+/// Temporary name of a claim that is being removed.
 fn aside(place: &Path, token: &str) -> PathBuf {
     place.with_file_name(format!("{PARTIAL}{token}-stale"))
 }
 
-/// Whether a renaming failed since there was something of that name.
+/// Whether a rename failed because the name was taken.
 fn is_taken(error: &io::Error) -> bool {
     use io::ErrorKind::{AlreadyExists, DirectoryNotEmpty};
     [AlreadyExists, DirectoryNotEmpty].contains(&error.kind())
@@ -251,12 +254,12 @@ fn in_words(owner: Option<Owner>) -> String {
     format!("process {} on {}{job}", owner.process.pid, owner.host)
 }
 
-/// Whether a claim's owner is gone.
+/// Whether a claim's owner has ended.
 fn is_over(owner: Option<&Owner>, now: impl Fn() -> io::Result<SystemTime>, place: &Path) -> bool {
     if let Some(gone) = owner.and_then(Owner::is_gone) {
         return gone;
     }
-    // The last sign of life is long past.
+    // The last heartbeat is older than the limit.
     match (now(), written(place)) {
         (Ok(now), Ok(last)) => now
             .duration_since(last)
@@ -265,9 +268,10 @@ fn is_over(owner: Option<&Owner>, now: impl Fn() -> io::Result<SystemTime>, plac
     }
 }
 
-/// When a claim gave its last sign of life, by the clock of its file system.
+/// The time of a claim's last heartbeat, by the clock of its file system.
 fn written(claim: &Path) -> io::Result<SystemTime> {
-    // Opened, since NFS asks the server for the times of a file that is opened, and else may tell old ones.
+    // Opened first: NFS asks the server for the times of an opened file, and may otherwise return cached
+    // ones.
     let beat = File::open(claim.join(BEAT)).and_then(|beat| beat.metadata());
     beat.or_else(|_| fs::metadata(claim))?.modified()
 }
@@ -280,17 +284,17 @@ fn is_of(place: &Path, wanted: &Owner) -> bool {
     owner(place).is_some_and(|found| found == *wanted)
 }
 
-/// Gives signs of life until the sender is dropped or another has taken the claim over.
+/// Sends heartbeats until the sender is dropped or another process has taken the claim over.
 fn beat(place: PathBuf, of: Owner) -> Sender<()> {
     let (life, end) = mpsc::channel::<()>();
     thread::spawn(move || {
         for count in 1_u64.. {
             match end.recv_timeout(EVERY) {
-                // A beat that can't be written is missed; several are noticed by others.
+                // A heartbeat that can't be written is skipped; after several, others take the claim over.
                 Err(RecvTimeoutError::Timeout) if is_of(&place, &of) => {
                     drop(fs::write(place.join(BEAT), count.to_string()));
                 }
-                // What could not be read this once may be the next time.
+                // A read that failed this time may succeed the next.
                 Err(RecvTimeoutError::Timeout) if owner(&place).is_none() => {}
                 _ => return,
             }
@@ -313,7 +317,7 @@ mod tests {
 
     use super::*;
 
-    /// A claim as another process left it.
+    /// A claim that another process left behind.
     fn left(out: &Path, process: Process) -> Owner {
         let owner = Owner {
             host: "there".to_owned(),
@@ -401,7 +405,7 @@ mod tests {
         };
         let claim = Claim::take(out.path(), None).expect("its owner is gone");
         claim.check().expect("held");
-        // The former one, were it still to go on, would write nothing.
+        // If the former owner resumed, it would write nothing.
         let error = stopped.check().expect_err("lost");
         assert!(matches!(error, ClaimError::Lost { .. }), "{error}");
     }

@@ -1,5 +1,5 @@
-//! Runs parsers of files that other programs write. Some crates panic on damaged files; here such a panic becomes an
-//! error like any other.
+//! Runs parsers of files written by other programs. Some crates panic on damaged files; [`read`] turns such a
+//! panic into an error.
 
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
@@ -9,7 +9,8 @@ thread_local! {
     static READING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether a panic on this thread would be turned into an error by [`read`], so that it must not be reported as well.
+/// Whether [`read`] turns a panic on this thread into an error, so that the panic hook must not report it
+/// too.
 pub fn is_read() -> bool {
     READING.get()
 }
@@ -17,7 +18,7 @@ pub fn is_read() -> bool {
 /// Runs a parser that may panic.
 ///
 /// # Errors
-/// The message of its panic.
+/// The panic's message.
 pub fn read<T>(reader: impl FnOnce() -> T) -> Result<T, String> {
     let outer = READING.replace(true);
     let end = panic::catch_unwind(AssertUnwindSafe(reader));

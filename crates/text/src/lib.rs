@@ -1,4 +1,4 @@
-//! Text: domains, their examples and the files that they are read from. No tensors, no statistics.
+//! Domains, their examples and the files they are read from. No tensors, no statistics.
 
 pub mod atomic_file;
 pub mod claim;

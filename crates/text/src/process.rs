@@ -1,4 +1,4 @@
-//! Identifies a process, and tells whether it has ended.
+//! Identifies a process and checks whether it has ended.
 
 use std::fs;
 use std::sync::LazyLock;
@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::hash::sha256;
 
-/// A process, distinguishable from every other one on its machine.
+/// A process, with a unique identity on its machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Process {
-    /// The scope of its number: one boot of one machine, and within it one container.
+    /// The scope of `pid`: one boot of one machine, and within it one container.
     pub machine: String,
-    /// Its number.
+    /// Its process id.
     pub pid: u32,
-    /// When it started, in clock ticks since boot: process numbers are reused.
+    /// When it started, in clock ticks since boot: process ids are reused.
     pub started: u64,
 }
 
@@ -29,19 +29,19 @@ impl Process {
         }
     }
 
-    /// Whether its number means something here.
+    /// Whether its pid is valid on this machine and in this container.
     pub fn is_here(&self) -> bool {
         self.machine == *MACHINE
     }
 
-    /// Whether it is known to have ended. Nothing is known about a process on another machine or in another container.
+    /// Whether it is known to have ended. `false` for a process on another machine or in another container.
     pub fn is_gone(&self) -> bool {
         self.is_here() && started(self.pid) != Some(self.started)
     }
 }
 
-/// The machine's boot and the namespace of its process numbers, as Linux states them. Elsewhere a unique name, so that
-/// no process is ever thought to have ended.
+/// The machine's boot id and pid namespace, as Linux states them. Elsewhere a unique name, so that no process
+/// is ever taken to have ended.
 static MACHINE: LazyLock<String> = LazyLock::new(|| {
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id");
     let namespace = fs::read_link("/proc/self/ns/pid");
@@ -63,7 +63,7 @@ fn started(pid: u32) -> Option<u64> {
     fields.nth(18)?.parse().ok().filter(|_| lives)
 }
 
-/// The name of this machine, where it has one.
+/// The host name of this machine, if it has one.
 pub fn host() -> Option<String> {
     let name = fs::read_to_string("/proc/sys/kernel/hostname").ok();
     let name = name.or_else(|| std::env::var("HOSTNAME").ok())?;
@@ -96,7 +96,7 @@ mod tests {
         let process = of(child.id());
         assert!(!process.is_gone());
         child.kill().expect("killed");
-        // Until it is waited for, it is a zombie.
+        // It is a zombie until it is waited for.
         while !process.is_gone() {
             std::thread::yield_now();
         }

@@ -1,13 +1,13 @@
 //! Which characters are punctuation, in any script.
 
-/// Whether `c` is ASCII punctuation or of one of Unicode's categories P.
+/// Whether `c` is ASCII punctuation or in one of Unicode's categories P.
 pub fn is_punctuation(c: char) -> bool {
     let code = u32::from(c);
     let at = PUNCTUATION.partition_point(|(_, last)| *last < code);
     c.is_ascii_punctuation() || PUNCTUATION.get(at).is_some_and(|(first, _)| *first <= code)
 }
 
-/// Ranges of the categories P beyond ASCII, by CPython 3.11's `unicodedata` (Unicode 14.0).
+/// Ranges of the categories P beyond ASCII, from CPython 3.11's `unicodedata` (Unicode 14.0).
 #[rustfmt::skip]
 const PUNCTUATION: &[(u32, u32)] = &[
     (0x00a1, 0x00a1), (0x00a7, 0x00a7), (0x00ab, 0x00ab), (0x00b6, 0x00b7),

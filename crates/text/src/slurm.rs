@@ -1,4 +1,4 @@
-//! The Slurm job that a process runs in, and whether that has ended.
+//! The Slurm job of a process, and whether it has ended.
 
 use std::collections::HashMap;
 use std::env;
@@ -11,21 +11,21 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-/// For how long Slurm's answer is waited for: a controller that is busy lets `squeue` wait for minutes.
+/// Timeout for `squeue`: a busy controller can block it for minutes.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// For how long an answer is taken to hold: who waits for a claim looks several times a second, and a controller is asked
-/// twice a minute at most.
+/// How long an answer is cached: a process waiting for a claim checks several times a second, but queries the
+/// controller at most twice a minute.
 const FRESH: Duration = Duration::from_secs(30);
 
-/// A run of a job.
+/// One run of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
-    /// What `squeue -j` takes: `1234`, or `1234_5` of a task of an array.
+    /// The argument of `squeue -j`: `1234`, or `1234_5` for a task of an array.
     id: String,
-    /// The cluster whose numbers these are.
+    /// The cluster that issued `id`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cluster: Option<String>,
-    /// How often the job was requeued before.
+    /// How often the job has been requeued.
     #[serde(default)]
     restarts: u64,
 }
@@ -37,7 +37,7 @@ impl fmt::Display for Job {
 }
 
 impl Job {
-    /// That of this process.
+    /// The job of this process.
     pub fn this() -> Option<Job> {
         Job::of(&|name| env::var(name).ok())
     }
@@ -46,7 +46,7 @@ impl Job {
         let id = variable("SLURM_JOB_ID")?;
         let array = variable("SLURM_ARRAY_JOB_ID").zip(variable("SLURM_ARRAY_TASK_ID"));
         Some(Job {
-            // One task of an array has the array's own number, by which squeue would tell of all tasks.
+            // One task of an array has the array's id, with which squeue would list all tasks.
             id: array.map_or(id, |(array, task)| format!("{array}_{task}")),
             cluster: variable("SLURM_CLUSTER_NAME"),
             restarts: variable("SLURM_RESTART_COUNT")
@@ -55,13 +55,13 @@ impl Job {
         })
     }
 
-    /// How often it was requeued before.
+    /// How often it has been requeued.
     pub fn restarts(&self) -> u64 {
         self.restarts
     }
 
-    /// Whether the run is known to have ended: the job is not there any more, waits to be run again, or is running
-    /// again as this process. Where Slurm can't be asked, or does not answer in time, nothing is known.
+    /// Whether the run is known to have ended: the job no longer exists, waits to be run again, or is running
+    /// again as this process. `false` where Slurm can't be queried or does not answer in time.
     pub fn has_ended(&self) -> bool {
         let own = Job::this();
         if let Some(own) = &own
@@ -70,7 +70,7 @@ impl Job {
         {
             return own.restarts > self.restarts;
         }
-        // Another cluster has jobs of the same numbers.
+        // Job ids are reused across clusters.
         let here = env::var("SLURM_CLUSTER_NAME").ok();
         if here.is_some() && here != self.cluster {
             return false;
@@ -90,8 +90,8 @@ impl Job {
     }
 }
 
-/// The memory that the job of this process asked for, in words: `4000 MB a node`. `None` outside of a job, and where the
-/// cluster does not limit memory.
+/// The memory requested by this process's job, in words: `4000 MB a node`. `None` outside of a job, and where
+/// the cluster does not limit memory.
 pub fn memory_asked() -> Option<String> {
     asked(&|name| env::var(name).ok())
 }
@@ -106,7 +106,7 @@ fn asked(variable: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     each.into_iter().find_map(said)
 }
 
-/// What `squeue` said.
+/// Output of `squeue`.
 #[derive(Debug)]
 struct Said {
     succeeded: bool,
@@ -116,7 +116,7 @@ struct Said {
 
 impl Said {
     fn says_ended(&self) -> bool {
-        // The states of a job none of whose processes live: not COMPLETING, whose may.
+        // States of a job without live processes. COMPLETING is not one: its processes may still live.
         const ENDED: [&str; 15] = [
             "BOOT_FAIL",
             "CANCELLED",
@@ -137,13 +137,13 @@ impl Said {
         match self.succeeded {
             // No line: Slurm remembers the job, and it has ended.
             true => (self.out.split_whitespace()).all(|state| ENDED.contains(&state)),
-            // It has forgotten it.
+            // Slurm has forgotten the job.
             false => self.error.contains("Invalid job id"),
         }
     }
 }
 
-/// Asks for the state of a job; `None` where there is no answer.
+/// Queries the state of a job; `None` if there is no answer.
 fn squeue(id: &str) -> Option<Said> {
     let mut child = Command::new("squeue")
         .args(["-h", "-j", id, "-o", "%T"])
@@ -158,14 +158,14 @@ fn squeue(id: &str) -> Option<Said> {
             Ok(Some(status)) => break status,
             Ok(None) if started.elapsed() < PATIENCE => thread::sleep(Duration::from_millis(20)),
             _ => {
-                // Best effort: it is not waited for any longer.
+                // Best effort: nobody waits for it any longer.
                 let _ = child.kill();
                 let _ = child.wait();
                 return None;
             }
         }
     };
-    // Few words: they fit into the pipes, so it did not have to wait for a reader.
+    // The output is short enough for the pipes, so `squeue` did not block on a reader.
     let (mut out, mut error) = (String::new(), String::new());
     child.stdout.take()?.read_to_string(&mut out).ok()?;
     child.stderr.take()?.read_to_string(&mut error).ok()?;

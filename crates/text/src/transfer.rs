@@ -1,9 +1,9 @@
-//! A transfer: the domain to train on and the domains to evaluate on.
+//! A transfer: the source domain to train on and the target domains to evaluate on.
 //!
-//! Written `squad->textbookqa`; with several targets `squad->textbookqa,bioasq`; with `squad->all` for every other
-//! domain of the source's task; `squad+newsqa->textbookqa` trains on a mixture of domains; `squad->squad@typos` evaluates
-//! on a [variant](crate::domain::variant) of the source's own rows. The word `all` is not
-//! expanded here: [`Catalogue::resolve`](crate::domain::catalogue::Catalogue::resolve) does that.
+//! Written `squad->textbookqa`; with several targets `squad->textbookqa,bioasq`; with `squad->all` for every
+//! other domain of the source's task; `squad+newsqa->textbookqa` trains on a mixture of domains;
+//! `squad->squad@typos` evaluates on a [variant](crate::domain::variant) of the source's own rows.
+//! [`Catalogue::resolve`](crate::domain::catalogue::Catalogue::resolve) expands `all`.
 
 use std::fmt;
 use std::path::Path;
@@ -31,7 +31,7 @@ pub struct Transfer {
     pub targets: Vec<String>,
 }
 
-/// Why words do not form a transfer.
+/// Why words are not a valid transfer.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TransferError {
     /// No words at all.
@@ -176,7 +176,7 @@ impl Transfer {
         sources(&self.source)
     }
 
-    /// Whether it has several training domains.
+    /// Whether there are several training domains.
     pub fn is_of_mixture(&self) -> bool {
         self.sources().count() > 1
     }
@@ -193,16 +193,16 @@ impl fmt::Display for Transfer {
     }
 }
 
-/// The domains of a source, given its name.
+/// The single domains of a source name.
 pub fn sources(name: &str) -> impl Iterator<Item = &str> {
     name.split(JOIN)
 }
 
-/// The transfer that a shell split up by an unquoted `>`, if this is one.
+/// The transfer that the shell split at an unquoted `>`, if `argument` is the first half of one.
 ///
-/// Unquoted, `squad->textbookqa` reaches the program as the argument `squad-` with standard output redirected to the
-/// file `textbookqa` (and `squad=>textbookqa` as `squad=`). `stdout_file` is that file's name or path, of which the
-/// last component counts. The catalogue checks whether the names are known.
+/// Unquoted, `squad->textbookqa` reaches the program as the argument `squad-`, with standard output
+/// redirected to the file `textbookqa` (and `squad=>textbookqa` as `squad=`). `stdout_file` is that file's
+/// name or path; only the last component is used. The catalogue checks whether the names are known.
 pub fn shell_redirection(argument: &str, stdout_file: &str) -> Option<Transfer> {
     let argument = argument.trim();
     let source = argument

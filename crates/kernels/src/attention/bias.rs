@@ -1,24 +1,24 @@
-//! What is added to the scores by how far a key is behind its query.
+//! Biases of the scores by the distance between query and key.
 
 use burn::tensor::{Int, Tensor, TensorData};
 
-/// A bias that depends on the distance between query and key alone, as T5's relative positions do: a value
-/// for each distance rather than for each pair, which at 1,024 positions is a five-hundredth.
+/// A bias that depends only on the distance between query and key, as T5's relative positions do: one value
+/// per distance rather than per pair, at 1,024 positions 1/500 as many.
 #[derive(Clone, Debug)]
 pub struct DistanceBias {
-    /// `[H, Tq + Tk - free - 1]`: that of query `i` and key `free + j` stands at `j - i + Tq - 1`.
+    /// `[H, Tq + Tk - free - 1]`: the bias of query `i` and key `free + j` is at index `j - i + Tq - 1`.
     pub values: Tensor<2>,
-    /// So many keys before the others have none: a prefix has no position.
+    /// The first `free` keys have no bias: a prefix has no position.
     pub free: usize,
 }
 
 impl DistanceBias {
-    /// A bias of queries on as many keys as its values say.
+    /// A bias for keys without a prefix.
     pub fn new(values: Tensor<2>) -> Self {
         DistanceBias { values, free: 0 }
     }
 
-    /// The same behind `free` keys that have none.
+    /// The same bias with `free` keys without bias inserted before the others.
     pub fn after_prefix(self, free: usize) -> Self {
         DistanceBias {
             free: self.free + free,

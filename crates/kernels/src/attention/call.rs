@@ -1,11 +1,11 @@
-//! How the tensors of one call are divided, and what is visible in it.
+//! The sizes of one call of attention, and the visible keys.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use crate::dropout::Mask;
 
-/// Which keys a query may look at.
+/// The keys visible to a query.
 #[derive(Clone, Copy, Debug)]
 pub enum Visible<'a> {
     /// Keys `0..lengths[b]` of example `b`.
@@ -14,23 +14,23 @@ pub enum Visible<'a> {
     Causal,
     /// Keys `0..counts[b * Tq + i]` for query `i` of example `b`.
     Counts(&'a [usize]),
-    /// A window (self-attention without a bias).
+    /// Local attention (self-attention without a bias).
     Near(Window<'a>),
 }
 
-/// Local attention: query `i` looks at the keys before all tokens, and at those of tokens `i - radius` to `i + radius`.
+/// Local attention: query `i` sees the prefix keys and those of tokens `i - radius` to `i + radius`.
 #[derive(Clone, Copy, Debug)]
 pub struct Window<'a> {
-    /// The keys of each example, those before the tokens included.
+    /// The number of keys of each example, prefix included.
     pub lengths: &'a [usize],
-    /// Keys before those of the tokens, which every query sees; Tk = Tq + prefix.
+    /// The number of prefix keys, which every query sees; Tk = Tq + prefix.
     pub prefix: usize,
-    /// How many tokens to either side a query sees.
+    /// The number of tokens a query sees on either side.
     pub radius: usize,
 }
 
 impl Window<'_> {
-    /// The keys of tokens that a query of an example sees.
+    /// The token keys visible to a query of an example.
     pub(super) fn of(&self, example: usize, query: usize) -> Range<usize> {
         let at = self.prefix + query;
         let end = (at + self.radius + 1).min(self.lengths[example]);
@@ -39,24 +39,24 @@ impl Window<'_> {
     }
 }
 
-/// How the tensors of a call are divided, and what each query sees.
+/// The sizes of a call and the visible keys.
 #[derive(Clone, Copy, Debug)]
 pub struct Heads<'a> {
     /// Examples, `B`.
     pub batch: usize,
-    /// Heads of queries, `H`.
+    /// Query heads, `H`.
     pub heads: usize,
-    /// Which keys a query may look at.
+    /// The visible keys.
     pub visible: Visible<'a>,
-    /// Which weights are dropped.
+    /// Dropout of the attention weights.
     pub dropped: Option<Dropped>,
 }
 
-/// Weights of attention that are dropped, and by what mask. Its rows are counted by example, then head,
-/// then query where there is one for each.
+/// Dropout of attention weights and its mask. Mask rows are indexed by example, then head, then, for `Each`,
+/// query.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Dropped {
-    /// Every weight by itself, as in BERT.
+    /// Every weight independently, as in BERT.
     Each(Mask),
     /// The same keys for every query, as in T5.
     Keys(Mask),
@@ -81,13 +81,13 @@ pub struct Call {
     pub(super) batch: usize,
     /// H.
     pub(super) heads: usize,
-    /// H / G, the heads of queries that share one of keys.
+    /// H / G, the number of query heads per key head.
     pub(super) shared: usize,
     pub(super) queries: usize,
     pub(super) keys: usize,
     /// K, the width of a head.
     pub(super) width: usize,
-    /// Keys before the others that have no bias.
+    /// The number of prefix keys without a bias.
     pub(super) free: usize,
     visible: Keys,
     pub(super) dropped: Option<Dropped>,
@@ -102,21 +102,18 @@ impl Call {
         );
         assert!(
             query[1].is_multiple_of(heads),
-            "attention: heads of one width"
+            "attention: the query width must be a multiple of the heads"
         );
         let width = query[1] / heads;
         let key_heads = key[1].checked_div(width).unwrap_or(heads);
         assert!(
             key_heads > 0 && key[1] == key_heads * width && heads.is_multiple_of(key_heads),
-            "attention: as many heads of queries for each of keys"
+            "attention: the query heads must be a multiple of the key heads"
         );
         let whole = query[0].is_multiple_of(batch) && key[0].is_multiple_of(batch);
         assert!(whole, "attention: examples of one length");
         let (queries, keys) = (query[0] / batch, key[0] / batch);
-        assert!(
-            free <= keys,
-            "attention: no more keys without a bias than keys"
-        );
+        assert!(free <= keys, "attention: at most Tk keys without a bias");
         let visible = match how.visible {
             Visible::Lengths(lengths) => {
                 assert_eq!(
@@ -129,7 +126,7 @@ impl Call {
                 Keys::Lengths(lengths.into())
             }
             Visible::Causal => {
-                assert_eq!(queries, keys, "attention: causal from a sequence to itself");
+                assert_eq!(queries, keys, "attention: causal attention needs Tq = Tk");
                 Keys::Causal
             }
             Visible::Counts(counts) => {
@@ -149,10 +146,13 @@ impl Call {
             }) => {
                 assert!(
                     lengths.len() == batch && queries + prefix == keys,
-                    "attention: one length for every example, and a key for every query behind the prefix"
+                    "attention: one length for every example, and Tk = Tq + prefix"
                 );
                 let inside = (lengths.iter()).all(|&length| (prefix..=keys).contains(&length));
-                assert!(inside, "attention: lengths of the prefix and at most Tk");
+                assert!(
+                    inside,
+                    "attention: lengths of at least the prefix and at most Tk"
+                );
                 Keys::Near {
                     lengths: lengths.into(),
                     prefix,
@@ -173,12 +173,12 @@ impl Call {
         }
     }
 
-    /// G.
+    /// G, the number of key heads.
     pub(super) fn key_heads(&self) -> usize {
         self.heads / self.shared
     }
 
-    /// Up to which key this query of this example looks, from the first on but for those that are
+    /// The end of the range of keys visible to this query, from the first key on and without those
     /// [`hidden`](Self::hidden).
     pub(super) fn visible(&self, example: usize, query: usize) -> usize {
         match &self.visible {
@@ -192,7 +192,7 @@ impl Call {
         }
     }
 
-    /// The keys among these that it does not look at.
+    /// The keys in that range that the query does not see.
     pub(super) fn hidden(&self, example: usize, query: usize) -> Range<usize> {
         match &self.visible {
             Keys::Lengths(_) | Keys::Causal | Keys::Counts(_) => 0..0,
@@ -203,7 +203,7 @@ impl Call {
         }
     }
 
-    /// The window of this query of this example; empty without windows.
+    /// The window of this query; empty without local attention.
     fn near(&self, example: usize, query: usize) -> Range<usize> {
         match &self.visible {
             Keys::Lengths(_) | Keys::Causal | Keys::Counts(_) => 0..0,
@@ -222,7 +222,7 @@ impl Call {
         }
     }
 
-    /// The queries in blocks.
+    /// The queries in blocks of at most [`BLOCK`].
     pub(super) fn blocks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
         let queries = self.queries;
         (0..queries)
@@ -230,7 +230,7 @@ impl Call {
             .map(move |first| first..queries.min(first + BLOCK))
     }
 
-    /// The keys from the first to the last one that any query of this block of this example looks at.
+    /// The keys from the first to the last visible to any query of this block.
     pub(super) fn visible_to_block(&self, example: usize, block: &Range<usize>) -> Range<usize> {
         match &self.visible {
             Keys::Lengths(_) | Keys::Causal => 0..self.visible(example, block.end - 1),
@@ -263,12 +263,12 @@ impl Call {
         [self.heads, distances]
     }
 
-    /// Where the biases of a query on the keys that have one begin, among those of its head.
+    /// The index of the bias of a query's first key with a bias, within its head.
     pub(super) fn bias_start(&self, query: usize) -> usize {
         self.queries - 1 - query
     }
 }
 
-/// Queries whose scores are held at a time: few enough for the second-level cache, enough that
-/// `gemm` does not spend its time on packing the keys again for every block.
+/// Number of queries whose scores are held at a time: small enough for the second-level cache, large enough
+/// that `gemm` does not spend its time on repacking the keys for every block.
 pub(super) const BLOCK: usize = 128;

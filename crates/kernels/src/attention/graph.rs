@@ -1,4 +1,4 @@
-//! The operation as the backend and the graph of gradients know it.
+//! Attention as an operation of the backend and of the autodiff graph.
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
@@ -79,7 +79,7 @@ impl<C: CheckpointStrategy> Attention for Autodiff<Flex, C> {
     }
 }
 
-/// Runs the forward and, where an input is tracked, records the backward.
+/// Runs the forward and, if an input is tracked, records the backward.
 fn record<C: CheckpointStrategy, const N: usize>(
     inputs: Inputs,
     nodes: [NodeGuard; N],
@@ -98,14 +98,14 @@ fn record<C: CheckpointStrategy, const N: usize>(
 #[derive(Clone, Debug)]
 struct Saved {
     inputs: Inputs,
-    /// Of every example, head and query.
+    /// For every example, head and query.
     log_z: Vec<f32>,
 }
 
 #[derive(Debug)]
 struct AttentionBackward;
 
-/// The parents are query, key, value and, where `N` is 4, the bias.
+/// The parents are query, key, value and, if `N` is 4, the bias.
 impl<const N: usize> Backward<Flex, N> for AttentionBackward {
     type State = Saved;
 

@@ -1,4 +1,4 @@
-//! One head of one example.
+//! Forward and backward of one head of one example.
 
 use std::ops::Range;
 
@@ -13,23 +13,23 @@ pub(super) struct Head<'a> {
     pub(super) key: Matrix<'a>,
     pub(super) value: Matrix<'a>,
     pub(super) bias: Option<&'a [f32]>,
-    /// Its number among the heads of all examples, one example after the other.
+    /// Its index over all examples, counted by example, then head.
     pub(super) index: usize,
     pub(super) example: usize,
     pub(super) call: &'a Call,
 }
 
-/// Where the gradients of one head go: its own to `dquery`, while those of keys, values and bias are
-/// added to what others have put there.
+/// The gradients of one head: `dquery` is its own, while those of keys, values and bias accumulate over
+/// heads.
 pub(super) struct HeadGradients<'a> {
     pub(super) dquery: Option<MatrixMut<'a>>,
     pub(super) dkey: Option<MatrixMut<'a>>,
     pub(super) dvalue: Option<MatrixMut<'a>>,
-    /// One for each distance.
+    /// One per distance.
     pub(super) dbias: Option<&'a mut [f32]>,
 }
 
-/// Room for the scores of a block of queries, and for their gradient.
+/// Buffers for the scores of a block of queries and for their gradient.
 pub(super) struct Scratch<'a> {
     pub(super) scores: &'a mut [f32],
     pub(super) dscores: &'a mut [f32],
@@ -63,8 +63,8 @@ impl Head<'_> {
         }
     }
 
-    /// The one query of a decoding step: matrix products would spend their time on packing.
-    /// Returns `logZ`.
+    /// The single query of a decoding step, for which packing would dominate a matrix product. Returns
+    /// `logZ`.
     fn forward_one(&self, output: &mut [f32], scratch: &mut [f32]) -> f32 {
         let seen = self.call.visible(self.example, 0);
         let weights = &mut scratch[..seen];
@@ -132,8 +132,8 @@ impl Head<'_> {
         }
     }
 
-    /// The scores of a block of queries and these keys, without the bias; -∞ for hidden keys among those that a query
-    /// sees, so that their weights and gradients are 0.
+    /// The scores of a block of queries and these keys, without the bias; -∞ for hidden keys inside a query's
+    /// range, so that their weights and gradients are 0.
     fn score(&self, scores: &mut [f32], block: &Range<usize>, keys: &Range<usize>) {
         let query = self.query.rows(block.start, block.len());
         let key = self.key.rows(keys.start, keys.len()).transposed();
@@ -145,7 +145,7 @@ impl Head<'_> {
         }
     }
 
-    /// How many of the keys from `first` on there are up to the last one that a query sees.
+    /// The number of keys from `first` to the last one visible to a query.
     fn seen(&self, query: usize, first: usize) -> usize {
         (self.call.visible(self.example, query)).saturating_sub(first)
     }
@@ -158,15 +158,15 @@ impl Head<'_> {
     }
 }
 
-/// A row of the mask that drops weights, or none.
+/// The current row of the dropout mask, if there is dropout.
 struct WeightMask<'a> {
     dropped: Option<Dropped>,
-    /// The head whose weights they are, and a row of its mask.
+    /// The head, and a row of its mask.
     head: &'a Head<'a>,
     row: Vec<f32>,
-    /// Whether that is the one row of the head.
+    /// Whether `row` holds the head's single row ([`Dropped::Keys`]).
     is_held: bool,
-    /// The first key of the weights that it was last applied to.
+    /// The first key of the last call of `drop_from`.
     first: usize,
 }
 
@@ -182,12 +182,12 @@ impl<'a> WeightMask<'a> {
         }
     }
 
-    /// Multiplies the weights of a query for the keys from `first` on, or their gradients, by the mask.
+    /// Multiplies a query's weights for the keys from `first` on, or their gradients, by the mask.
     fn drop_from(&mut self, weights: &mut [f32], query: usize, first: usize) {
         self.first = first;
         match self.dropped {
             None => return,
-            // Not of keys that the query does not see: it is the only one of this row.
+            // Only as far as the query sees keys: no other query uses this row.
             Some(Dropped::Each(mask)) => {
                 let row = self.head.index * self.head.call.queries + query;
                 mask.fill(row, &mut self.row[..first + weights.len()]);
@@ -201,7 +201,7 @@ impl<'a> WeightMask<'a> {
         multiply_by(weights, &self.row[first..]);
     }
 
-    /// The same by the row of the mask that was taken last.
+    /// As `drop_from`, with the row and the first key of its last call.
     fn drop_again_from(&self, weights: &mut [f32]) {
         if self.dropped.is_some() {
             multiply_by(weights, &self.row[self.first..]);
@@ -210,14 +210,14 @@ impl<'a> WeightMask<'a> {
 }
 
 vectorised! {
-    /// The products of one query with the keys of as many scores.
+    /// The scores of one query, one per key.
     fn score_one<A>(scores: &mut [f32], query: &[f32], keys: Matrix) {
         for (key, score) in scores.iter_mut().enumerate() {
             *score = dot::<A>(query, keys.row(key));
         }
     }
 
-    /// The sum of as many values as weights, weighted.
+    /// The weighted sum of the values, one per weight.
     fn mix_one<A>(output: &mut [f32], weights: &[f32], values: Matrix) {
         output.fill(0.0);
         for (key, weight) in weights.iter().enumerate() {
@@ -227,7 +227,7 @@ vectorised! {
         }
     }
 
-    /// `row` becomes `softmax(row + bias)`. Returns `logZ`.
+    /// Replaces `row` by `softmax(row + bias)`. Returns `logZ`.
     fn softmax_row<A>(row: &mut [f32], bias: Option<BiasRow>) -> f32 {
         add_bias(row, bias);
         let shift = largest(row);
@@ -239,8 +239,8 @@ vectorised! {
         shift + sum.ln()
     }
 
-    /// `row` holds scores and becomes `softmax(row + bias)`; `gradient` holds that of the softmax'
-    /// output and becomes that of its input.
+    /// Replaces the scores in `row` by `softmax(row + bias)`, and the gradient of the softmax's output in
+    /// `gradient` by that of its input.
     fn softmax_row_backward<A>(
         row: &mut [f32],
         gradient: &mut [f32],
@@ -256,12 +256,12 @@ vectorised! {
     }
 }
 
-/// What is added to the scores of one query.
+/// The bias of one query's scores.
 #[derive(Clone, Copy)]
 struct BiasRow<'a> {
-    /// Keys before the others that have none.
+    /// The number of keys without a bias, before the others.
     free: usize,
-    /// Of the other keys, and of distances that have none here.
+    /// Biases of the other keys, followed by those of distances that this query does not have.
     values: &'a [f32],
 }
 

@@ -1,4 +1,4 @@
-//! The inputs of one call as matrices of heads, and how the heads are shared among threads.
+//! The inputs of one call as matrices of heads, and the distribution of heads among threads.
 
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
@@ -136,18 +136,18 @@ impl Inputs {
     }
 }
 
-/// Where the gradients of the heads go that share one of keys, in one example.
+/// The gradients of the query heads that share one key head, in one example.
 struct Task<'a> {
-    /// The first of them, counted within examples.
+    /// The first of these heads, counted within the example.
     first: usize,
     dqueries: Vec<Option<MatrixMut<'a>>>,
     dkey: Option<MatrixMut<'a>>,
     dvalue: Option<MatrixMut<'a>>,
-    /// Of all of them, one behind the other.
+    /// For all these heads, concatenated.
     dbias: Option<&'a mut [f32]>,
 }
 
-/// The block of every example and head, or nothing as often.
+/// The block of every example and head, or as many `None`.
 fn head_blocks<'a>(
     gradient: &'a mut Option<FlexTensor>,
     call: &Call,
@@ -162,7 +162,7 @@ fn head_blocks<'a>(
     present.chain((0..absent).map(|_| None))
 }
 
-/// `count` parts of `size`, or nothing as often where there are no parts.
+/// `count` slices of `size`, or as many `None` if there are no parts.
 fn bias_slots(
     parts: &mut [f32],
     size: usize,
@@ -175,7 +175,7 @@ fn bias_slots(
         .chain((0..absent).map(|_| None))
 }
 
-/// The sum over examples, in their order.
+/// Sums over examples, in order.
 fn sum_bias_parts(parts: &[f32], call: &Call) -> FlexTensor {
     let mut total = flex::zeros(call.bias_shape());
     let sum = values_mut(&mut total);
@@ -185,8 +185,8 @@ fn sum_bias_parts(parts: &[f32], call: &Call) -> FlexTensor {
     total
 }
 
-/// A tensor `[rows, columns]` whose columns are neighbours: itself, or a copy. Slices of columns,
-/// as a joint projection gives, are not copied.
+/// A tensor `[rows, columns]` with adjacent columns: itself, or a copy. Slices of columns, as taken from a
+/// joint projection, are not copied.
 fn rows_with_neighbours(tensor: FlexTensor) -> FlexTensor {
     let strides = tensor.layout().strides();
     if strides[1] == 1 && strides[0] >= 0 {
@@ -196,7 +196,7 @@ fn rows_with_neighbours(tensor: FlexTensor) -> FlexTensor {
     }
 }
 
-/// The rows of a tensor from [`rows_with_neighbours`].
+/// The rows of a tensor returned by [`rows_with_neighbours`].
 #[derive(Clone, Copy)]
 struct Rows<'a> {
     data: &'a [f32],
@@ -213,8 +213,8 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// The columns of one of `heads` heads of `width` in the `length` rows of one example; `index`
-    /// counts heads within examples.
+    /// The columns of one of `heads` heads of `width` in the `length` rows of one example; `index` counts
+    /// heads by example, then head.
     fn head(self, index: usize, length: usize, [heads, width]: [usize; 2]) -> Matrix<'a> {
         let (example, head) = (index / heads, index % heads);
         let start = example * length * self.stride + head * width;
@@ -233,7 +233,7 @@ struct Views<'a> {
 }
 
 impl<'a> Views<'a> {
-    /// What one head of one example reads; `index` counts heads within examples.
+    /// The inputs of one head of one example; `index` counts heads by example, then head.
     fn head(self, index: usize) -> Head<'a> {
         let call = self.call;
         let [heads, distances] = call.bias_shape();

@@ -9,12 +9,12 @@ use crate::testing::{Input, Role, check, check_differences, layouts, noise, role
 struct Sizes {
     batch: usize,
     heads: usize,
-    /// Heads of queries that share one of keys.
+    /// Query heads per key head.
     shared: usize,
     queries: usize,
     keys: usize,
     width: usize,
-    /// Keys before the others that have no bias.
+    /// Prefix keys without a bias.
     free: usize,
 }
 
@@ -39,7 +39,7 @@ impl Sizes {
         ]
     }
 
-    /// Lengths of which some are 0 and some whole.
+    /// Lengths, some 0 and some complete.
     fn lengths(self, seed: u64) -> Vec<usize> {
         self.shares(seed, self.batch)
     }
@@ -58,7 +58,7 @@ impl Sizes {
 
 type Attention = fn(AttentionInputs, Heads) -> Tensor<2>;
 
-/// Query, key, value and perhaps a bias as inputs.
+/// Query, key, value and optionally a bias as inputs.
 fn with(
     attention: Attention,
     sizes: Sizes,
@@ -169,7 +169,7 @@ fn a_window_is_what_it_says() {
     let zeros = Tensor::<2>::zeros([5, 1], &device);
     let rows = |values: [f32; 6]| Tensor::<1>::from_floats(values, &device).reshape([6, 1]);
     let inputs = [zeros, rows([0.0; 6]), rows([60.0, 1.0, 2.0, 3.0, 4.0, 5.0])];
-    // The last token is padding; the first key is before all tokens.
+    // The last token is padding; the first key is a prefix.
     let window = Window {
         lengths: &[5],
         prefix: 1,

@@ -1,5 +1,5 @@
-//! Cards: what a domain is, where it is published and how it is read. The cards in `datasets/<name>.toml` are compiled
-//! in; a user's own card has the same format.
+//! Cards: what a domain is, where it is published and how it is read. The cards in `datasets/<name>.toml` are
+//! compiled in; a user's own card has the same format.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,13 +24,13 @@ pub const HUB: &str = "hub";
 /// Names of suites that a card's `suites` can't have.
 const RESERVED: [&str; 2] = [MINI, HUB];
 
-/// The usual column of labels.
+/// The default label column.
 pub const LABEL: &str = "label";
 
-/// The licence of a card that names none.
+/// The licence of a card that states none.
 const NO_LICENCE: &str = "not stated";
 
-/// The columns of a domain's published files.
+/// The column layout of a domain's published files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Schema {
@@ -57,7 +57,7 @@ pub enum Schema {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Fields")]
 pub struct Card {
-    /// The name typed on the command line and the name of its folder: `textbookqa`.
+    /// The name on the command line and of its folder: `textbookqa`.
     pub name: String,
     /// The name in reports: `TextbookQA`.
     pub title: String,
@@ -69,61 +69,62 @@ pub struct Card {
     pub schema: Schema,
     /// The columns of the texts, in the order of the template; labelled texts only.
     pub texts: Vec<String>,
-    /// Which of the texts is the passage, where several examples may share one. Without it, all texts together are the
-    /// passage. Labelled texts only.
+    /// Which text is the passage, if examples may share one. Without it, all texts together are the passage.
+    /// Labelled texts only.
     pub passage: Option<String>,
     /// The class strings to generate, in the order of the class index; labelled texts only.
     pub labels: Vec<String>,
     /// The column of the labels; labelled texts only.
     pub label_column: String,
-    /// Where that column holds scores: a row whose score is at least this is of the second class, else of the first.
+    /// If that column holds scores: a row whose score is at least this belongs to the second class, else to
+    /// the first.
     pub threshold: Option<Threshold>,
-    /// The value of that column in rows without a right answer, which are left out and counted. Without it, such a row
-    /// is an error.
+    /// The value of that column in rows without a right answer, which are dropped and counted. Without it,
+    /// such a row is an error.
     pub no_label: Option<i64>,
-    /// How classes of other sets are read as this one's: `neutral` as `non-entailment`. See
+    /// How classes of other data sets map to this one's: `neutral` to `non-entailment`. See
     /// [`LabelMap`](super::labels::LabelMap).
     pub label_map: BTreeMap<String, String>,
-    /// The language of its answers, which are then normalised as MLQA's official script does; without one, as SQuAD's
-    /// does. Questions on passages only.
+    /// The language of its answers, which are normalised as in MLQA's official script; without one, as in
+    /// SQuAD's. Questions on passages only.
     pub language: Option<Language>,
-    /// The column by whose values examples are grouped in reports: demographics, a source, a kind of sentence.
+    /// The column by which examples are grouped in reports: demographics, a source, a kind of sentence.
     pub group: Option<String>,
     /// Alternative words for the classes, by name: `--verbalizer NAME`.
     pub verbalizers: BTreeMap<String, Spelling>,
     /// Names of its metrics, the main one first.
     pub metrics: Vec<String>,
-    /// Its template and the public file that it follows.
+    /// Its template and the public file it follows.
     pub template: String,
     /// The terms of use of the real domain.
     pub licence: String,
-    /// What the bundled miniature of this name imitates, where there is one.
+    /// What the bundled miniature of this name imitates, if there is one.
     pub miniature: Option<String>,
-    /// Named groups of the fetched data sets that it belongs to: `mrqa`.
+    /// Named groups of fetched data sets it belongs to: `mrqa`.
     pub suites: Vec<String>,
-    /// Where it is published; absent for a user's own domain that is not.
+    /// Where it is published; absent for a user's own unpublished domain.
     pub source: Option<Source>,
     /// SHA-256 of a user's card file; absent for bundled cards.
     pub sha256: Option<String>,
-    /// What is changed in the domain's rows; no card's file has one, but the catalogue's `squad@typos` has.
+    /// The change of the domain's rows; card files never have one, but the catalogue's `squad@typos` does.
     pub variant: Option<Variant>,
 }
 
-/// A score that divides two classes.
+/// A score that separates two classes.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 pub struct Threshold(pub f64);
 
-/// A card has no threshold that is not finite, so that cards can be compared.
+/// Cards only have finite thresholds, so they can be compared.
 impl Eq for Threshold {}
 
-/// A card as written.
+/// A card as written in its file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Fields {
     name: Option<String>,
     /// Defaults to the name.
     title: Option<String>,
-    /// Defaults to saying that it is a user's own.
+    /// Defaults to a note that it is a user's own.
     about: Option<String>,
     task: Option<Task>,
     /// Defaults to the task's first schema.
@@ -139,7 +140,7 @@ struct Fields {
     label_map: BTreeMap<String, String>,
     group: Option<String>,
     language: Option<Language>,
-    /// The languages of a bundled card that describes a domain in each of them: [`in_languages`] reads them.
+    /// The languages of a bundled card that describes one domain per language; read by [`in_languages`].
     #[serde(rename = "languages")]
     _languages: Option<IgnoredAny>,
     #[serde(default)]
@@ -156,7 +157,7 @@ struct Fields {
     source: Option<Source>,
 }
 
-/// Fields that a card lacks.
+/// Required fields missing from a card.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("wanted {} as well", .missing.join("; "))]
 struct Incomplete {
@@ -226,7 +227,7 @@ impl TryFrom<Fields> for Card {
 }
 
 impl Schema {
-    /// Whether rows of this schema are labelled texts, whose card must name text columns and classes.
+    /// Whether rows of this schema are labelled texts, whose card must list text columns and classes.
     fn is_labelled(self) -> bool {
         matches!(self, Schema::Glue | Schema::Multirc)
     }
@@ -255,37 +256,37 @@ fn schemas(task: Task) -> &'static [Schema] {
 pub struct Source {
     /// The data set's repository: `mrqa-workshop/mrqa`.
     pub repository: String,
-    /// Its revision, where the files are not on the main one.
+    /// Its revision, if the files are not on the main one.
     pub revision: Option<String>,
     /// Its configuration.
     pub config: String,
-    /// The value of the column `subset` in this domain's rows, where the files hold other domains as well.
+    /// The value of the column `subset` in this domain's rows, if the files contain other domains as well.
     pub subset: Option<String>,
-    /// Which keys were written from memory and not checked against the repository: `files`, `rows`.
+    /// Keys written from memory and not checked against the repository: `files`, `rows`.
     #[serde(default)]
     pub unverified: Vec<String>,
-    /// Rows to train on.
+    /// Rows for training.
     pub train: Option<Published>,
-    /// Rows for model selection, or for scoring where there is no labelled test set.
+    /// Rows for model selection, or for scoring if there is no labelled test set.
     pub validation: Option<Published>,
-    /// Rows to score.
+    /// Rows for scoring.
     pub test: Option<Published>,
 }
 
-/// One split as published.
+/// A published split.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Published {
-    /// Its files, relative to the repository; empty where the split is published but not used.
+    /// Its files, relative to the repository; empty if the split is published but not used.
     pub files: Vec<String>,
-    /// The rows of this domain in them.
+    /// The number of this domain's rows in them.
     pub rows: Option<usize>,
-    /// SHA-256 of each file, in their order, where known.
+    /// SHA-256 of each file, in the same order, if known.
     #[serde(default)]
     pub sha256: Vec<String>,
 }
 
-/// Why a user's card is refused.
+/// Why a user's card is rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum CardError {
     /// The file can't be read.
@@ -293,7 +294,7 @@ pub enum CardError {
     Open {
         /// The file.
         file: String,
-        /// What the system says.
+        /// The system's error.
         found: String,
     },
     /// The file is not a card, or contradicts itself.
@@ -337,14 +338,14 @@ impl Card {
         })
     }
 
-    /// Parses a card; errors call it `file`.
+    /// Parses a card; `file` is its name in errors.
     fn parse(file: &str, text: &str) -> Result<Card, CardError> {
         let invalid = |found: String| CardError::Invalid {
             file: file.to_string(),
             found,
         };
         let card: Card = toml::from_str(text).map_err(|error| {
-            // For an error that spans the whole file, toml's message quotes all of it.
+            // For an error that spans the whole file, toml's message quotes the entire file.
             match error.span() {
                 Some(span) if span.len() < text.trim().len() => invalid(error.to_string()),
                 _ => invalid(error.message().to_string()),
@@ -356,12 +357,12 @@ impl Card {
         }
     }
 
-    /// The name of the domain that it is or is a variant of, which its files are named after.
+    /// The domain's name without its variant; its files have this name.
     pub fn base(&self) -> &str {
         self.name.split(AT).next().unwrap_or_default()
     }
 
-    /// This domain with its rows changed: `squad@typos`.
+    /// This domain with changed rows: `squad@typos`.
     pub(super) fn changed(&self, variant: Variant) -> Card {
         Card {
             name: format!("{}{AT}{variant}", self.name),
@@ -381,12 +382,12 @@ impl Card {
         }
     }
 
-    /// The value of the column `subset` in its rows, where its files hold other domains as well.
+    /// The value of the column `subset` in its rows, if its files contain other domains as well.
     pub fn subset(&self) -> Option<&str> {
         self.source.as_ref()?.subset.as_deref()
     }
 
-    /// The first contradiction between its fields, as an error text.
+    /// The first contradiction between its fields, as error text.
     fn contradiction(&self) -> Option<String> {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c);
         if self.name.is_empty() || !self.name.chars().all(plain) || self.name == "all" {
@@ -444,7 +445,7 @@ impl Card {
         })
     }
 
-    /// What is wrong with its texts and labels.
+    /// What is wrong with its texts and labels, as error text.
     fn mislabelled(&self) -> Option<String> {
         let labelled = self.schema.is_labelled();
         let (texts, labels) = (self.texts.len(), self.labels.len());
@@ -494,14 +495,14 @@ impl Card {
         };
         self.label_map.iter().find(contradicts).map(|(other, own)| {
             format!(
-                "label_map: wanted labels of other sets, each read as one of {}, found {other} = \"{own}\"",
+                "label_map: wanted labels of other domains, each mapped to one of {}, found {other} = \"{own}\"",
                 self.labels.join(", ")
             )
         })
     }
 }
 
-/// Every bundled card, in the order in which `list` shows them and `all` runs them.
+/// Every bundled card, in the order of `list` and `all`.
 pub fn bundled() -> Vec<Card> {
     BUNDLED.clone()
 }
@@ -523,7 +524,7 @@ fn in_languages(name: &str, text: &str) -> Vec<Result<Card, CardError>> {
     }
 }
 
-/// The `languages` of a card's file; none where it is no TOML.
+/// The `languages` of a card's file; none if it is not TOML.
 fn languages(text: &str) -> Vec<String> {
     #[derive(Deserialize)]
     struct Languages {
@@ -726,7 +727,7 @@ mod tests {
                 qqp,
                 "metrics =",
                 "label_map = { same = \"equal\" }\nmetrics =",
-                "label_map: wanted labels of other sets, each read as one of not_duplicate, duplicate, found same",
+                "label_map: wanted labels of other domains, each mapped to one of not_duplicate, duplicate, found same",
             ),
             (
                 qqp,

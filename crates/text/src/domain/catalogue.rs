@@ -1,4 +1,4 @@
-//! The catalogue: every known domain by its name.
+//! The catalogue of domains by name.
 
 mod error;
 
@@ -23,19 +23,19 @@ pub struct Catalogue {
 pub struct Resolved<'a> {
     /// The training domain, or the domains of a mixture; never empty.
     pub sources: Vec<&'a Card>,
-    /// The evaluation domains; never empty, never a source, but maybe a variant of one.
+    /// The evaluation domains; never empty, never a source, but possibly a variant of one.
     pub targets: Vec<Card>,
 }
 
 impl Catalogue {
-    /// The catalogue of the cards compiled in.
+    /// The catalogue of the bundled cards.
     pub fn bundled() -> Catalogue {
         Catalogue {
             cards: card::bundled(),
         }
     }
 
-    /// The cards compiled in, followed by a user's own.
+    /// The bundled cards, followed by a user's own.
     pub fn with(files: &[PathBuf]) -> Result<Catalogue, CatalogueError> {
         let mut catalogue = Catalogue::bundled();
         for file in files {
@@ -56,7 +56,7 @@ impl Catalogue {
         &self.cards
     }
 
-    /// The domain of this name, or the variant `DOMAIN@VARIANT` of a domain.
+    /// The domain of this name, or its variant for `DOMAIN@VARIANT`.
     ///
     /// # Errors
     /// The domain or its variant is unknown.
@@ -80,7 +80,7 @@ impl Catalogue {
         }
     }
 
-    /// The domain of this name, which is no variant.
+    /// The domain of this name; variants are not resolved.
     fn plain(&self, name: &str) -> Result<&Card, CatalogueError> {
         let unknown = || CatalogueError::Unknown {
             name: name.to_string(),
@@ -100,7 +100,7 @@ impl Catalogue {
         Ok(mixture::card(&members?.iter().collect::<Vec<_>>()))
     }
 
-    /// Every suite: the bundled one, all fetched data sets, and the groups of these that cards name.
+    /// Every suite: the bundled one, all fetched data sets, and the groups of these listed in cards.
     pub fn suites(&self) -> Vec<&str> {
         let mut suites = vec![MINI, HUB];
         for name in self.cards.iter().flat_map(|card| &card.suites) {
@@ -136,7 +136,7 @@ impl Catalogue {
         Ok(Suite::Hub { cache, part })
     }
 
-    /// The domains that a suite can score on.
+    /// The domains a suite can score on.
     pub fn within(&self, suite: &Suite) -> Vec<&Card> {
         self.cards
             .iter()
@@ -211,7 +211,7 @@ impl Catalogue {
         Ok(Resolved { sources, targets })
     }
 
-    /// The domain, if the suite has a file of it.
+    /// The domain, if the suite has files for it.
     fn within_suite<'a>(&self, card: &'a Card, suite: &Suite) -> Result<&'a Card, CatalogueError> {
         let name = card.base();
         if !suite.splits(card).is_empty() {
@@ -261,7 +261,7 @@ impl Catalogue {
 }
 
 impl Resolved<'_> {
-    /// The transfer with every name written out.
+    /// The transfer with every name expanded.
     pub fn transfer(&self) -> Transfer {
         Transfer {
             source: mixture::card(&self.sources).name,
@@ -272,9 +272,9 @@ impl Resolved<'_> {
     }
 }
 
-/// The least similarity (Jaro–Winkler, in [0, 1]) at which a known name is suggested.
+/// The minimum similarity (Jaro–Winkler, in [0, 1]) at which a known name is suggested.
 const SIMILAR: f64 = 0.8;
-/// A name is suggested beside the best one if it is at most this much less similar.
+/// The maximum difference in similarity to the best name at which another name is suggested too.
 const NEARLY_AS_SIMILAR: f64 = 0.03;
 
 /// The known names most similar to the typed one, ignoring case; the best first.
@@ -437,7 +437,7 @@ mod tests {
             resolve("squad->squadshifts_amazon", &FILES).as_deref(),
             Ok("squad->squadshifts_amazon")
         );
-        // Labels that the target's card reads as its own.
+        // Labels that the target's card maps to its own.
         assert_eq!(resolve("mnli->all", &FILES).as_deref(), Ok("mnli->cb,hans"));
     }
 

@@ -1,17 +1,17 @@
-//! Statistics of a domain's rows for `list`: lengths, vocabulary, how questions begin.
+//! Statistics of a domain's rows for `list`: lengths, vocabulary, beginnings of questions.
 //!
-//! A word is a run of characters between white space, in lower case and without the punctuation at its ends.
+//! A word is a run of characters between white space, in lower case, without punctuation at its ends.
 
 use std::collections::{BTreeMap, HashSet};
 
 use super::row::Row;
 
-/// Statistics of some rows. Means are over rows, in the form the model reads.
+/// Statistics of some rows. Means are over rows, in the form read by the model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Description {
-    /// Rows measured.
+    /// Number of rows.
     pub rows: usize,
-    /// Different passages among them.
+    /// Number of distinct passages.
     pub passages: usize,
     /// Mean words of a context; absent for labelled texts.
     pub context_words: Option<f64>,
@@ -27,7 +27,7 @@ pub struct Description {
 }
 
 impl Description {
-    /// Measures rows.
+    /// Computes the statistics.
     pub fn of(rows: &[Row]) -> Description {
         let mut lengths = Lengths::default();
         let mut openings: BTreeMap<String, usize> = BTreeMap::new();
@@ -55,7 +55,7 @@ impl Description {
     }
 }
 
-/// The different words of some rows' texts.
+/// The distinct words of some rows' texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vocabulary {
     words: HashSet<String>,
@@ -69,7 +69,7 @@ impl Vocabulary {
         }
     }
 
-    /// The share of the rows' words, counting repeats, that are in this vocabulary; `None` if there are no words.
+    /// The share of the rows' words (tokens, not types) in this vocabulary; `None` if there are no words.
     pub fn overlap(&self, rows: &[Row]) -> Option<f64> {
         let (mut known, mut all) = (0_usize, 0_usize);
         for word in rows.iter().flat_map(Row::texts).flat_map(words) {
@@ -123,7 +123,7 @@ impl Lengths {
     }
 }
 
-/// Words and texts counted.
+/// Word and text counts.
 #[derive(Default)]
 struct Mean {
     words: usize,

@@ -19,7 +19,7 @@ pub enum Gold {
         /// The class.
         label: usize,
     },
-    /// Whether this candidate is what a pronoun stands for (WSC). The prediction names a referent, which is compared
+    /// Whether a pronoun refers to this candidate (WSC). The prediction names a referent, which is compared
     /// with it.
     Referent {
         /// The candidate.
@@ -36,25 +36,25 @@ pub struct Example {
     pub id: String,
     /// The passage it is about: examples with the same passage form one cluster in the statistics.
     pub passage: String,
-    /// The encoder's text.
+    /// The encoder's input text.
     pub input: String,
-    /// For each vector of a soft prompt inside the text, the byte it stands before, in order; empty where the prompt
+    /// For each soft-prompt vector inside the text, the byte offset it precedes, in order; empty if the prompt
     /// precedes the input.
     pub soft: Vec<usize>,
-    /// The input's two texts without T5's field names: what a model of sentence pairs reads.
+    /// The input's two texts without T5's field names: the input of sentence-pair models.
     pub pair: Pair,
     /// The text to generate.
     pub target: String,
-    /// What counts as right.
+    /// The right answers.
     pub gold: Gold,
-    /// Every fact that the passage states, where the domain lists them. The expected score of a random one is the floor
-    /// in the report.
+    /// Every fact stated by the passage, if listed by the domain. The expected score of a random fact is the
+    /// floor in the report.
     pub facts: Vec<String>,
-    /// Where the input states a right answer, if anywhere.
+    /// Where the input states a right answer, if it does.
     pub answer_location: AnswerLocation,
     /// Hashes of its texts, to find equal texts in another domain.
     pub texts: TextNames,
-    /// Its group, if its domain's card names a column of groups.
+    /// Its group, if its domain's card has a group column.
     pub group: Option<String>,
 }
 
@@ -65,16 +65,16 @@ pub struct Pair {
     pub first: Range<usize>,
     /// The context that answers are spans of, or the other texts; empty if there is only one text.
     pub second: Range<usize>,
-    /// The byte of the second text at which the training target stands, where the file states it.
+    /// The byte offset of the training target in the second text, if stated in the file.
     pub answer: Option<usize>,
 }
 
-/// Where an example's input states a right answer, as written in the input.
+/// Where an example's input states a right answer, as spelt in the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AnswerLocation {
-    /// Its answers are class strings, which passages do not state.
+    /// Its answers are class strings, which passages are not expected to state.
     NotExpected,
-    /// Nowhere in its passage.
+    /// Not in its passage.
     Absent,
     /// The first right answer ends before this byte of the input.
     EndsAt(usize),
@@ -94,7 +94,7 @@ const QUESTION_WORDS: [&str; 10] = [
     "how many", "how much", "how", "what", "when", "where", "which", "who", "why", "whose",
 ];
 
-/// The group of questions without any of these words.
+/// The group of questions without any question word.
 const OTHER: &str = "other";
 
 impl Example {
@@ -103,8 +103,8 @@ impl Example {
         question_word(&self.input)
     }
 
-    /// Where the first right answer ends in the input, as a share of its length in (0, 1]; `None` if the passage states
-    /// no answer or none is expected to.
+    /// Where the first right answer ends in the input, as a share of its length in (0, 1]; `None` if the
+    /// passage states no answer or is not expected to.
     pub fn answer_position(&self) -> Option<f64> {
         match self.answer_location {
             AnswerLocation::EndsAt(end) if !self.input.is_empty() => {
@@ -131,25 +131,25 @@ fn question_word(input: &str) -> Option<&'static str> {
     Some(found.unwrap_or(OTHER))
 }
 
-/// How rows are written, and how right answers of SQuAD and MRQA are written when predictions are compared with them.
+/// The form of rows, and of SQuAD's and MRQA's right answers when predictions are compared with them.
 /// `Padded` and `Raw` are T5's forms; both pad training targets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AnswerForm {
-    /// With spaces around punctuation, as T5 and the paper train and score: `U . S .` normalises to `u s` on both
-    /// sides.
+    /// With spaces around punctuation, as in T5's and the paper's training and scoring: `U . S .` normalises
+    /// to `u s` on both sides.
     #[default]
     Padded,
-    /// As published, which is what the official scripts of SQuAD and MRQA compare with: a prediction `U . S .` (`u s`)
-    /// is wrong for the answer `U.S.` (`us`).
+    /// As published, as in the official scripts of SQuAD and MRQA: a prediction `U . S .` (`u s`) is wrong
+    /// for the answer `U.S.` (`us`).
     Raw,
-    /// For models that continue a text: `Context: …`, `Question: …` and `Answer:` on separate lines, everything as
-    /// published, training targets included.
+    /// For models that continue a text: `Context: …`, `Question: …` and `Answer:` on separate lines,
+    /// everything as published, training targets included.
     Continued,
 }
 
 impl AnswerForm {
-    /// The form used in training and for choosing the best step, whatever form evaluation uses.
+    /// The form used in training and for selecting the best step, whatever the form in evaluation.
     pub fn of_training(self) -> AnswerForm {
         match self {
             AnswerForm::Padded | AnswerForm::Raw => AnswerForm::Padded,

@@ -1,4 +1,5 @@
-//! Hashes of rows as a model sees them. A result computed for one row is valid for every row with the same hash.
+//! Hashes of rows as read by a model. A result computed for one row is valid for every row with the same
+//! hash.
 
 use sha2::{Digest, Sha256};
 
@@ -53,14 +54,14 @@ pub fn of_input(example: &Example) -> String {
     hex
 }
 
-/// SHA-256 of rows as training sees them, in order: inputs and targets.
+/// SHA-256 of rows as used in training, in order: inputs and targets.
 pub fn of_training(rows: &[Example]) -> String {
     let mut parts = Parts::new();
     rows.iter().for_each(|row| parts.add_target(row));
     parts.hex()
 }
 
-/// SHA-256 of rows as scoring sees them, in order: inputs and right answers.
+/// SHA-256 of rows as used in scoring, in order: inputs and right answers.
 pub fn of_scoring(rows: &[Example]) -> String {
     let mut parts = Parts::new();
     for row in rows {

@@ -1,5 +1,5 @@
-//! Rows as text. By default exactly as T5 formats them, but without the task's name, which the paper omits; with a
-//! [`Wording`], in its template and with its words for the classes.
+//! Rows as text. By default exactly in T5's format, but without the task's name, which the paper omits; with
+//! a [`Wording`], in its template and with its words for the classes.
 //!
 //! | rows | public file | function |
 //! |---|---|---|
@@ -21,8 +21,8 @@ use super::splits::Split;
 use super::wording::Wording;
 use writer::{RowNames, Writer};
 
-/// The examples of one row of `split`, usually one. A cloze row with several right answers makes several training
-/// examples; a pronoun row with a wrong referent makes none.
+/// The examples of one row of `split`, usually one. A cloze row with several right answers gives several
+/// training examples; a pronoun row with a wrong referent gives none for training.
 pub fn examples(
     card: &Card,
     row: Row,
@@ -50,10 +50,10 @@ pub fn examples(
     examples
 }
 
-/// What contextual calibration puts in place of an example's texts (Zhao et al. 2021, §5).
+/// The content-free replacements of an example's texts in contextual calibration (Zhao et al. 2021, §5).
 const NO_CONTENT: [&str; 3] = ["N/A", "[MASK]", ""];
 
-/// Inputs without content, in the wording of a domain's labelled texts; empty for other domains.
+/// Content-free inputs in the wording of a domain's labelled texts; empty for other domains.
 pub fn without_content(card: &Card, wording: &Wording) -> Vec<Example> {
     let row = |text: &str| LabelledRow {
         group: None,

@@ -1,23 +1,25 @@
-//! How predictions in one domain's labels are read as another's.
+//! Maps predictions in one domain's labels to another's.
 //!
-//! A model tuned on a source writes the source's labels. On a target with other labels, each is read as one of the
-//! target's, in the first of these ways that applies:
+//! A model tuned on a source writes the source's labels. On a target with other labels, each is mapped to one
+//! of the target's by the first of these rules that applies:
 //!
-//! 1. by name: the target's card says so in its `label_map` (HANS reads `neutral` and `contradiction` as
-//!    `non-entailment`), or both domains have the label (`contradiction` is MNLI's class 2 and CommitmentBank's class 1);
-//! 2. by position, if both have as many labels and no name in common: QQP's `duplicate` is MRPC's `equivalent`.
+//! 1. by name: the target's card says so in its `label_map` (HANS maps `neutral` and `contradiction` to
+//!    `non-entailment`), or both domains have the label (`contradiction` is MNLI's class 2 and
+//!    CommitmentBank's class 1);
+//! 2. by position, if both have as many labels and no name in common: QQP's `duplicate` is MRPC's
+//!    `equivalent`.
 //!
-//! Whatever is read in neither way is an error before anything is trained, as is a target's label that no source label is
-//! read as: it could never be predicted.
+//! A label that neither rule maps is an error before training, as is a target label that no source label maps
+//! to: it could never be predicted.
 
 use super::card::Card;
 
-/// For each label of a source, the target's label that it is read as.
+/// For each label of a source, the corresponding label of the target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LabelMap<'a> {
     source: &'a Card,
     target: &'a Card,
-    /// The target's class for each of the source's.
+    /// The target's class for each class of the source.
     classes: Vec<usize>,
     way: Way,
 }
@@ -29,12 +31,12 @@ enum Way {
     Position,
 }
 
-/// Labels that can't be read as another domain's.
+/// Labels that can't be mapped to another domain's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "'{source_name}' has the labels {source_labels} and '{target}' {target_labels}: wanted each of the first read as \
-     one of the second and none of the second left over, by name, by a label_map in the card of '{target}', or by \
-     position where they are as many and have no name in common"
+    "'{source_name}' has the labels {source_labels} and '{target}' {target_labels}: wanted each of the first mapped to \
+     one of the second, and each of the second used, by name, by a label_map in the card of '{target}', or by \
+     position if they are equally many and have no name in common"
 )]
 pub struct LabelMismatch {
     /// The source.
@@ -48,7 +50,7 @@ pub struct LabelMismatch {
 }
 
 impl<'a> LabelMap<'a> {
-    /// The labels of a domain, read as they are.
+    /// The identity map of a domain's labels.
     pub fn same(card: &'a Card) -> LabelMap<'a> {
         LabelMap {
             source: card,
@@ -58,7 +60,7 @@ impl<'a> LabelMap<'a> {
         }
     }
 
-    /// How the labels of `source` are read as those of `target`; without labels, nothing is read.
+    /// Maps the labels of `source` to those of `target`; empty without labels.
     ///
     /// # Errors
     /// They can't be.
@@ -91,28 +93,29 @@ impl<'a> LabelMap<'a> {
         }
     }
 
-    /// Whether class k is read as class k, so that a label's index means the same in both domains.
+    /// Whether every class keeps its index, so that an index has the same meaning in both domains.
     pub fn keeps_places(&self) -> bool {
         self.classes.len() == self.target.labels.len()
             && (self.classes.iter().enumerate()).all(|(place, class)| place == *class)
     }
 
-    /// The domain whose labels predictions are read as.
+    /// The domain whose labels predictions are mapped to.
     pub fn target(&self) -> &'a Card {
         self.target
     }
 
-    /// The target's class that a source class is read as.
+    /// The target's class for a source class.
     pub fn class(&self, class: usize) -> usize {
         self.classes[class]
     }
 
-    /// A prediction in the target's labels. A text that is no source label stays as it is; of labels matched by
-    /// position, the string of class 1 is also replaced within other texts.
+    /// A prediction in the target's labels. A text that is no source label is unchanged; for labels matched
+    /// by position, the string of class 1 is also replaced within other texts.
     ///
-    /// The reference code does `str.replace("duplicate", "equivalent")` from QQP to MRPC and the reverse on the way back
-    /// (google-research/prompt-tuning, `prompt_tuning/data/postprocessors.py`). The replaced words are the strings of
-    /// class 1, which the strings of class 0 contain (`not_duplicate`), so both classes are rewritten.
+    /// The reference code does `str.replace("duplicate", "equivalent")` from QQP to MRPC and the reverse on
+    /// the way back (google-research/prompt-tuning, `prompt_tuning/data/postprocessors.py`). The replaced
+    /// words are the strings of class 1, which the strings of class 0 contain (`not_duplicate`), so both
+    /// classes are rewritten.
     pub fn read(&self, prediction: &str) -> String {
         if let Some(class) = self
             .source
@@ -134,8 +137,8 @@ impl<'a> LabelMap<'a> {
         }
     }
 
-    /// The logarithms of the target's classes' shares, from those of the source's: shares of classes that are read as one
-    /// are added.
+    /// The log-probabilities of the target's classes from those of the source's: probabilities of classes
+    /// with the same target are added.
     pub fn log_shares(&self, of_source: &[f64]) -> Vec<f64> {
         let logarithm = |class: usize| {
             let read = self.classes.iter().zip(of_source);
@@ -232,7 +235,7 @@ mod tests {
         }
         assert_eq!([0, 1, 2].map(|class| map.class(class)), [0, 1, 1]);
         assert!(!map.keeps_places());
-        // No label: scored as wrong, not rewritten.
+        // Not a label: scored as wrong, not rewritten.
         assert_eq!(map.read("a neutral text"), "a neutral text");
         let shares = map.log_shares(&[0.5_f64.ln(), 0.2_f64.ln(), 0.3_f64.ln()]);
         assert!(
@@ -243,7 +246,7 @@ mod tests {
             map.log_shares(&[0.0, f64::NEG_INFINITY, f64::NEG_INFINITY])[1],
             f64::NEG_INFINITY
         );
-        // Two classes can't be read as three.
+        // Two classes can't be mapped to three.
         let error = LabelMap::between(&hans, &mnli).expect_err("'non-entailment' is which?");
         assert_eq!(
             (error.source_name.as_str(), error.target.as_str()),
@@ -259,7 +262,7 @@ mod tests {
 
     #[test]
     fn names_come_before_positions() {
-        // CommitmentBank has the classes of MNLI in another order.
+        // CommitmentBank has MNLI's classes in another order.
         let (mnli, cb) = (card("mnli"), card("cb"));
         let map = LabelMap::between(&mnli, &cb).expect("the same names");
         assert_eq!(map.read("neutral"), "neutral");
@@ -272,7 +275,7 @@ mod tests {
     fn what_cannot_be_read_is_an_error() {
         for (source, target) in [
             (&["a", "b"][..], &["c", "d", "e"][..]),
-            // One name in common, and nothing says what the others are.
+            // One name in common, and no rule for the others.
             (&["a", "b"], &["a", "c"]),
             // Never predicted.
             (&["a", "b"], &["a", "b", "c"]),

@@ -1,4 +1,4 @@
-//! The language of a domain's answers, which decides how they are normalised before they are compared.
+//! The language of a domain's answers, which decides how they are normalised for comparison.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,10 +7,10 @@ use serde::Deserialize;
 
 /// A language of XQuAD (Artetxe et al. 2020), by its ISO 639-1 code.
 ///
-/// The official script of MLQA (Lewis et al. 2020, `mlqa_evaluation_v1.py`) has the seven of MLQA: Arabic, German,
-/// English, Spanish, Hindi, Vietnamese and Chinese, and refuses others. The other five are normalised as it normalises
-/// Hindi: white space divides words and none is an article. Thai has no spaces between words, so there F1 is
-/// close to exact match.
+/// The official script of MLQA (Lewis et al. 2020, `mlqa_evaluation_v1.py`) supports the seven languages of
+/// MLQA: Arabic, German, English, Spanish, Hindi, Vietnamese and Chinese. The other five are normalised like
+/// Hindi: white space separates words and no word is an article. Thai has no spaces between words, so its F1
+/// is close to exact match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Language {
@@ -18,7 +18,7 @@ pub enum Language {
     Ar,
     /// German.
     De,
-    /// Greek, which MLQA does not have.
+    /// Greek, not in MLQA.
     El,
     /// English.
     En,
@@ -26,13 +26,13 @@ pub enum Language {
     Es,
     /// Hindi.
     Hi,
-    /// Romanian, which MLQA does not have.
+    /// Romanian, not in MLQA.
     Ro,
-    /// Russian, which MLQA does not have.
+    /// Russian, not in MLQA.
     Ru,
-    /// Thai, which MLQA does not have.
+    /// Thai, not in MLQA.
     Th,
-    /// Turkish, which MLQA does not have.
+    /// Turkish, not in MLQA.
     Tr,
     /// Vietnamese.
     Vi,

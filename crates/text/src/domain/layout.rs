@@ -1,21 +1,23 @@
-//! Where a domain's files lie in a folder of real data, DIR of `--data DIR`.
+//! Where a domain's files are in a folder of real data, DIR of `--data DIR`.
 //!
-//! A split is read from the first of these places that has it:
+//! A split is read from the first of these places that contains it:
 //!
 //! | place | as |
 //! |---|---|
-//! | `DIR/DOMAIN`, `DIR/DOMAIN/data` | placed by hand, or as the Hub's newer repositories have it |
-//! | `FILE` for each file of the card, below a download | in the repository |
-//! | `CONFIG`, the card's, below a download | in the repository now, or in the Hub's conversion of it |
+//! | `DIR/DOMAIN`, `DIR/DOMAIN/data` | placed by hand, or in the layout of the Hub's newer repositories |
+//! | `FILE` for each file of the card, below a download | in the repository's layout |
+//! | `CONFIG`, the card's, below a download | in the repository's current layout, or in that of the Hub's
+//! conversion |
 //!
-//! A download is `DIR/DOMAIN`, `DIR/OWNER/REPOSITORY` or `DIR/REPOSITORY`, as `huggingface-cli download --local-dir`
-//! leaves it. Only splits for which the card lists files are read from a download: GLUE's test files have no labels.
-//! Within a place, a split is the first of `SPLIT.parquet`, `SPLIT-*.parquet` and `SPLIT/*.parquet` (the parts of one
-//! table), and MRQA's `SPLIT.jsonl.gz` and `SPLIT.jsonl`.
+//! A download is `DIR/DOMAIN`, `DIR/OWNER/REPOSITORY` or `DIR/REPOSITORY`, as written by
+//! `huggingface-cli download --local-dir`. From a download, only splits with files in the card are read:
+//! GLUE's test files have no labels. Within a place, a split is the first of `SPLIT.parquet`,
+//! `SPLIT-*.parquet` and `SPLIT/*.parquet` (the parts of one table), and MRQA's `SPLIT.jsonl.gz` and
+//! `SPLIT.jsonl`.
 //!
-//! The names of parts state how many there are (`train-00002-of-00009`); a missing part is an error. So is a file that
-//! looks like a split but is not read, such as `dev.parquet` or the output of `save_to_disk`: otherwise the split would
-//! be silently absent.
+//! Part names state the total (`train-00002-of-00009`); a missing part is an error. So is a file that looks
+//! like a split but is not read, such as `dev.parquet` or the output of `save_to_disk`: otherwise the split
+//! would be silently absent.
 
 mod error;
 mod near;
@@ -35,7 +37,7 @@ pub(super) use self::near::{near_domain, near_folder};
 /// The files of a domain's split; empty if it has none here.
 ///
 /// # Errors
-/// Parts are missing or do not belong together, or a file is almost named like the split.
+/// Parts are missing or inconsistent, or a file is almost named like the split.
 pub(super) fn files(
     folder: &Path,
     card: &Card,
@@ -82,8 +84,8 @@ pub(super) fn files(
     }
 }
 
-/// Folders that may hold a download of the card's repository. `huggingface-cli download --local-dir` accepts any folder
-/// name; those of the domain, of the repository and of its last part are checked.
+/// Folders that may hold a download of the card's repository. `huggingface-cli download --local-dir` accepts
+/// any folder name; those checked are the names of the domain, of the repository and of its last component.
 fn downloads(folder: &Path, card: &Card, repository: &str) -> Vec<PathBuf> {
     let last = repository.rsplit('/').next().unwrap_or(repository);
     // A folder named like another domain belongs to that domain.
@@ -157,7 +159,7 @@ mod tests {
     use crate::domain::sample::card;
     use std::fs;
 
-    /// Creates empty files and returns those that are a domain's split, by path.
+    /// Creates empty files and returns the paths of those that belong to a domain's split.
     fn found(name: &str, split: Split, paths: &[&str]) -> Result<Vec<String>, LayoutError> {
         let folder = tempfile::tempdir().expect("a temporary folder");
         for path in paths {

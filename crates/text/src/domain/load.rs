@@ -58,7 +58,7 @@ impl Suite {
         })
     }
 
-    /// The rows of a split. Reading stops as soon as enough rows are found.
+    /// The rows of a split. Stops reading once it has enough.
     pub fn read(
         &self,
         card: &Card,
@@ -145,7 +145,7 @@ mod tests {
     use std::collections::HashSet;
     use std::path::Path;
 
-    /// A folder with these splits of squad, each of this many rows.
+    /// A folder with these splits of squad, each with this many rows.
     fn squad_with(splits: &[Split], rows: usize) -> (tempfile::TempDir, Suite) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         for split in splits {
@@ -410,7 +410,7 @@ mod tests {
         assert_eq!(ids(), ["line"]);
         write_squad(&at("test-00001-of-00002.parquet"), 2);
         write_squad(&at("test-00000-of-00002.parquet"), 1);
-        // The first row of one file is the first row of the other.
+        // Both files begin with the same row.
         assert_eq!(ids(), ["id 0", "id 1"]);
         assert_eq!(suite.count(&card("race"), Split::Test).ok(), Some(Some(3)));
         write_squad(&at("test.parquet"), 1);

@@ -1,4 +1,4 @@
-//! Several source domains as one: whatever is tuned is shared by all of them.
+//! A mixture: several source domains as one, sharing whatever is tuned.
 //!
 //! Domains are mixed as T5 mixes tasks (Raffel et al. 2020, arXiv 1910.10683, §3.5.2; seqio's
 //! `mixing_rate_num_examples`): examples of domain m are drawn at the rate `min(e_m, K) / Σ min(e_n, K)`, where `e` is
@@ -25,8 +25,8 @@ pub enum Mixing {
     Equal,
 }
 
-/// Proportional with a cap of 65,536: sets below the cap count in full, and one of several hundred thousand rows does
-/// not drown the others.
+/// Proportional with a cap of 65,536: sets below the cap count in full, and one of several hundred thousand
+/// rows does not dominate.
 impl Default for Mixing {
     fn default() -> Self {
         Mixing::Proportional { cap: 1 << 16 }
@@ -34,8 +34,8 @@ impl Default for Mixing {
 }
 
 impl Mixing {
-    /// How many examples of each domain an epoch uses, given the domains' training rows. No domain is repeated within
-    /// an epoch; the rest of a larger one comes in later epochs.
+    /// The number of examples of each domain in an epoch, given the domains' training rows. No example is
+    /// repeated within an epoch; the rest of a larger domain follows in later epochs.
     pub fn shares(self, rows: &[usize]) -> Vec<usize> {
         let cap = match self {
             Mixing::Proportional { cap } => cap,
@@ -71,8 +71,8 @@ impl FromStr for Mixing {
     }
 }
 
-/// The card of a mixture; for a single domain, its own card. Task and metrics are the same for all members; where label
-/// strings differ, the first domain's are used.
+/// The card of a mixture; for a single domain, its own card. All members have the same task and metrics;
+/// where label strings differ, the first domain's are used.
 ///
 /// # Panics
 /// `members` is empty.

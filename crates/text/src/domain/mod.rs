@@ -1,12 +1,13 @@
 //! Domains: what an example is, where it is read from and how it becomes text.
 //!
-//! A [`card`] describes a domain, and the [`catalogue`] finds cards by name. A [`suite`] knows which files
-//! hold a domain's rows: bundled, in a folder, or fetched from where [`remote`] says they are published.
-//! The [`readers`] read them, one file for each schema, on top of [`parquet`], and [`load`] turns them into
-//! [`Example`]s. [`splits`] decides which rows serve as which split, and [`sampling`] which of those are used. A
-//! [`variant`] changes the surface of a target's rows. A
-//! [`format`](mod@format) turns a [`row`] into an [`Example`], in T5's format or in that of a [`wording`]. A
-//! [`mixture`] joins several domains into one source, and [`labels`] reads predictions in a source's labels as a target's. [`verify`] checks files against their card.
+//! A [`card`] describes a domain, and the [`catalogue`] finds cards by name. A [`suite`] finds the files with
+//! a domain's rows: bundled, in a folder, or fetched from where [`remote`] says they are published. The
+//! [`readers`] read them, one file for each schema, on top of [`parquet`]. [`splits`] decides which rows
+//! serve as which split, and [`sampling`] which of those are used. A [`variant`] changes the surface of a
+//! target's rows. A [`format`](mod@format) turns a [`row`] into an [`Example`], in T5's format or in that of
+//! a [`wording`]; [`load`] does all of this for a split. A [`mixture`] joins several domains into one source,
+//! and [`labels`] maps predictions in a source's labels to a target's. [`verify`] checks files against their
+//! card.
 
 pub mod card;
 pub mod catalogue;

@@ -121,11 +121,11 @@ impl TableFile {
     }
 }
 
-/// An opened file: its columns are known, its rows are not read.
+/// An opened file: its columns are known, its rows are not yet read.
 pub struct Table {
     file: String,
     builder: ParquetRecordBatchReaderBuilder<Input>,
-    /// A second handle on the file, to check its pages before they are read.
+    /// A second handle on the file, to check pages before they are read.
     pages: Option<File>,
 }
 
@@ -133,7 +133,7 @@ pub struct Table {
 const BATCH_ROWS: usize = 1024;
 
 impl Table {
-    /// The number of rows that the footer states.
+    /// The number of rows stated by the footer.
     pub fn rows(&self) -> usize {
         usize::try_from(self.builder.metadata().file_metadata().num_rows()).unwrap_or(0)
     }
@@ -143,8 +143,9 @@ impl Table {
         find(self.builder.schema().fields(), column).is_some()
     }
 
-    /// Starts to read these columns. A dotted name is a field of a struct, or of each struct of a list, or a column
-    /// whose own name has dots. With a `limit`, at most that many rows are decoded before the first batch is returned.
+    /// Starts to read these columns. A dotted name is a field of a struct, or of each struct in a list, or a
+    /// column whose own name has dots. With a `limit`, at most that many rows are decoded before the first
+    /// batch is returned.
     pub fn batches(self, columns: &[&str], limit: Option<usize>) -> Result<Batches, TableError> {
         for column in columns {
             self.check(column)?;
@@ -179,7 +180,7 @@ impl Table {
         })
     }
 
-    /// Whether there is such a column.
+    /// Checks that the column exists.
     fn check(&self, column: &str) -> Result<(), TableError> {
         let fields = self.builder.schema().fields();
         match find(fields, column) {
@@ -192,7 +193,7 @@ impl Table {
         }
     }
 
-    /// Whether the page sizes stated in the leaves at these indices are plausible.
+    /// Checks that the page sizes stated in the leaves at these indices are plausible.
     fn check_pages(&self, leaves: &[usize]) -> Result<(), TableError> {
         let Some(file) = &self.pages else {
             return Ok(());
@@ -212,7 +213,7 @@ impl Table {
             })
     }
 
-    /// Whether a column (the leaf at this index) has a supported compression.
+    /// Checks that a column (the leaf at this index) has a supported compression.
     fn check_compression(&self, leaf: usize, column: &str) -> Result<(), TableError> {
         let mut groups = self.builder.metadata().row_groups().iter();
         if groups.any(|group| group.column(leaf).compression() == Compression::LZO) {
@@ -225,8 +226,8 @@ impl Table {
     }
 }
 
-/// Whether a parquet leaf's path belongs to the column of this name. Between a list and its items, paths have extra
-/// levels: usually two (`answers.list.element.text`), one in old files.
+/// Whether a parquet leaf's path belongs to the column of this name. Paths have extra levels between a list
+/// and its items: usually two (`answers.list.element.text`), one in old files.
 fn stands_at(column: &str, path: &[String]) -> bool {
     if path[0] == column {
         return true;
@@ -306,7 +307,7 @@ impl ChunkReader for Input {
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
-        // The library allocates the length that a header states before it reads.
+        // The library allocates the length stated by a header before it reads.
         if start.saturating_add(length as u64) > self.len() {
             return Err(ParquetError::EOF(format!(
                 "{length} bytes from {start} on, of {}",

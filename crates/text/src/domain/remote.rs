@@ -1,4 +1,4 @@
-//! Where a domain's files are published, and where they are in the cache.
+//! Where a domain's files are published, and where they lie in the cache.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use crate::hub::{self, Kind, MAIN, RemoteFile, Source, SourceError, Wanted};
 /// Why a domain can't be fetched.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RemoteError {
-    /// Its card names no files.
+    /// Its card lists no files.
     #[error(
         "domain '{domain}' can't be fetched: its card names no published files; wanted its files in DIR/{domain} of --data DIR"
     )]
@@ -17,7 +17,7 @@ pub enum RemoteError {
         /// The domain.
         domain: String,
     },
-    /// Its card names something that can't be a repository or a file of one.
+    /// Its card lists something that is not a valid repository or file of one.
     #[error("domain '{domain}': its card: {source}")]
     Source {
         /// The domain.
@@ -30,7 +30,7 @@ pub enum RemoteError {
 /// The published files of a domain, for all splits.
 ///
 /// # Errors
-/// The card names none, or names that can't be files of a repository.
+/// The card lists none, or names that are not valid files of a repository.
 pub fn source_of(card: &Card) -> Result<Source, RemoteError> {
     let published = Split::ALL
         .into_iter()

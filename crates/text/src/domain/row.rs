@@ -1,4 +1,4 @@
-//! A row: the contents of a file, before any template.
+//! A row: the content of a file, before any template.
 
 use crate::hash::sha256;
 
@@ -13,11 +13,11 @@ pub struct QuestionRow {
     pub question: String,
     /// The right answers; never empty, repeats allowed.
     pub answers: Vec<String>,
-    /// The byte of the context at which the first answer stands, where the file states it.
+    /// Byte offset of the first answer in the context, if stated in the file.
     pub answer_start: Option<usize>,
-    /// Every fact that the passage states, where the file lists them.
+    /// Every fact stated by the passage, if listed in the file.
     pub facts: Vec<String>,
-    /// The value of the card's column of groups.
+    /// The value of the card's group column.
     pub group: Option<String>,
 }
 
@@ -26,19 +26,19 @@ pub struct QuestionRow {
 pub struct LabelledRow {
     /// Unique within its file.
     pub id: String,
-    /// The question that this is one of several answers to, unique within the domain (MultiRC).
+    /// The question this is one of several answers to, unique within the domain (MultiRC).
     pub question: Option<u64>,
     /// The texts, in the card's order.
     pub texts: Vec<String>,
-    /// Which of the texts is the passage, where rows may share one.
+    /// Index of the text that is the passage, if rows may share one.
     pub passage: Option<usize>,
     /// The class index.
     pub label: usize,
-    /// The value of the card's column of groups.
+    /// The value of the card's group column.
     pub group: Option<String>,
 }
 
-/// A sentence with a gap, to be filled by an entity of its passage (ReCoRD).
+/// A sentence with a gap to be filled by an entity of its passage (ReCoRD).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ClozeRow {
     /// Unique within its file.
@@ -62,7 +62,7 @@ pub struct PronounRow {
     pub text: String,
     /// The candidate referent.
     pub referent: String,
-    /// Whether the pronoun stands for it.
+    /// Whether the pronoun refers to it.
     pub label: bool,
 }
 
@@ -90,8 +90,8 @@ impl Row {
         }
     }
 
-    /// The passage's hash: 16 hex digits of a SHA-256, equal for equal passages in any file. Labelled texts without a
-    /// passage count as one passage together, in any order.
+    /// The passage's hash: 16 hex digits of a SHA-256, equal for equal passages in any file. For labelled
+    /// texts without a passage, all texts together are the passage, in any order.
     pub fn passage(&self) -> String {
         match self {
             Row::Question(row) => digest(&[&row.context]),
@@ -108,7 +108,7 @@ impl Row {
         }
     }
 
-    /// Its group, if its domain's card names a column of groups.
+    /// Its group, if its domain's card has a group column.
     pub fn group(&self) -> Option<&str> {
         match self {
             Row::Question(row) => row.group.as_deref(),
@@ -117,7 +117,7 @@ impl Row {
         }
     }
 
-    /// Puts it into a group; rows of ReCoRD and WSC have none.
+    /// Assigns it to a group; rows of ReCoRD and WSC have none.
     pub fn grouped(self, group: String) -> Row {
         let group = Some(group);
         match self {
@@ -127,7 +127,7 @@ impl Row {
         }
     }
 
-    /// The texts that the model reads, the passage first.
+    /// The texts read by the model, the passage first.
     pub fn texts(&self) -> Vec<&str> {
         match self {
             Row::Question(row) => vec![&row.context, &row.question],
@@ -137,7 +137,7 @@ impl Row {
         }
     }
 
-    /// The question, or the first of the texts.
+    /// The question, or the first of the labelled texts.
     pub fn opening(&self) -> &str {
         match self {
             Row::Question(row) => &row.question,
@@ -148,7 +148,7 @@ impl Row {
     }
 }
 
-/// The first 16 hex digits of the SHA-256 of the parts, with NUL between them.
+/// The first 16 hex digits of the SHA-256 of the parts, separated by NUL.
 fn digest(parts: &[&str]) -> String {
     let mut digits = sha256(parts.join("\0").as_bytes());
     digits.truncate(16);

@@ -106,7 +106,7 @@ pub fn answers(texts: &[&[&str]]) -> ArrayRef {
     structure(vec![("text", text), ("answer_start", answer_start)])
 }
 
-/// Lists of these lengths, whose child has this name.
+/// Lists of these lengths, with a child of this name.
 pub fn list_of(values: ArrayRef, lengths: impl Iterator<Item = usize>, child: &str) -> ArrayRef {
     let field = Arc::new(Field::new(child, values.data_type().clone(), true));
     let offsets = arrow::buffer::OffsetBuffer::from_lengths(lengths);

@@ -1,8 +1,8 @@
-//! Which rows of a split are used, if fewer are requested than exist.
+//! Selects rows of a split if fewer are requested than exist.
 //!
-//! Files are often sorted by article: the first thousand rows of SQuAD cover a handful of subjects. Rows are therefore
-//! drawn by a hash of their names: the same rows in every run, for every method and seed, wherever they are in the
-//! file. A smaller draw is a subset of every larger one.
+//! Files are often sorted by article: the first thousand rows of SQuAD cover a handful of subjects. Rows are
+//! therefore drawn by a hash of their names: the same rows in every run, for every method and seed, wherever
+//! they are in the file. A smaller sample is a subset of every larger one.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -16,9 +16,9 @@ use super::row::Row;
 pub enum Limit {
     /// All of them.
     All,
-    /// The first rows; reading stops after them.
+    /// The first rows; reading stops after this many.
     First(usize),
-    /// Rows drawn by their names. The whole file is read, but no more rows than this are in memory.
+    /// Rows drawn by name. The whole file is read, but only this many rows are held in memory.
     Drawn(usize),
 }
 
@@ -29,12 +29,12 @@ impl Limit {
     }
 }
 
-/// Selects rows while a file is read.
+/// Selects rows while reading a file.
 pub(super) struct Sampler {
     limit: Limit,
     /// Rows seen, selected or not.
     pub(super) seen: usize,
-    /// A heap whose top is the row that comes last in [`Limit::Drawn`]'s order.
+    /// A heap with the last row in [`Limit::Drawn`]'s order at the top.
     rows: BinaryHeap<Placed>,
 }
 
@@ -64,7 +64,7 @@ impl Sampler {
         }
     }
 
-    /// Offers the next row.
+    /// Adds the next row, if it is selected.
     pub(super) fn add(&mut self, row: Row) {
         if self.is_full() {
             return;
@@ -91,7 +91,7 @@ impl Sampler {
     }
 }
 
-/// The indices that [`Limit::Drawn`] selects from these names, at most `limit`, ascending.
+/// The indices selected by [`Limit::Drawn`] from these names, at most `limit`, ascending.
 pub fn drawn<'a>(names: impl Iterator<Item = &'a str>, limit: usize) -> Vec<usize> {
     let mut order: Vec<(u64, usize)> = names.map(place).zip(0..).collect();
     order.sort_unstable();
@@ -100,7 +100,7 @@ pub fn drawn<'a>(names: impl Iterator<Item = &'a str>, limit: usize) -> Vec<usiz
     places
 }
 
-/// A name's key in the drawing order. The prefix separates it from other hashes of the same text.
+/// A name's key in the drawing order. A prefix separates it from other hashes of the same text.
 fn place(name: &str) -> u64 {
     let digest = Sha256::new()
         .chain_update(b"promptshift draw\n")

@@ -1,7 +1,7 @@
 //! A domain's splits, and which rows serve as each: a domain may have fewer files than uses.
 //!
-//! A source needs rows to train on, to select by and to score; a target only needs the last. Public data seldom has all
-//! three, so one file can serve as two splits: its passages are divided by a stable hash. A passage is never on both
+//! A source needs rows for training, selection and scoring; a target only for scoring. Public data seldom has
+//! all three, so one file can serve as two splits: a stable hash divides its passages. No passage is on both
 //! sides, and the division is the same in every run.
 
 use std::fmt;
@@ -9,15 +9,15 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-/// A part of a domain: training reads `Train`, model selection `Validation`, the report `Test`.
+/// A split of a domain: training reads `Train`, model selection `Validation`, the report `Test`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Split {
-    /// Rows to train on.
+    /// Rows for training.
     Train,
-    /// Rows to choose a step or a recipe by.
+    /// Rows for choosing a step or a recipe.
     Validation,
-    /// Rows that are only scored.
+    /// Rows for scoring only.
     Test,
 }
 
@@ -46,13 +46,13 @@ impl fmt::Display for Split {
 pub struct SplitSource {
     /// The split that the rows serve as.
     pub split: Split,
-    /// The file that they are read from.
+    /// The file that contains them.
     pub file: Split,
-    /// Which of its rows.
+    /// The subset of its rows.
     pub filter: RowFilter,
 }
 
-/// Which rows of a file.
+/// A subset of a file's rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RowFilter {
     /// All of them.
@@ -61,14 +61,14 @@ pub enum RowFilter {
     PassageBuckets(Range<u64>),
 }
 
-/// Where each split of a source domain comes from. No passage is in two splits unless two files contain it.
+/// The origin of each split of a source domain. No passage is in two splits unless two files contain it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DomainSplits {
-    /// Rows to train on.
+    /// Rows for training.
     pub train: SplitSource,
-    /// Rows to select by.
+    /// Rows for selection.
     pub validation: SplitSource,
-    /// Rows that are only scored.
+    /// Rows for scoring only.
     pub test: SplitSource,
 }
 
@@ -78,7 +78,7 @@ const BUCKETS: u64 = 100;
 const HELD_OUT: u64 = 10;
 
 impl DomainSplits {
-    /// Divides the files that a domain has; `None` without training rows.
+    /// Divides a domain's files; `None` without training rows.
     ///
     /// | files | validation | test |
     /// |---|---|---|
@@ -118,7 +118,7 @@ impl DomainSplits {
         })
     }
 
-    /// The report's notes on them.
+    /// The report's notes on the splits.
     pub fn notes(&self) -> Vec<String> {
         [&self.train, &self.validation, &self.test]
             .into_iter()
@@ -128,8 +128,8 @@ impl DomainSplits {
 }
 
 impl SplitSource {
-    /// The rows that a target is scored on: its whole test file, or its whole validation file if it has no test file,
-    /// since no selection uses a target. `None` without either.
+    /// The rows a target is scored on: its whole test file, or without one its whole validation file, since
+    /// no selection uses a target. `None` without either.
     pub fn of_target(files: &[Split]) -> Option<SplitSource> {
         [Split::Test, Split::Validation]
             .into_iter()
@@ -141,7 +141,7 @@ impl SplitSource {
             })
     }
 
-    /// The report's note on it; `None` if the split is its own file.
+    /// The report's note on the split; `None` if it has its own file.
     pub fn note(&self) -> Option<String> {
         let SplitSource {
             split,
@@ -181,7 +181,7 @@ impl SplitSource {
 }
 
 impl RowFilter {
-    /// Whether it keeps rows of this passage, given as [`Row::passage`](super::row::Row::passage).
+    /// Whether the filter includes rows of this passage, given as [`Row::passage`](super::row::Row::passage).
     pub fn keeps(&self, passage: &str) -> bool {
         match self {
             RowFilter::All => true,

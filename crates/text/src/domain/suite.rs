@@ -20,7 +20,7 @@ pub enum Suite {
     Mini,
     /// A folder of real data in the Hub's schemas; `layout` finds the files.
     Folder(PathBuf),
-    /// The Hub's cache, where `promptshift fetch` puts the files that the cards name.
+    /// The Hub's cache, where `promptshift fetch` puts the files listed in the cards.
     Hub {
         /// The cache's folder.
         cache: PathBuf,
@@ -35,12 +35,12 @@ pub enum Suite {
 pub enum Part {
     /// All of them.
     Whole,
-    /// Those whose cards name this suite: `mrqa`.
+    /// Those whose cards list this suite: `mrqa`.
     Named(String),
 }
 
 impl Part {
-    /// Whether a domain belongs to it.
+    /// Whether a domain belongs to the group.
     fn has(&self, card: &Card) -> bool {
         match self {
             Part::Whole => true,
@@ -52,7 +52,7 @@ impl Part {
 /// Why a domain's rows could not be read.
 #[derive(Debug, Error)]
 pub enum DomainError {
-    /// A file is damaged or holds something else.
+    /// A file is damaged or has other content.
     #[error(transparent)]
     Table(#[from] TableError),
     /// Files of a split are missing, or have almost the right name.
@@ -70,14 +70,14 @@ pub enum DomainError {
         role: &'static str,
         /// Where the suite looked.
         suite: Box<str>,
-        /// The files that would serve.
+        /// The files that would suffice.
         wanted: &'static str,
         /// The splits that have a file.
         found: Vec<Split>,
-        /// What is there instead, or empty.
+        /// What was found instead, or empty.
         hint: Box<str>,
     },
-    /// The files hold only other data sets.
+    /// The files contain only other data sets.
     #[error("{file}: wanted rows whose 'subset' is '{wanted}', found only: {}", .found.join(", "))]
     NoSubset {
         /// The file.
@@ -138,8 +138,8 @@ impl Suite {
         }
     }
 
-    /// The splits of a domain that have a file here. Splits that are incomplete or almost correctly named count too:
-    /// reading one of those is an error.
+    /// The splits of a domain that have a file here, including incomplete and almost correctly named ones,
+    /// which are errors when read.
     pub fn splits(&self, card: &Card) -> Vec<Split> {
         Split::ALL
             .into_iter()
@@ -173,8 +173,8 @@ impl Suite {
         })
     }
 
-    /// The number of rows of a split's files, from their footers. `None` if there is no file, or if only reading all of
-    /// it would tell (lines, or several data sets in one file).
+    /// The number of rows of a split's files, from their footers. `None` if there is no file, or if counting
+    /// would need a full read (lines, or several data sets in one file).
     pub fn count(&self, card: &Card, split: Split) -> Result<Option<usize>, DomainError> {
         let files = self.files(card, split)?;
         if files.is_empty() {
@@ -218,7 +218,7 @@ impl Suite {
         })
     }
 
-    /// What a folder of real data has instead of a domain's files, if that can be recognised.
+    /// What a folder of real data contains instead of a domain's files, if recognised.
     pub fn near_domain(&self, card: &Card) -> Option<String> {
         match self {
             Suite::Folder(folder) => layout::near_domain(folder, card),
@@ -226,7 +226,7 @@ impl Suite {
         }
     }
 
-    /// What a folder is instead of a folder of real data, if that can be recognised.
+    /// What a folder is if not a folder of real data, if recognised.
     pub fn near_folder(&self) -> Option<String> {
         match self {
             Suite::Folder(folder) => layout::near_folder(folder),
@@ -234,14 +234,15 @@ impl Suite {
         }
     }
 
-    /// What an error adds about a domain that is not here, beginning with `; `; empty if it has a file.
+    /// The hint that an error adds about a missing domain, beginning with `; `; empty if the domain has a
+    /// file.
     pub(super) fn hint_of(&self, card: &Card, found: &[Split]) -> String {
         let near = || self.near_domain(card).or_else(|| self.near_folder());
         let near = found.is_empty().then(near).flatten();
         near.map_or_else(String::new, |near| format!("; {near}"))
     }
 
-    /// A description of where its domains are looked for.
+    /// A description of where domains are searched.
     pub fn place(&self) -> String {
         match self {
             Suite::Mini => "this program".to_string(),

@@ -1,11 +1,11 @@
-//! Tasks: what is asked of the model.
+//! Tasks: what the model is asked to do.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The task, which decides template, metrics and how labels are read. Transfers stay within one task.
+/// The task, which determines template, metrics and the use of labels. Transfers stay within one task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", try_from = "String")]
 pub enum Task {
@@ -25,7 +25,7 @@ pub enum Task {
     ClozeQa,
     /// Does a word mean the same in two sentences (WiC): accuracy.
     WordSense,
-    /// What a pronoun stands for (WSC): accuracy.
+    /// Which noun a pronoun refers to (WSC): accuracy.
     Coreference,
     /// Is a text's opinion positive (SST-2, IMDb, Amazon, Yelp): accuracy.
     Sentiment,
@@ -34,7 +34,7 @@ pub enum Task {
 }
 
 impl Task {
-    /// Every task, in the order of lists.
+    /// Every task, in display order.
     pub const ALL: [Task; 11] = [
         Task::ExtractiveQa,
         Task::Paraphrase,
@@ -67,7 +67,7 @@ impl Task {
     }
 }
 
-/// How a task is written: its name in cards and records, other common names, and what it asks.
+/// The wording of a task: its name in cards and records, its other common names, and what it asks.
 struct Words {
     name: &'static str,
     others: &'static [&'static str],
@@ -151,7 +151,7 @@ impl Task {
     }
 }
 
-/// Not a task's name.
+/// The name is not a task's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("wanted a task of {}, found '{found}'", known())]
 pub struct UnknownTask {
@@ -159,7 +159,7 @@ pub struct UnknownTask {
     pub found: String,
 }
 
-/// Every task, with what it asks and its other names.
+/// Every task, with its question and its other names.
 fn known() -> String {
     let told = |task: Task| {
         let Words { name, others, asks } = task.words();

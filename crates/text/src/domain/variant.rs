@@ -1,20 +1,22 @@
-//! Wording as a shift: a target's rows with another surface, `squad@typos`, or in another template,
-//! `squad@question-first`.
+//! Variants: shifts of wording alone. A target's rows with another surface, `squad@typos`, or in another
+//! template, `squad@question-first`.
 //!
-//! The rows, their names, passages and right answers are those of the domain, so that what is lost between `squad` and
-//! `squad@typos` is lost to the surface alone. Kinds of changes are those of HELM's robustness perturbations (Liang et al.
-//! 2022, arXiv 2211.09110); this is no port of its code. A change depends on the text and on nothing else: the same
-//! in every run and for every method.
+//! The rows, their names, passages and right answers are those of the domain, so a loss between `squad` and
+//! `squad@typos` is due to the surface alone. The kinds of changes follow HELM's robustness perturbations
+//! (Liang et al. 2022, arXiv 2211.09110); the code is not a port. A change depends on the text alone: it is
+//! the same in every run and for every method.
 //!
 //! Answers stay valid:
 //!
-//! | variant | texts | right answers |
-//! |---|---|---|
-//! | `typos` | in about one of five words of four letters or more, two letters are swapped, or one is dropped, doubled or replaced by its neighbour on the keyboard | neither they nor their occurrences in the passage change |
-//! | `lowercase` | all letters are small | are changed in the same way |
-//! | `no-punctuation` | punctuation is left out, except between two letters or digits (`3.5`, `don't`) | become what their occurrence in the passage has become; one that is nothing but punctuation stays |
+//! - `typos`: in about one of five words of four letters or more, two letters are swapped, or one is dropped,
+//!   doubled or replaced by its neighbour on the keyboard. Right answers and their occurrences in the passage
+//!   are unchanged.
+//! - `lowercase`: all letters become lower-case, in right answers too.
+//! - `no-punctuation`: punctuation is removed, except between two letters or digits (`3.5`, `don't`). A right
+//!   answer becomes what its occurrence in the passage becomes; one of punctuation alone is unchanged.
 //!
-//! Hashes of passages and questions, by which equal texts of two domains are found, are those of the unchanged row.
+//! Hashes of passages and questions, which identify equal texts of two domains, are computed from the
+//! unchanged row.
 
 use std::fmt;
 use std::ops::Range;
@@ -28,31 +30,31 @@ use super::row::{LabelledRow, QuestionRow, Row};
 use super::wording::{self, Template};
 use crate::punctuation::is_punctuation;
 
-/// What stands between a domain's name and its variant's.
+/// Separates a domain's name from its variant's.
 pub const AT: char = '@';
 
 /// How a variant differs from its domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Variant {
-    /// In its surface.
+    /// A changed surface.
     Surface(Surface),
-    /// In its template; only a T5 reads one.
+    /// Another template; used by T5 models only.
     Template(Box<Template>),
 }
 
 /// A change of a text's surface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Surface {
-    /// Mistakes of a typist.
+    /// Typing mistakes.
     Typos,
-    /// No capitals.
+    /// No capital letters.
     Lowercase,
     /// No punctuation.
     NoPunctuation,
 }
 
 impl Surface {
-    /// Every surface, in the order of lists.
+    /// Every surface, in display order.
     pub const ALL: [Surface; 3] = [Surface::Typos, Surface::Lowercase, Surface::NoPunctuation];
 
     /// The name after the `@`.
@@ -64,7 +66,7 @@ impl Surface {
         }
     }
 
-    /// What changes, in a few words.
+    /// A short description.
     pub fn about(self) -> &'static str {
         match self {
             Surface::Typos => {
@@ -88,15 +90,15 @@ impl fmt::Display for Variant {
 }
 
 impl Variant {
-    /// The variant of a domain's rows with this name; `None` if there is none.
+    /// The variant with this name of a domain's rows; `None` if there is none.
     pub fn find(name: &str, card: &Card) -> Option<Variant> {
         Variant::all(card)
             .into_iter()
             .find(|variant| variant.to_string() == name)
     }
 
-    /// Every variant of a domain: surfaces for questions on passages and texts with classes, and the bundled templates for
-    /// its task that have no place for a soft prompt.
+    /// Every variant of a domain: surfaces for questions on passages and texts with classes, and the bundled
+    /// templates for its task without soft-prompt positions.
     pub fn all(card: &Card) -> Vec<Variant> {
         let surfaces = match card.schema {
             Schema::Squad | Schema::Mrqa | Schema::Glue => &Surface::ALL[..],
@@ -109,7 +111,7 @@ impl Variant {
             .collect()
     }
 
-    /// A row with its surface; templates change no row.
+    /// A row with its surface changed; templates change no row.
     pub fn applied(&self, row: Row) -> Row {
         match (self, row) {
             (Variant::Surface(surface), Row::Question(row)) => Row::Question(surface.question(row)),
@@ -121,13 +123,13 @@ impl Variant {
                     .collect(),
                 ..row
             }),
-            // No card of another schema has a surface.
+            // Cards of other schemas have no surfaces.
             (_, row) => row,
         }
     }
 }
 
-/// A changed text: what each of its characters has become, with the byte that the character stood at.
+/// A changed text: the replacement of each character, with the character's original byte offset.
 struct Changed {
     pieces: Vec<(usize, String)>,
 }
@@ -140,14 +142,14 @@ impl Changed {
             .collect()
     }
 
-    /// What has become of these bytes of the unchanged text, without white space at the ends.
+    /// The replacement of these bytes of the original text, trimmed.
     fn part(&self, bytes: &Range<usize>) -> String {
         let inside = self.pieces.iter().filter(|(at, _)| bytes.contains(at));
         let part: String = inside.map(|(_, piece)| piece.as_str()).collect();
         part.trim().to_string()
     }
 
-    /// The byte that this byte of the unchanged text has become.
+    /// The new offset of this byte of the original text.
     fn place(&self, byte: usize) -> usize {
         let before = self.pieces.iter().take_while(|(at, _)| *at < byte);
         before.map(|(_, piece)| piece.len()).sum()
@@ -191,7 +193,7 @@ impl Surface {
         }
     }
 
-    /// The changed text; the bytes in `kept` stay.
+    /// The changed text; the bytes in `kept` are preserved.
     fn changed(self, text: &str, kept: &[Range<usize>]) -> Changed {
         let stays = |at: usize| kept.iter().any(|range| range.contains(&at));
         let pieces = match self {
@@ -205,15 +207,15 @@ impl Surface {
     }
 }
 
-/// Every occurrence of a text, in bytes.
+/// The byte range of every occurrence of a text.
 fn places<'a>(context: &'a str, text: &'a str) -> impl Iterator<Item = Range<usize>> + 'a {
     let found = context.match_indices(text).filter(|_| !text.is_empty());
     found.map(|(at, text)| at..at + text.len())
 }
 
-/// One of so many words has a mistake.
+/// One in this many words gets a typo.
 const WORDS_A_TYPO: u32 = 5;
-/// Shorter words have none.
+/// Minimum length of a word with a typo.
 const FEWEST_LETTERS: usize = 4;
 /// The rows of a keyboard.
 const KEYBOARD: [&str; 3] = ["qwertyuiop", "asdfghjkl", "zxcvbnm"];
@@ -229,7 +231,7 @@ fn typos(text: &str, stays: impl Fn(usize) -> bool) -> Vec<(usize, String)> {
         let end = (start..letters.len())
             .find(|&at| !letters[at])
             .unwrap_or(letters.len());
-        // What is drawn does not depend on what stays.
+        // The random draws do not depend on what is preserved.
         let (drawn, kind) = (
             rng.random_range(0..WORDS_A_TYPO),
             rng.random_range(0..4_u32),
@@ -239,7 +241,7 @@ fn typos(text: &str, stays: impl Fn(usize) -> bool) -> Vec<(usize, String)> {
             && end - start >= FEWEST_LETTERS
             && !(start..end).any(|at| stays(pieces[at].0))
         {
-            // The first letter stays, as with most typists.
+            // The first letter is preserved, since typists rarely mistype it.
             let at = start + 1 + place % (end - start - 2);
             match kind {
                 0 => {
@@ -260,7 +262,7 @@ fn typos(text: &str, stays: impl Fn(usize) -> bool) -> Vec<(usize, String)> {
     pieces
 }
 
-/// The key beside a letter's, in the letter's case.
+/// The neighbouring key of a letter, in the letter's case.
 fn neighbour(letter: &str, side: usize) -> Option<String> {
     let small = letter.to_lowercase();
     let row = KEYBOARD.iter().find(|row| row.contains(&small))?;
@@ -281,13 +283,13 @@ fn without_punctuation(text: &str, stays: impl Fn(usize) -> bool) -> Vec<(usize,
         letter.is_some_and(|(_, c)| c.is_alphanumeric())
     };
     let mut pieces = Vec::with_capacity(letters.len());
-    // Whether something was left out since the last character, and whether that was white space.
+    // Whether something was removed since the last character, and whether that character was white space.
     let (mut gap, mut space) = (false, true);
     for (place, &(at, c)) in letters.iter().enumerate() {
         let within = is_word(place.checked_sub(1)) && is_word(Some(place + 1));
         let left_out = match is_punctuation(c) {
             true => !within && !stays(at),
-            // Not two spaces where punctuation stood between them.
+            // No double space where punctuation between two spaces was removed.
             false => c.is_whitespace() && gap && space,
         };
         if left_out {
@@ -328,7 +330,7 @@ mod tests {
             "The miller bougth seventeen wooden barrels before winter, beccause strangers promised siver."
         );
         assert_eq!(Surface::Typos.changed(text, &[]).text(), changed);
-        // Words that stay do not move the mistakes of others.
+        // Preserved words do not shift the typos of others.
         let kept = 0..text.find("winter").expect("there");
         let rest = Surface::Typos
             .changed(text, std::slice::from_ref(&kept))
@@ -396,7 +398,7 @@ mod tests {
                 "{answer}"
             );
         }
-        // An answer of punctuation stays, or nothing would be right.
+        // An answer of punctuation is preserved, or no prediction would be right.
         let found = Surface::NoPunctuation.question(row("Is it - or +?", "Which?", &["+"], None));
         assert_eq!(
             (found.context.as_str(), &*found.answers[0]),

@@ -1,4 +1,4 @@
-//! Checks whether a domain's files are as its card says.
+//! Checks a domain's files against its card.
 //!
 //! Every row is read, in batches; only hashes are kept.
 
@@ -52,7 +52,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// The requirement on the rows' names.
+/// The requirement on row names.
 const NAMES: &str = "one for each row";
 
 /// Checks every split of a domain that a suite has.
@@ -71,7 +71,7 @@ pub fn verify(suite: &Suite, card: &Card) -> Result<Vec<Check>, DomainError> {
             found: splits,
         });
     }
-    // The card's statements on published files do not apply to a miniature.
+    // The card's statements about published files do not apply to a miniature.
     let card = &match suite {
         Suite::Mini => Card {
             source: None,
@@ -153,7 +153,7 @@ fn verify_split(card: &Card, split: Split, files: Vec<DataFile>) -> Vec<Check> {
     checks.checks
 }
 
-/// Counts of the answer positions that the files state; `None` if they state none.
+/// Counts of the answer positions stated in the files; `None` if they state none.
 fn offsets(card: &Card, files: &[DataFile]) -> Result<Option<SpanCounts>, TableError> {
     let mut sum: Option<SpanCounts> = None;
     if card.task != Task::ExtractiveQa {
@@ -167,15 +167,15 @@ fn offsets(card: &Card, files: &[DataFile]) -> Result<Option<SpanCounts>, TableE
     Ok(sum)
 }
 
-/// What is counted while reading.
+/// Counts made while reading.
 #[derive(Default)]
 struct Census {
     rows: usize,
     empty: usize,
-    /// Rows whose passage should state an answer, and how many of these do.
+    /// Rows whose passage should state an answer, and how many do.
     asked: usize,
     stated: usize,
-    /// Rows of each class.
+    /// Number of rows per class.
     classes: Vec<usize>,
 }
 
@@ -240,7 +240,7 @@ impl Checks {
         }
     }
 
-    /// Offsets do not enter scores, so wrong ones are only noted; unreadable ones are a failure.
+    /// Offsets do not affect scores, so wrong ones are only noted; unreadable ones are a failure.
     fn offsets(&mut self, counts: Result<Option<SpanCounts>, TableError>) {
         let wanted = "each answer at its offset, in code points".to_string();
         match counts {

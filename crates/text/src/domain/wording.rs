@@ -1,8 +1,8 @@
-//! How an example is put into words and how an answer is read from the model: a [`Template`] for the input, a
+//! How an example becomes text and how an answer is read from the model: a [`Template`] for the input, a
 //! [`Verbalizer`] for the classes, and how an answer is chosen.
 //!
-//! A wording is plain data and part of a record's cell. The default is the paper's: T5's text formats, the data set's
-//! class strings, answers by generation.
+//! A wording is plain data and part of a record's cell. The default is the paper's: T5's text formats, the
+//! data set's class strings, answers by generation.
 
 mod pieces;
 mod proposal;
@@ -25,7 +25,7 @@ pub use verbalizer::{Verbalizer, VerbalizerError, Words};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScoreBy {
-    /// The text that the model generates greedily; for labels, the class with that string (the paper's way).
+    /// The text generated greedily; for labels, the class with that string (as in the paper).
     #[default]
     Generation,
     /// The class whose words are most probable, end of sequence included (rank classification).
@@ -52,7 +52,7 @@ impl ScoreBy {
         }
     }
 
-    /// Whether classes are ranked, which requires a task with classes.
+    /// Whether classes are ranked; requires a task with classes.
     pub fn ranks(self) -> bool {
         self != ScoreBy::Generation
     }
@@ -66,10 +66,10 @@ impl ScoreBy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Opening {
-    /// The answer's text (the paper's way).
+    /// The answer's text (as in the paper).
     #[default]
     Text,
-    /// The sentinel `<extra_id_0>` before the text: a model that was pre-trained only by span corruption begins its
+    /// The sentinel `<extra_id_0>` before the text: a model pre-trained only by span corruption begins its
     /// outputs with it (Lester et al. 2021, §3.2, "Span Corruption + Sentinel").
     Sentinel,
 }
@@ -80,7 +80,7 @@ impl Opening {
     }
 }
 
-/// See the module's documentation. Old records lack these fields, which means the default.
+/// See the module's documentation. A field missing from an old record has its default.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Wording {
     /// How an answer is chosen.
@@ -110,7 +110,7 @@ pub enum WordingError {
         /// The domain.
         domain: String,
     },
-    /// A target's template has no place for the prompt that the study's has inside.
+    /// The study's template has positions for the soft prompt and the target's template has none.
     #[error(
         "--template {template}: it places the soft prompt inside the text, where the template of '{domain}' has none; \
          wanted a template without {{soft:N}}, or the domain without its template"
@@ -127,7 +127,7 @@ pub enum WordingError {
 }
 
 impl Wording {
-    /// Whether it is the paper's.
+    /// Whether this is the default.
     pub fn is_default(&self) -> bool {
         *self == Wording::default()
     }

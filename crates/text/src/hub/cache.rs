@@ -54,8 +54,8 @@ impl Place {
     }
 }
 
-/// The folder with every wanted file of a source, if the cache has them all; needs no network. Files were checked when
-/// they were fetched and are not read again.
+/// The folder with every wanted file of a source, if all are in the cache; needs no network. Files were
+/// verified when they were fetched and are not read again.
 pub fn cached(source: &Source, cache: &Path) -> Option<PathBuf> {
     let place = Place::of(cache, source);
     let commit = if is_hexadecimal(source.revision(), 40) {
@@ -79,7 +79,7 @@ fn holds_checkpoint(folder: &Path) -> bool {
     };
     let names: Vec<String> = entries
         .filter_map(Result::ok)
-        // A link whose blob is gone does not count.
+        // A link whose blob was deleted does not count.
         .filter(|entry| entry.path().is_file())
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .collect();
@@ -87,13 +87,13 @@ fn holds_checkpoint(folder: &Path) -> bool {
     checkpoint::files(&names).is_ok()
 }
 
-/// Makes `pointer` lead to `blob`, replacing any old pointer: a relative link as `huggingface_hub` makes it, or a copy
-/// where the system has no links.
+/// Makes `pointer` refer to `blob`, replacing any old pointer: a relative symbolic link as in
+/// `huggingface_hub`, or a copy where the system has no links.
 pub(super) fn point(blob: &Path, pointer: &Path) -> io::Result<()> {
     if let Some(folder) = pointer.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    // Created beside it first, so that a whole one exists at any time.
+    // Created beside it and renamed, so that a complete pointer exists at any time.
     let mut beside = pointer.as_os_str().to_owned();
     beside.push(".partial");
     let beside = PathBuf::from(beside);

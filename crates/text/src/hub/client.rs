@@ -1,4 +1,4 @@
-//! Requests to the Hub. Each has a timeout for the server's silence, and its error names the address.
+//! Requests to the Hub. Each has a timeout for silence of the server, and each error names the URL.
 
 use std::io::Read;
 
@@ -12,7 +12,7 @@ use super::listing::Listing;
 use super::settings::Settings;
 use super::source::Source;
 
-/// Maximum number of redirects within the Hub, as after a repository was renamed.
+/// Maximum number of redirects within the Hub, which follow the renaming of a repository.
 const RENAMES: usize = 5;
 
 /// A repository of the Hub.
@@ -58,10 +58,10 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// What the repository holds at the source's revision.
+    /// The files of the repository at the source's revision.
     ///
     /// # Errors
-    /// The Hub is unreachable, refuses, does not have it, or is not a Hub.
+    /// The Hub is unreachable, refuses, does not have the repository, or is not a Hub.
     pub fn listing(&self) -> Result<Listing, HubError> {
         let url = format!(
             "{}/api/{}s/{}/revision/{}",
@@ -82,7 +82,7 @@ impl<'a> Client<'a> {
     /// As [`Client::listing`].
     pub fn header(&self, commit: &str, file: &str) -> Result<Header, HubError> {
         let mut url = self.url(commit, file);
-        // The host that large files are redirected to knows neither the commit nor the checksum.
+        // The host that serves large files after a redirect sends neither the commit nor the checksum.
         for _ in 0..=RENAMES {
             let request = self.agent.get(&url).header(header::RANGE, "bytes=0-0");
             let request = request.config().max_redirects(0).build();
@@ -145,7 +145,7 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// The response, unless its status is a failure.
+    /// The response, unless its status is an error.
     fn answered(
         &self,
         url: &str,

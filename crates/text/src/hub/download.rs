@@ -1,7 +1,7 @@
-//! Downloads one file beside the cache and moves it into the cache once its checksum is right.
+//! Downloads one file beside the cache and moves it into the cache after verifying its checksum.
 //!
-//! The unfinished download is `incoming/BLOB.part`. It stays there after an interruption, and the next attempt resumes
-//! from it.
+//! The unfinished download is `incoming/BLOB.part`. It is kept after an interruption, and the next attempt
+//! resumes from it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -12,9 +12,9 @@ use super::checksum::{Expected, Mismatch};
 use super::client::Client;
 use super::error::HubError;
 
-/// Attempts before the download fails; each requests the missing rest.
+/// Maximum number of attempts; each requests only the missing bytes.
 const TRIES: u32 = 5;
-/// The wait before the second attempt; each further attempt waits this much longer.
+/// The wait before the second attempt; it grows by this much with each further attempt.
 const WAIT: Duration = Duration::from_millis(300);
 
 /// A file being downloaded.
@@ -31,22 +31,22 @@ pub(super) struct Download<'a> {
 
 /// Why an attempt ended before the file was complete.
 enum Failure {
-    /// Worth another attempt.
+    /// A temporary failure: retry.
     Passing(HubError),
-    /// Another attempt would not help.
+    /// A permanent failure: do not retry.
     Lasting(HubError),
 }
 
 impl Download<'_> {
-    /// Downloads the file and checks it; it is then at `part`.
+    /// Downloads the file to `part` and verifies it.
     ///
     /// # Errors
-    /// It does not arrive, or does not have its checksum.
+    /// The download fails, or its checksum is wrong.
     pub fn run(&self, hear: &mut dyn FnMut(u64)) -> Result<(), HubError> {
         let resumes = self.kept()? > 0;
         match self.pull_and_check(hear)? {
             Ok(()) => Ok(()),
-            // The resumed part may be the damaged one, so the download starts once more from the beginning.
+            // The resumed part may be damaged, so the download restarts from the beginning.
             Err(_) if resumes => (self.pull_and_check(hear)?).map_err(|found| self.corrupt(found)),
             Err(found) => Err(self.corrupt(found)),
         }
@@ -58,7 +58,7 @@ impl Download<'_> {
         let compared = (self.expected.compare(&self.part)).map_err(|e| self.unwritten(e))?;
         if let Err(mismatch) = compared {
             if self.kept()? < self.bytes {
-                // The server ended the response early; a later attempt may bring the rest.
+                // The server ended the response early; a later attempt may deliver the rest.
                 return Err(self.interrupted(""));
             }
             std::fs::remove_file(&self.part).map_err(|e| self.unwritten(e))?;
@@ -75,7 +75,7 @@ impl Download<'_> {
             match self.pull_once(hear) {
                 Ok(()) => break,
                 Err(Failure::Lasting(error)) => return Err(error),
-                // A failed attempt still counts if it brought the rest.
+                // A failed attempt counts as success if it delivered the rest.
                 Err(Failure::Passing(_)) if self.kept()? >= self.bytes => break,
                 Err(Failure::Passing(error)) if tries == TRIES => return Err(error),
                 Err(Failure::Passing(_)) => std::thread::sleep(WAIT * tries),
@@ -165,7 +165,7 @@ impl Download<'_> {
     }
 }
 
-/// Turns "not found" into `None`.
+/// Maps "not found" to `None`.
 pub(super) fn absent<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),

@@ -1,4 +1,4 @@
-//! What can go wrong with the Hub, and the remedies.
+//! Errors of the Hub, with their remedies.
 
 use std::path::Path;
 
@@ -31,11 +31,11 @@ pub enum HubError {
     Unreachable {
         /// The address.
         url: String,
-        /// Why not.
+        /// The cause.
         reason: String,
         /// The folder in the cache.
         cache: String,
-        /// What the cache has of it.
+        /// What the cache has of the repository.
         found: &'static str,
     },
     /// The server was silent for too long.
@@ -43,12 +43,12 @@ pub enum HubError {
         "{what}: nothing came from the Hub for {seconds} s (HF_HUB_DOWNLOAD_TIMEOUT sets how long to wait); the same command resumes the download"
     )]
     Silent {
-        /// The address or file.
+        /// The URL or file.
         what: String,
         /// The timeout.
         seconds: u64,
     },
-    /// The Hub wants a token, or refused the one it was given.
+    /// The Hub wants a token, or rejected the one it received.
     #[error("{repository}: the Hub refused it ({status}{message}): {advice}")]
     Refused {
         /// The repository.
@@ -113,7 +113,7 @@ pub enum HubError {
         repository: String,
         /// Its revision.
         revision: String,
-        /// What is lacking.
+        /// What is missing.
         lack: String,
         /// Files that it has.
         has: String,
@@ -125,9 +125,9 @@ pub enum HubError {
     Interrupted {
         /// The file.
         file: String,
-        /// Bytes that are there.
+        /// Bytes downloaded so far.
         kept: u64,
-        /// Bytes that it has.
+        /// The file's size.
         total: u64,
         /// Why, if known.
         reason: String,
@@ -160,7 +160,7 @@ pub enum HubError {
         /// The checksum that the Hub states.
         found: String,
     },
-    /// Another process fetches the same repository, or has taken this fetch over.
+    /// Another process fetches the same repository, or has taken over this fetch.
     #[error("{repository} cannot be fetched now: {source}")]
     Claim {
         /// The repository.

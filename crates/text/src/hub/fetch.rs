@@ -1,4 +1,4 @@
-//! A complete fetch: list, choose, download what is missing, record the commit.
+//! A complete fetch: list the files, choose, download what is missing, record the commit.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ pub struct FetchedFile {
 pub struct Fetched {
     /// The folder that holds its files.
     pub folder: PathBuf,
-    /// Its files; empty if the Hub was not asked.
+    /// Its files; empty if the Hub was not queried.
     pub files: Vec<FetchedFile>,
 }
 
@@ -70,7 +70,8 @@ pub enum Event<'a> {
 /// Fetches every wanted file of a source into the cache; intact files are left alone.
 ///
 /// # Errors
-/// A file can't be fetched. No cached file is then incomplete, and the revision still points where it did before.
+/// A file can't be fetched. The cache then contains no incomplete file, and the revision still points where
+/// it did before.
 pub fn fetch(
     source: &Source,
     settings: &Settings,
@@ -167,7 +168,7 @@ fn choose(source: &Source, listing: &Listing) -> Result<Vec<RemoteFile>, HubErro
 /// A one-line summary of a listing.
 fn some_of(listing: &Listing) -> String {
     const SHOWN: usize = 12;
-    // A name that the Hub would not give is not echoed to a terminal.
+    // Names that are invalid on the Hub are not echoed to a terminal.
     let names: Vec<&str> = (listing.files.keys().map(String::as_str))
         .filter(|name| is_path(name))
         .collect();
@@ -246,8 +247,8 @@ impl Fetch<'_> {
         Ok(())
     }
 
-    /// Whether a cached file exists and is intact. A damaged one is discarded, since every program that shares the
-    /// cache would take it for intact.
+    /// Whether a cached file exists and is intact. A damaged file is deleted, since every program that shares
+    /// the cache would take it to be intact.
     fn is_whole(&mut self, path: &Path, expected: &Expected, file: &str) -> Result<bool, HubError> {
         let compared = absent(expected.compare(path)).map_err(|error| HubError::io(path, error))?;
         match compared {

@@ -1,4 +1,4 @@
-//! The Hub's answer on what a repository holds at a revision, and the revision's commit.
+//! The Hub's listing of a repository at a revision, and the revision's commit.
 
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ impl Listing {
     /// The error text.
     pub fn parse(text: &str) -> Result<Self, String> {
         let answer: Answer = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        // The commit becomes the name of a folder.
+        // The commit hash becomes a folder name.
         if !is_hexadecimal(&answer.sha, 40) {
             return Err(format!(
                 "wanted a commit of 40 digits, found '{}'",

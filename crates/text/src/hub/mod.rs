@@ -1,10 +1,11 @@
-//! The Hugging Face Hub: [`fetch`] brings what a [`Source`] names into the standard cache and verifies its checksums;
-//! [`cached`] finds it there again without network.
+//! The Hugging Face Hub: [`fetch`] downloads a [`Source`] into the standard cache and verifies checksums;
+//! [`cached`] finds it there without network.
 //!
-//! A fetch first lists a commit's files (`listing`), so all files come from one commit. A file is downloaded beside the
-//! cache, resumed where an earlier attempt ended, and enters the cache only after its checksum is verified (`download`,
-//! `checksum`). Requests have a timeout for the server's silence (`client`). [`Settings`] are the variables that
-//! `huggingface_hub` reads, and each [`HubError`] names its remedy.
+//! A fetch first lists a commit's files (`listing`), so that all files come from one commit. A file is
+//! downloaded beside the cache, resumes where an earlier attempt ended, and enters the cache only after its
+//! checksum is verified (`download`, `checksum`). Requests have a timeout for silence of the server
+//! (`client`). [`Settings`] are read from the variables of `huggingface_hub`, and each [`HubError`] names its
+//! remedy.
 
 mod cache;
 mod checkpoint;

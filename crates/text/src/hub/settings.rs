@@ -1,4 +1,4 @@
-//! The Hub's address and its cache, from the variables that `huggingface_hub` reads too.
+//! The Hub's address and cache, from the environment variables of `huggingface_hub`.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -38,7 +38,7 @@ pub struct Settings {
     pub token: Option<Token>,
     /// `HF_HUB_OFFLINE`.
     pub network: Network,
-    /// How long the Hub may be silent: `HF_HUB_DOWNLOAD_TIMEOUT`, in seconds.
+    /// Timeout for silence of the Hub: `HF_HUB_DOWNLOAD_TIMEOUT`, in seconds.
     pub patience: Duration,
 }
 
@@ -115,7 +115,7 @@ impl Settings {
     }
 }
 
-/// Only the cache's folder, from the environment.
+/// The cache's folder alone, from the environment.
 ///
 /// # Errors
 /// There is no home folder.

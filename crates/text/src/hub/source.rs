@@ -30,7 +30,7 @@ pub struct RemoteFile {
 }
 
 impl RemoteFile {
-    /// A file whose checksum only the Hub knows.
+    /// A file whose checksum only the Hub states.
     pub fn named(path: &str) -> Self {
         RemoteFile {
             path: path.to_string(),
@@ -39,7 +39,7 @@ impl RemoteFile {
     }
 }
 
-/// Which files of the repository.
+/// The wanted files of a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
     /// These.
@@ -99,7 +99,7 @@ impl Source {
     /// Named files of a repository.
     ///
     /// # Errors
-    /// A name is invalid, or would lead out of the cache.
+    /// A name is invalid, or would resolve outside of the cache.
     pub fn new(
         kind: Kind,
         repository: &str,
@@ -192,12 +192,12 @@ fn is_repository(text: &str) -> bool {
             part.chars().all(allowed)
                 && part.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
                 && !part.contains("..")
-                // The cache writes two hyphens for the slash.
+                // The cache writes the slash as two hyphens.
                 && !part.contains("--")
         })
 }
 
-/// Whether `text` is a relative path that means the same in a URL and in a folder.
+/// Whether `text` is a relative path with the same meaning in a URL and in a folder.
 pub(super) fn is_path(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.=+@,~".contains(c);
     text.split('/').all(|part| {

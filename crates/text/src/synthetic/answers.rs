@@ -1,4 +1,4 @@
-//! What answers a question, or fills a sentence's detail.
+//! Answers of questions, which also fill the details of sentences.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +11,13 @@ use super::names::{NameKind, Namer, pick, takes_an};
 /// Closed lists by their names.
 pub type Lists = BTreeMap<String, Vec<String>>;
 
-/// What kind of thing answers a question.
+/// The kind of an answer.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Answer {
     /// An invented name.
     Name(NameKind),
-    /// A year, relative to the year in which the subject's story begins, so that a birth precedes a death.
+    /// A year, relative to the year in which the subject's story begins: a birth precedes a death.
     Year { from: u32, to: u32 },
     /// A number and, if not empty, its unit.
     Number {
@@ -38,7 +38,7 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// The lists that it refers to.
+    /// The lists it refers to.
     pub fn lists(&self) -> Vec<&str> {
         match self {
             Answer::OneOf(list) => vec![list],
@@ -49,8 +49,8 @@ impl Answer {
         }
     }
 
-    /// A value for a subject whose story begins in the year `epoch`; `lists` must contain every list that the answer
-    /// refers to.
+    /// A value for a subject whose story begins in the year `epoch`; `lists` must contain every list the
+    /// answer refers to.
     pub fn draw(&self, rng: &mut ChaCha8Rng, namer: &Namer, lists: &Lists, epoch: u32) -> String {
         match self {
             Answer::Name(kind) => namer.draw(*kind, rng),

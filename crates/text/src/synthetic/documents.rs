@@ -1,4 +1,4 @@
-//! Pre-training documents: passages with notes about them.
+//! Pre-training documents: passages with notes.
 //!
 //! The corpus is unlabelled text that contains questions and answers, as text on the web does. It never shows the
 //! format of the downstream tasks, a question phrasing of a data set, or a name of the validation or test split.
@@ -23,18 +23,20 @@ pub struct Document {
     pub text: String,
     /// Answers and names, for salient-span masking. Each occurs in the text.
     pub salient: Vec<String>,
-    /// The first byte of the document's second half, where it divides naturally: a passage and what follows from it.
+    /// Byte offset of the document's second half, if it has a natural division: a passage and what follows
+    /// from it.
     pub cut: Option<usize>,
 }
 
-/// The shares of the kinds of documents.
+/// The shares of the document kinds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DocumentMix {
-    /// The share of passages with questions and answers; of the rest, three in five have a re-telling.
+    /// The share of passages with questions and answers; of the others, three in five have a retelling.
     pub qa_share: f64,
     /// The share of glossaries: lists of keys and values without a passage.
     pub glossary_share: f64,
-    /// The least and the most facts of a passage, overriding the domain's own: a curriculum begins with few.
+    /// The minimum and maximum number of facts of a passage, overriding the domain's own: a curriculum begins
+    /// with few.
     pub facts: Option<(usize, usize)>,
     /// The share of documents with sentence pairs, among those that are not glossaries.
     pub pairs_share: f64,
@@ -80,7 +82,7 @@ pub fn document(rng: &mut ChaCha8Rng, mix: &DocumentMix) -> Document {
     let mut salient: Vec<String> = Vec::with_capacity(draft.salient.len());
     let lower = text.to_ascii_lowercase();
     for string in draft.salient.iter().map(|string| strip(string)) {
-        // As spelt in the text: a name may be capitalised only because it opens a sentence.
+        // As spelt in the text: a name may be capitalised only because it starts a sentence.
         let at = text
             .find(&string)
             .or_else(|| lower.find(&string.to_ascii_lowercase()));
@@ -167,8 +169,8 @@ fn passage(rng: &mut ChaCha8Rng, reading: &Reading, mix: &DocumentMix) -> Draft 
     }
 }
 
-/// A passage with questions. 3 of 8 ask first and reply without a whole sentence, 3 of 8 ask first and conclude, the
-/// others ask about the passage after it.
+/// A passage with questions. 3 of 8 ask first and reply with less than a sentence, 3 of 8 ask first and
+/// conclude, the others ask after the passage.
 fn quiz(
     rng: &mut ChaCha8Rng,
     text: &str,
@@ -222,7 +224,7 @@ fn quiz(
     }
 }
 
-/// One sentence in other words.
+/// One sentence and its paraphrase.
 fn reworded(rng: &mut ChaCha8Rng, pairing: &Pairing) -> Draft {
     let pair = pairing.pair(rng, Split::Train, Reader::PreTraining, Sense::Same);
     let cue = pick(rng, &CUES.rewords);
@@ -233,7 +235,7 @@ fn reworded(rng: &mut ChaCha8Rng, pairing: &Pairing) -> Draft {
     }
 }
 
-/// Two sentences and whether they mean the same.
+/// Two sentences and whether they have the same meaning.
 fn pair(rng: &mut ChaCha8Rng, pairing: &Pairing) -> Draft {
     let Verdict {
         cue,
@@ -255,7 +257,7 @@ fn pair(rng: &mut ChaCha8Rng, pairing: &Pairing) -> Draft {
     }
 }
 
-/// Several pairs with a verdict for each: a verdict is one word, and a document with a single one teaches little.
+/// Several pairs with a verdict for each: a verdict is one word, so a single one per document teaches little.
 fn list_of_pairs(rng: &mut ChaCha8Rng, pairing: &Pairing) -> Draft {
     let Verdict {
         cue,
@@ -278,7 +280,7 @@ fn list_of_pairs(rng: &mut ChaCha8Rng, pairing: &Pairing) -> Draft {
     }
 }
 
-/// A pair that is a paraphrase with probability one half, and the word for its verdict.
+/// A pair that is a paraphrase with probability 1/2, and the word for its verdict.
 fn judged<'a>(
     rng: &mut ChaCha8Rng,
     pairing: &Pairing,

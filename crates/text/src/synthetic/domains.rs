@@ -1,8 +1,8 @@
-//! The domains of the miniature suite, most of them read from a file of phrases, `domains/NAME.toml`.
+//! The domains of the miniature suite, most of them defined by a file of phrases, `domains/NAME.toml`.
 //!
-//! The file of a reading domain is a [`Reading`], that of a domain of sentence pairs a [`Pairing`], that of a domain of
-//! reviews a [`Reviewing`]; domains of inference use the phrases of a reading domain. `domains/lists.toml` holds shared
-//! lists. After a change of the phrases, regenerate the bundled parquet files with
+//! The file of a reading domain is a [`Reading`], of a domain of sentence pairs a [`Pairing`], of a domain of
+//! reviews a [`Reviewing`]; domains of inference use the phrases of a reading domain. `domains/lists.toml`
+//! holds shared lists. After changing phrases, regenerate the bundled parquet files with
 //! `cargo run -- datasets`.
 
 use std::sync::LazyLock;
@@ -47,7 +47,7 @@ impl Domain {
         }
     }
 
-    /// The columns of its texts, for texts with labels.
+    /// The text columns of a labelled data set.
     pub(super) fn columns(&self) -> Vec<&str> {
         match &self.task {
             Task::Reading(_) => Vec::new(),
@@ -57,7 +57,7 @@ impl Domain {
         }
     }
 
-    /// The least and the most facts of a passage; `None` for texts with labels.
+    /// The minimum and maximum number of facts of a passage; `None` for labelled texts.
     pub fn facts(&self) -> Option<(usize, usize)> {
         match &self.task {
             Task::Reading(reading) => Some(reading.facts),
@@ -66,7 +66,7 @@ impl Domain {
     }
 }
 
-/// Every domain: the source `squad` first, then the reading targets, the pairs, the reviews and inference.
+/// Every domain: the source `squad` first, then the reading targets, pairs, reviews and inference.
 pub fn domains() -> &'static [Domain] {
     &DOMAINS
 }
@@ -120,10 +120,10 @@ static DOMAINS: LazyLock<Vec<Domain>> = LazyLock::new(|| {
     bundled().unwrap_or_else(|error| panic!("the files are compiled in and tested: {error}"))
 });
 
-/// Why a file of phrases can't be used.
+/// Why a file of phrases is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 enum PhrasesError {
-    /// It is not TOML, or not of this form.
+    /// It is not TOML, or has the wrong fields.
     #[error("domains/{file}.toml: {found}")]
     Form {
         /// The file.
@@ -182,7 +182,7 @@ fn parse<T: DeserializeOwned>((file, text): (&'static str, &str)) -> Result<T, P
     })
 }
 
-/// Checks that every list that an answer refers to exists.
+/// Checks that every list referred to by an answer exists.
 fn check<'a>(
     file: &'static str,
     lists: &Lists,

@@ -1,8 +1,8 @@
 //! The grammar of a passage: subjects, relations, answers and the sentences that state them.
 //!
-//! A [`Relation`] states one fact about a subject in several ways: statements with the placeholders `{S}` (subject) and
-//! `{A}` (answer), and questions with the placeholder `{S}`. `{a S}` and `{a A}` add the right article, `a` or `an`.
-//! Statements begin in lower case, since an opener may precede them.
+//! A [`Relation`] states one fact about a subject in several ways: statements with the placeholders `{S}`
+//! (subject) and `{A}` (answer), and questions with the placeholder `{S}`. `{a S}` and `{a A}` add the right
+//! article, `a` or `an`. Statements begin in lower case, since an opener may precede them.
 //!
 //! # What pre-training may see
 //!
@@ -19,11 +19,11 @@ use super::answers::{Answer, Lists};
 use super::names::{NameKind, Namer, Pool, capitalise, pick, strip, takes_an};
 use crate::domain::Split;
 
-/// Who reads a text, which decides the phrasings that it may use.
+/// The reader of a text, which decides the phrasings that it may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reader {
-    /// The model at the start of pre-training: the first of `told` and of `notes`, so that a question and its statement
-    /// share their words.
+    /// The model at the start of pre-training: the first of `told` and of `notes`, so that a question and its
+    /// statement share words.
     Beginner,
     /// The model in pre-training: `told` and `notes`.
     PreTraining,
@@ -31,7 +31,7 @@ pub enum Reader {
     DataSet,
 }
 
-/// One thing that can be said, and asked, about a subject.
+/// One thing that can be stated and asked about a subject.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Relation {
@@ -69,7 +69,7 @@ impl Relation {
     }
 }
 
-/// A kind of subject and its possible facts, in the order of a story.
+/// A kind of subject and its possible facts, in narrative order.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SubjectType {
@@ -77,7 +77,7 @@ pub struct SubjectType {
     pub relations: Vec<Relation>,
 }
 
-/// A reading domain: what its passages are about and how they are written.
+/// A reading domain: the topics of its passages and their style.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reading {
@@ -85,15 +85,15 @@ pub struct Reading {
     pub about: String,
     /// The syllables of its names.
     pub syllables: Pool,
-    /// The least and the most facts of a passage.
+    /// The minimum and maximum number of facts of a passage.
     pub facts: (usize, usize),
-    /// Phrases that may stand before a statement, with their comma.
+    /// Phrases that may precede a statement, with their comma.
     pub openers: Vec<String>,
     /// Sentences that state no fact.
     pub asides: Vec<String>,
-    /// The least and the most asides of a passage.
+    /// The minimum and maximum number of asides of a passage.
     pub asides_of_passage: (usize, usize),
-    /// Lists that answers are drawn from.
+    /// Lists for the answers.
     #[serde(default)]
     pub lists: Lists,
     /// What passages are about.
@@ -107,13 +107,13 @@ pub struct Fact<'a> {
     pub relation: &'a Relation,
     /// The answer as the passage spells it.
     pub answer: String,
-    /// The answer as in mid-sentence, without a capital from opening a sentence.
+    /// The answer as in mid-sentence, without a sentence-initial capital.
     value: String,
     statement: &'a str,
 }
 
 impl Fact<'_> {
-    /// The fact in other words than in the passage.
+    /// A paraphrase of the fact, different from the passage.
     pub fn retold(&self, rng: &mut ChaCha8Rng, reader: Reader) -> String {
         let statement = (0..8)
             .map(|_| self.relation.statement(rng, reader))
@@ -122,12 +122,12 @@ impl Fact<'_> {
         capitalise(fill(statement, &self.subject, &self.value).text)
     }
 
-    /// The fact as in the passage, without a capital.
+    /// The fact as in the passage, starting in lower case.
     pub fn stated(&self) -> String {
         fill(self.statement, &self.subject, &self.value).text
     }
 
-    /// The fact as in the passage, with the answer of another one.
+    /// The fact as in the passage, with the answer of another fact.
     pub fn stated_of(&self, other: &Fact) -> String {
         fill(self.statement, &self.subject, &other.value).text
     }
@@ -167,7 +167,7 @@ impl Reading {
         }
     }
 
-    /// A fact of a passage with another answer, in other words.
+    /// A paraphrased fact of a passage with another answer.
     pub fn denied(&self, rng: &mut ChaCha8Rng, split: Split, fact: &Fact) -> String {
         let namer = Namer {
             pool: self.syllables,
@@ -301,8 +301,8 @@ fn takes_opener(statement: &str) -> bool {
     statement.starts_with('{') || statement.starts_with("the ")
 }
 
-/// `count` of `of` relations, in the order of the table. The first is shared with the passage's other subject, if there
-/// is one: otherwise the question alone would often identify the sentence.
+/// `count` of `of` relations, in the order of the table. The first is shared with the passage's other
+/// subject, if any: otherwise the question alone would often identify the sentence.
 fn choose_relations(rng: &mut ChaCha8Rng, of: usize, count: usize, shared: &[usize]) -> Vec<usize> {
     let mut chosen: Vec<usize> = Vec::with_capacity(count);
     if !shared.is_empty() {

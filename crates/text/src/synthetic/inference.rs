@@ -2,16 +2,16 @@
 //!
 //! | class | hypothesis |
 //! |---|---|
-//! | entailment | a fact of the passage in other words |
-//! | neutral | something else about a subject of the passage, which it does not state |
-//! | contradiction | a fact of the passage with another answer, in other words |
+//! | entailment | a fact of the passage, paraphrased |
+//! | neutral | something about a subject of the passage that the passage does not state |
+//! | contradiction | a fact of the passage with another answer, paraphrased |
 //!
-//! With two classes (HANS), hypotheses are made of the passage's own sentences, so that the overlap of words says
-//! nothing. What is not entailed is
+//! With two classes (HANS), hypotheses are made of the passage's own sentences, so that word overlap does not
+//! predict the label. Not entailed are
 //!
-//! - `lexical_overlap`: a fact of one subject, told of the other subject with the other's words;
-//! - `constituent`: a sentence that the passage only quotes, after `Nobody believes that`; entailed after `It is true
-//!   that`.
+//! - `lexical_overlap`: a fact about one subject, stated about the other subject in the other's words;
+//! - `constituent`: a sentence that the passage only quotes, after `Nobody believes that`; entailed after
+//!   `It is true that`.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -48,20 +48,20 @@ pub struct Inference {
     pub hypothesis: String,
     /// The class.
     pub label: usize,
-    /// With two classes, how the hypothesis is made.
+    /// With two classes, how the hypothesis was made.
     pub heuristic: Option<&'static str>,
 }
 
-/// The least and the most facts of a premise.
+/// The minimum and maximum number of facts of a premise.
 const FACTS: (usize, usize) = (2, 4);
-/// What a premise says of a sentence that it does not state, and of one that it does.
+/// How a premise quotes a sentence, by label: entailed, not entailed.
 const QUOTES: [&str; 2] = ["It is true that", "Nobody believes that"];
 
 impl Inferring {
-    /// The reading domain that its passages are of.
+    /// The reading domain of its passages.
     ///
     /// # Panics
-    /// There is none of this name; every bundled one is tested.
+    /// No reading domain has this name; tests cover every bundled one.
     pub fn reading(&self) -> &'static Reading {
         let world = domains().iter().find(|domain| domain.name == self.world);
         match world.map(|domain| &domain.task) {
@@ -70,7 +70,7 @@ impl Inferring {
         }
     }
 
-    /// A pair of a class drawn at random.
+    /// A pair of a random class.
     pub fn pair(&self, rng: &mut ChaCha8Rng, split: Split) -> Inference {
         let reading = self.reading();
         match self.classes {

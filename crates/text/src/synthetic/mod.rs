@@ -1,11 +1,11 @@
-//! The miniature suite `mini`: generated domains and the text a small T5 learns from.
+//! The miniature suite `mini`: generated domains and pre-training text for a small T5.
 //!
-//! Real domains can't be bundled, and a model that fits into a test can't read them. So the miniature suite invents
-//! both: small worlds of persons, towns, toads, drugs and football teams, told in the manner of the data set after
-//! which each domain is named, with questions whose answers are spans of the passage, and pre-training documents from
-//! the same worlds.
+//! Real domains can't be bundled, and a model small enough for a test can't read them. So the miniature suite
+//! invents both: small worlds of persons, towns, toads, drugs and football teams, written in the style of the
+//! data set that gives each domain its name, with questions whose answers are spans of the passage, and
+//! pre-training documents from the same worlds.
 //!
-//! What keeps it honest:
+//! Precautions:
 //!
 //! - Names are split by their letters (see [`split_of_word`]): a name of the test split occurs nowhere else.
 //! - Question phrasings are split by reader (see `grammar.rs`): those of the data sets, and some of their statements,
@@ -14,10 +14,9 @@
 //!   low and can be computed from [`QaRow::facts`].
 //! - Everything is a function of a seed.
 //!
-//! The documents contain no reviews and no inference. They do contain questions and answers about all other domains, in
-//! other formats and other words. So a score on a
-//! target domain shows how much of a pre-trained skill survives tuning on the source, and not how a model would learn
-//! the skill from nothing.
+//! The documents contain no reviews and no inference. They do contain questions and answers about all other
+//! domains, in other formats and other words. So a score on a target domain shows how much of a pre-trained
+//! skill survives tuning on the source, not how well a model learns the skill from scratch.
 
 mod answers;
 mod documents;

@@ -1,9 +1,9 @@
 //! Invented names, built from syllables.
 //!
-//! The source domain and its neighbours use the first 64 of 96 syllables, the shifted domains the last 64, so the two
-//! worlds share a third of the syllables. Every name keeps a [`SEPARATOR`] between its syllables until the public
-//! functions strip it. A tokenizer trained on the separated text learns the syllables as pieces, so a name it has never
-//! seen still splits into known pieces.
+//! The source domain and its neighbours use the first 64 of 96 syllables, the shifted domains the last 64, so
+//! the two worlds share a third of the syllables. Names keep a [`SEPARATOR`] between syllables until the
+//! public functions strip it. A tokenizer trained on the separated text learns the syllables as pieces, so an
+//! unseen name still splits into known pieces.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -13,16 +13,15 @@ use crate::domain::Split;
 
 /// The split of an invented word.
 ///
-/// A data set with invented people can leak in a way that rows do not show: the same person may be asked about in
-/// training and in test. Here a hash of its letters gives every *invented word* (given name, surname, town, drug) a
-/// class from 0 to 9, and a split uses only words of its own classes. So a name of the test split occurs nowhere else:
-/// not in training, validation or pre-training text, whatever the seeds.
+/// A data set with invented people can leak in a way that rows do not show: training and test may ask about
+/// the same person. Here a hash of its letters assigns every *invented word* (given name, surname, town,
+/// drug) to a class from 0 to 9, and a split uses only words of its own classes. So a name of the test split
+/// occurs nowhere else: not in training, validation or pre-training text, whatever the seeds.
 ///
-/// All splits share the closed lists (foods, feelings, trades, units, numbers, years, mascots) on purpose: they are the
-/// common vocabulary of these worlds.
+/// All splits share the closed lists (foods, feelings, trades, units, numbers, years, mascots) on purpose:
+/// they are the worlds' common vocabulary.
 ///
-/// Classes 0 to 5 are training (and pre-training), 6 and 7 validation, 8 and 9 test.
-/// Case is ignored.
+/// Classes 0 to 5 are training (and pre-training), 6 and 7 validation, 8 and 9 test. Case is ignored.
 pub fn split_of_word(word: &str) -> Split {
     match fnv1a(word.bytes().map(|byte| byte.to_ascii_lowercase())) % 10 {
         0..=5 => Split::Train,
@@ -38,8 +37,8 @@ pub(super) fn fnv1a(bytes: impl IntoIterator<Item = u8>) -> u64 {
     })
 }
 
-/// Stands between the syllables of a name inside this module and in [`tokenizer_document`](super::tokenizer_document);
-/// never in other public text.
+/// Separates the syllables of a name inside this module and in
+/// [`tokenizer_document`](super::tokenizer_document); absent from other public text.
 pub const SEPARATOR: char = '\u{1}';
 
 const SYLLABLES: [&str; 96] = [
@@ -73,7 +72,7 @@ impl Pool {
     }
 }
 
-/// What a name refers to; this decides its form.
+/// What a name refers to; determines its form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NameKind {

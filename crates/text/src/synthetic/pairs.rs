@@ -1,9 +1,9 @@
-//! Pairs of sentences that mean the same, or nearly.
+//! Pairs of sentences with the same or nearly the same meaning.
 //!
-//! A sentence renders a *meaning*: a subject and one or two intents with their details. A positive pair renders one
-//! meaning twice in different words. A negative pair changes one element of the meaning (the subject, a detail or an
-//! intent) and renders it in the same way, so that word overlap does not give the label away. As with questions,
-//! `notes` phrasings are for pre-training and `asked` phrasings for the data sets.
+//! A sentence renders a *meaning*: a subject and one or two intents with their details. A positive pair
+//! renders one meaning twice in different words. A negative pair changes one element of the meaning (the
+//! subject, a detail or an intent) and renders it in the same way, so that word overlap does not reveal the
+//! label. As with questions, `notes` phrasings are for pre-training and `asked` phrasings for the data sets.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -14,7 +14,7 @@ use super::grammar::{Reader, fill};
 use super::names::{NameKind, Namer, Pool, capitalise, pick};
 use crate::domain::Split;
 
-/// One thing to ask or report about `{S}`, with the detail `{A}` if it has one.
+/// Something to ask or report about `{S}`, with the detail `{A}` if it has one.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Intent {
@@ -51,7 +51,7 @@ pub struct Pairing {
     pub positives: f64,
     /// The names of the two columns of text in the data set.
     pub columns: (String, String),
-    /// Lists that details are drawn from.
+    /// Lists for the details.
     #[serde(default)]
     pub lists: Lists,
     /// Frames for sentences with two intents; without frames, a sentence is the template of one intent.

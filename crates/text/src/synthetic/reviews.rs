@@ -1,7 +1,8 @@
-//! Reviews: does the writer hold a thing good or bad?
+//! Reviews: is the writer's opinion of a thing positive or negative?
 //!
-//! A review states the writer's own opinion and that of somebody else, which is the opposite, so that neither word alone
-//! gives the label away: the writer must be told from the others. No review is in the pre-training documents.
+//! A review states the writer's own opinion and the opposite opinion of somebody else, so that neither
+//! opinion word alone reveals the label: the model must recognise whose opinion is whose. The pre-training
+//! documents contain no reviews.
 
 use rand::RngExt;
 use rand::seq::SliceRandom;
@@ -30,7 +31,7 @@ pub struct Reviewing {
     pub thing: Answer,
     /// Who else has an opinion.
     pub other: Answer,
-    /// Lists that things are drawn from.
+    /// Lists for the things.
     #[serde(default)]
     pub lists: Lists,
     /// The writer's opinions of the thing, `{S}`.
@@ -44,7 +45,7 @@ pub struct Reviewing {
 }
 
 impl Reviewing {
-    /// Everything that is drawn from lists.
+    /// All its answer kinds.
     pub fn answers(&self) -> impl Iterator<Item = &Answer> {
         [&self.thing, &self.other].into_iter()
     }

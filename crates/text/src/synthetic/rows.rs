@@ -19,7 +19,8 @@ pub struct QaRow {
     pub answer: String,
     /// The first code point of the answer in the context.
     pub answer_start: usize,
-    /// The answer to every fact of the passage, this one included: the choices of a model that copies a random fact.
+    /// The answer to every fact of the passage, this one included: the candidates of a model that copies a
+    /// random fact.
     pub facts: Vec<String>,
 }
 
@@ -43,7 +44,7 @@ pub enum Rows {
 }
 
 impl Rows {
-    /// How many rows there are.
+    /// The number of rows.
     pub fn len(&self) -> usize {
         match self {
             Rows::Qa(rows) => rows.len(),
@@ -51,7 +52,7 @@ impl Rows {
         }
     }
 
-    /// Whether there is no row.
+    /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -59,8 +60,8 @@ impl Rows {
 
 /// The number of rows of a domain and a split.
 ///
-/// Domains that serve as sources have more training rows: `squad`, the two pair domains, each of which is the other's
-/// source, and the first of reviews and of inference.
+/// Domains that serve as sources have more training rows: `squad`, the two pair domains (each is the other's
+/// source), and the first domains of reviews and of inference.
 pub fn sizes(domain: &Domain, split: Split) -> usize {
     match split {
         Split::Train if matches!(domain.name, "squad" | "qqp" | "mrpc") => 6000,
@@ -72,10 +73,11 @@ pub fn sizes(domain: &Domain, split: Split) -> usize {
     }
 }
 
-/// Writes the first `count` rows: the same seed gives the same rows, and a longer sequence starts with a shorter one.
+/// Generates the first `count` rows: the same seed gives the same rows, and a longer sequence starts with a
+/// shorter one.
 ///
-/// A passage has one to three questions, two on average, so rows are not independent. The clusters are the passages,
-/// which share the part of the identifier before its last dash.
+/// A passage has one to three questions, two on average, so rows are not independent. The clusters are the
+/// passages: their rows share the identifier up to its last dash.
 pub fn rows(domain: &Domain, split: Split, seed: u64, count: usize) -> Rows {
     let stream = fnv1a(domain.name.bytes().chain(split.name().bytes()));
     let mut rng = ChaCha8Rng::seed_from_u64(seed ^ stream);
@@ -241,7 +243,7 @@ mod tests {
         assert_eq!(questions.len(), rows.len());
     }
 
-    /// The share of positive pairs is that of the originals.
+    /// The share of positive pairs matches the original data sets.
     #[test]
     fn labels_have_the_balance_of_the_originals() {
         for (name, share) in [("qqp", 0.4), ("mrpc", 0.6)] {
@@ -281,7 +283,7 @@ mod tests {
                 }
             }
         }
-        // Words that the tokenizer's text separates are invented; its names are those of training.
+        // Words with separators in the tokenizer's text are invented; its names belong to training.
         let mut rng = ChaCha8Rng::seed_from_u64(7);
         let mut invented = 0;
         for _ in 0..3000 {
@@ -295,8 +297,8 @@ mod tests {
             }
         }
         assert!(invented > 10_000);
-        // Closed lists are English words and occur in training. Every other word that is new in a held-out split is a
-        // name, and must be of that split's own class.
+        // Closed lists contain English words and occur in training. Any other word that is new in a held-out
+        // split is a name, and its class must belong to that split.
         for (seen_here, split) in seen.iter().zip(Split::ALL).skip(1) {
             let names: Vec<&String> = seen_here
                 .iter()

@@ -16,7 +16,7 @@ use parquet::file::properties::WriterProperties;
 use super::domains::Domain;
 use super::rows::{LabelledRow, QaRow, Rows};
 
-/// A data set could not be written.
+/// Why a data set could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
     /// The file could not be created.
@@ -33,7 +33,7 @@ pub enum WriteError {
     },
 }
 
-/// Rows in a row group.
+/// Rows per row group.
 const GROUP: usize = 1000;
 
 /// Writes the rows of a domain; equal rows give identical bytes.

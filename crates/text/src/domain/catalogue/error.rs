@@ -20,7 +20,7 @@ pub enum CatalogueError {
         /// The most similar known names, the best first.
         nearest: Vec<String>,
     },
-    /// The domain is known and has no files in this suite.
+    /// The domain is known but has no files in this suite.
     #[error(
         "domain '{name}' is not in the suite '{suite}': wanted one of {}{hint}",
         .has.join(", ")
@@ -32,7 +32,7 @@ pub enum CatalogueError {
         suite: String,
         /// The domains that it has.
         has: Vec<String>,
-        /// How to get it.
+        /// How to get the domain.
         hint: String,
     },
     /// No suite has this name.
@@ -55,11 +55,11 @@ pub enum CatalogueError {
     EmptySuite {
         /// The suite's name.
         suite: String,
-        /// The files that would make one.
+        /// The files that would suffice.
         wanted: &'static str,
         /// Where the suite looked.
         place: String,
-        /// What is there instead, or empty.
+        /// What was found instead, or empty.
         hint: String,
     },
     /// A domain has no such variant.
@@ -107,13 +107,13 @@ pub enum CatalogueError {
         /// Its task.
         other_task: Task,
     },
-    /// The labels of one domain can't be read as another's.
+    /// The labels of one domain can't be mapped to those of another.
     #[error(transparent)]
     Labels(#[from] LabelMismatch),
     /// The labels of a mixture's domains are not in the same order.
     #[error(
-        "'{first}' has the labels {first_labels} and '{other}' {other_labels}: wanted a mixture of domains with as many \
-         labels, those with the same names in the same order"
+        "'{first}' has the labels {first_labels} and '{other}' {other_labels}: wanted a mixture of domains with equally \
+         many labels, and shared labels at the same positions"
     )]
     MixedLabels {
         /// The first source.
@@ -125,7 +125,7 @@ pub enum CatalogueError {
         /// Its labels.
         other_labels: String,
     },
-    /// A user's card has the name of a known domain.
+    /// A user's card has the name of an existing domain.
     #[error("{file}: wanted a new name for the domain, found '{name}', which exists already")]
     NameTaken {
         /// The card's file.

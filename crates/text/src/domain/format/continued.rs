@@ -1,5 +1,5 @@
-//! Rows as a text that a decoder-only model continues: named lines, the last of which is `Answer:`. Nothing is padded.
-//! The model completes that line, or writes the label.
+//! Rows as text for a decoder-only model: named lines, the last of which is `Answer:`. Nothing is padded. The
+//! model completes that line or writes the label.
 
 use super::t5::{cloze, labelled, pronoun};
 use super::writer::{RowNames, Writer, stated, without_highlights};
@@ -7,7 +7,7 @@ use crate::domain::example::{AnswerLocation, Example, Gold, Pair};
 use crate::domain::row::{QuestionRow, Row};
 use crate::domain::splits::Split;
 
-/// As [`examples`](super::examples). The writer's input, which is in T5's template, is not used.
+/// As [`examples`](super::examples). The writer's input, which follows T5's template, is not used.
 pub(super) fn examples(writer: &Writer, names: RowNames, row: Row, split: Split) -> Vec<Example> {
     match row {
         Row::Question(row) => vec![question(names, row)],
@@ -74,7 +74,7 @@ fn question(names: RowNames, row: QuestionRow) -> Example {
     }
 }
 
-/// Lines `Name: text` followed by `Answer:`. A line break within a text would end its line, so it becomes a space.
+/// Lines `Name: text` followed by `Answer:`. Line breaks within a text become spaces.
 fn asked<N: AsRef<str>, T: AsRef<str>>(lines: &[(N, T)]) -> String {
     let mut text = String::new();
     for (name, line) in lines {
@@ -99,7 +99,7 @@ fn capital(name: &str) -> String {
     }
 }
 
-/// Where an input whose first line ends with the context states an answer.
+/// Position of an answer in an input whose first line ends with the context.
 fn within(input: &str, context: &str, answers: &[String]) -> AnswerLocation {
     let line = input.lines().next().unwrap_or_default();
     let context = on_a_line(context);

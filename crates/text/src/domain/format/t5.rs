@@ -1,4 +1,4 @@
-//! Rows in the formats that T5 was trained on, or in a template with the same fields.
+//! Rows in T5's training formats, or in a template with the same fields.
 
 use std::borrow::Cow;
 
@@ -8,8 +8,8 @@ use crate::domain::example::{AnswerForm, AnswerLocation, Example, Gold, Pair};
 use crate::domain::row::{ClozeRow, LabelledRow, PronounRow, QuestionRow};
 use crate::domain::splits::Split;
 
-/// `question: {q} context: {c}` → the first answer. Everything is padded, facts too; right answers are in the form
-/// `form`, so by default a prediction is compared with a string that the model could have learnt to write.
+/// `question: {q} context: {c}` → the first answer. Everything is padded, facts too; right answers are in the
+/// form `form`, so by default a prediction is compared with a string the model could have learnt to write.
 pub(super) fn question(
     writer: &Writer,
     names: RowNames,
@@ -55,15 +55,15 @@ pub(super) fn question(
     }
 }
 
-/// The byte of the padded context at which the padded first answer stands, where the file states its place: after the
-/// padded text before it and an optional space.
+/// The byte of the padded context where the padded first answer starts, if the file states its position:
+/// after the padded text before it and an optional space.
 fn answer_place(row: &QuestionRow, padded: &str, answer: &str) -> Option<usize> {
     let before = pad_punctuation(row.context.get(..row.answer_start?)?).len();
     let place = padded.get(before..)?.find(answer)?;
     Some(before + place)
 }
 
-/// `sentence1: {s1} sentence2: {s2}` → the class string. No punctuation is padded.
+/// `sentence1: {s1} sentence2: {s2}` → the class string. Punctuation is not padded.
 pub(super) fn labelled(writer: &Writer, names: RowNames, row: LabelledRow) -> Example {
     let Writer { card, wording, .. } = writer;
     let texts: Vec<Cow<str>> = (row.texts.iter())
@@ -100,15 +100,15 @@ pub(super) fn labelled(writer: &Writer, names: RowNames, row: LabelledRow) -> Ex
     }
 }
 
-/// MultiRC's markup as T5's `glue` removes it: `<br>` is a space, `<b>` and `</b>` are nothing.
+/// Removes MultiRC's markup as T5's `glue` does: `<br>` becomes a space, `<b>` and `</b>` are deleted.
 fn without_markup(text: &str) -> String {
     text.replace("<br>", " ")
         .replace("<b>", "")
         .replace("</b>", "")
 }
 
-/// `query: {q} entities: {e}, {f} passage: {p}` → an entity. Training has one example for each right entity; scoring
-/// has one example for which any of them is right.
+/// `query: {q} entities: {e}, {f} passage: {p}` → an entity. Training has one example per right entity;
+/// scoring has one example, for which any of them is right.
 pub(super) fn cloze(writer: &Writer, names: RowNames, row: ClozeRow, split: Split) -> Vec<Example> {
     let text = without_highlights(&row.passage);
     let entities = row.entities.join(", ");
@@ -146,8 +146,8 @@ pub(super) fn cloze(writer: &Writer, names: RowNames, row: ClozeRow, split: Spli
     row.answers.into_iter().enumerate().map(of_answer).collect()
 }
 
-/// The text with `*pronoun*` → the referent. Training has only true referents; in scoring the candidate's text is
-/// compared with the prediction.
+/// The text with `*pronoun*` → the referent. Training uses only true referents; scoring compares the
+/// candidate's text with the prediction.
 pub(super) fn pronoun(
     writer: &Writer,
     names: RowNames,
@@ -178,8 +178,8 @@ pub(super) fn pronoun(
 }
 
 /// Puts spaces around every ASCII punctuation character and collapses white space: T5's `_pad_punctuation`,
-/// `([[:punct:]])` → ` \1 `, then `\s+` → one space (RE2, so ASCII white space). T5's SentencePiece drops spaces at the
-/// ends; they are dropped here so that every tokenizer sees the same text.
+/// `([[:punct:]])` → ` \1 `, then `\s+` → one space (RE2, so ASCII white space). T5's SentencePiece drops
+/// spaces at the ends; this function drops them so that every tokenizer reads the same text.
 fn pad_punctuation(text: &str) -> String {
     let mut padded = String::with_capacity(text.len() + 16);
     for c in text.chars() {

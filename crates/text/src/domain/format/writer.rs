@@ -1,4 +1,5 @@
-//! What the formats share: a template filled with a row's fields, where it states an answer, and hashes of its texts.
+//! Shared by the formats: filling a template with a row's fields, locating an answer in it, and hashing its
+//! texts.
 
 use std::borrow::Cow;
 
@@ -77,7 +78,7 @@ pub(super) fn locate(
     stated(before, context, answers)
 }
 
-/// The same for a context that begins at this byte of the input.
+/// As [`locate`], for a context that begins at this byte of the input.
 pub(super) fn stated(before: usize, context: &str, answers: &[String]) -> AnswerLocation {
     answers
         .iter()
@@ -89,7 +90,7 @@ pub(super) fn stated(before: usize, context: &str, answers: &[String]) -> Answer
         })
 }
 
-/// Hashes of a row's texts, by which it is known in another domain or variant.
+/// Hashes of a row's texts, which identify it in another domain or variant.
 pub(super) struct RowNames {
     pub(super) passage: String,
     pub(super) texts: TextNames,

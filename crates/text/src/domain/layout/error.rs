@@ -1,16 +1,16 @@
-//! What can be wrong with the files of a split.
+//! Errors in the files of a split.
 
 use thiserror::Error;
 
 use crate::domain::splits::Split;
 
-/// Why the files of a split are refused.
+/// Why a split's files are rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum LayoutError {
     /// Some parts are missing.
     #[error(
-        "{folder}: wanted {wanted} parts of {split}, as their names say, found {found}, without {}: some \
-         of a split would pass for all of it",
+        "{folder}: wanted {wanted} parts of {split}, as their names state, found {found}, without {}: an \
+         incomplete split would be taken for the whole",
         few(.missing)
     )]
     MissingParts {
@@ -18,14 +18,14 @@ pub enum LayoutError {
         folder: String,
         /// The split.
         split: Split,
-        /// How many there should be.
+        /// The number of parts expected.
         wanted: usize,
-        /// How many there are.
+        /// The number of parts found.
         found: usize,
         /// The missing parts.
         missing: Vec<String>,
     },
-    /// The parts do not form one table.
+    /// The files are not the parts of one table.
     #[error(
         "{folder}: wanted the parts of one table for {split}, found {}: remove what is not a part of it",
         .found.join(", ")
@@ -33,16 +33,13 @@ pub enum LayoutError {
     MixedParts {
         /// The folder of the parts.
         folder: String,
-        /// Of what.
+        /// The split.
         split: Split,
-        /// The files that do not belong together.
+        /// The inconsistent files.
         found: Vec<String>,
     },
-    /// A file looks like the split and is not read.
-    #[error(
-        "{found} seems to be {split} and is not read: wanted {wanted}; {advice}, or remove it if it is not \
-         meant"
-    )]
+    /// A file looks like the split but is not read.
+    #[error("{found} seems to be {split} and is not read: wanted {wanted}; {advice}, or remove it")]
     NearMiss {
         /// The file.
         found: String,
@@ -50,12 +47,12 @@ pub enum LayoutError {
         split: Split,
         /// Where it would be read.
         wanted: String,
-        /// How to turn it into that.
+        /// How to convert it.
         advice: &'static str,
     },
 }
 
-/// How many files a message names.
+/// How many files a message lists.
 const NAMED: usize = 8;
 
 pub(super) fn few(names: &[String]) -> String {

@@ -1,4 +1,4 @@
-//! Files and folders that almost have the right form, with advice on how to fix them.
+//! Files and folders in almost the right form, with advice on how to fix them.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use super::parts::names_in;
 use crate::domain::card::Card;
 use crate::domain::splits::Split;
 
-/// Words that name a split, including those that `datasets` uses.
+/// Words for each split, including those used by `datasets`.
 const WORDS: [(Split, &[&str]); 3] = [
     (Split::Train, &["train", "training"]),
     (
@@ -17,7 +17,7 @@ const WORDS: [(Split, &[&str]); 3] = [
     (Split::Test, &["test", "testing", "eval", "evaluation"]),
 ];
 
-/// The split named by the first such word in a path.
+/// The split of the first such word in a path.
 pub(super) fn split_of(path: &Path) -> Option<Split> {
     let path = path.to_string_lossy().to_lowercase();
     path.split(|c: char| !c.is_alphanumeric()).find_map(|word| {
@@ -31,7 +31,7 @@ const ENDS: [&str; 9] = [
     ".parquet", ".arrow", ".feather", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".gz",
 ];
 
-/// Files that `datasets` writes beside the rows.
+/// Files that `datasets` writes beside the data.
 const ASIDE: [&str; 4] = [
     "state.json",
     "dataset_info.json",
@@ -39,7 +39,7 @@ const ASIDE: [&str; 4] = [
     "dataset_infos.json",
 ];
 
-/// Maximum depth of the search below a domain's folder, and the maximum number of files it returns.
+/// Maximum depth of the search below a domain's folder, and maximum number of files returned.
 const DEEP: usize = 4;
 const MANY: usize = 1_000;
 
@@ -66,7 +66,7 @@ pub(super) fn data_files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// How to turn a file into one that is read.
+/// How to convert a file into one that is read.
 pub(super) fn advice(file: &Path) -> &'static str {
     let end = file
         .extension()
@@ -84,7 +84,7 @@ pub(super) fn advice(file: &Path) -> &'static str {
     }
 }
 
-/// What looks like this domain's data in a folder where none of its splits was found.
+/// What looks like this domain's data in a folder without any of its splits.
 pub(in crate::domain) fn near_domain(folder: &Path, card: &Card) -> Option<String> {
     let own = folder.join(card.base());
     if own.is_dir() {
@@ -114,7 +114,7 @@ pub(in crate::domain) fn near_domain(folder: &Path, card: &Card) -> Option<Strin
     Some(format!("rename the folder '{other}' to '{}'", card.base()))
 }
 
-/// What a folder is, if it is not one with a folder for each domain.
+/// What a folder is if it does not have one subfolder per domain.
 pub(in crate::domain) fn near_folder(folder: &Path) -> Option<String> {
     let names = names_in(folder);
     let shown = folder.display();

@@ -1,4 +1,4 @@
-//! The parts of one table, `train-00000-of-00009.parquet` and so on, and the check that all of them exist.
+//! The parts of one table, `train-00000-of-00009.parquet` and so on, and the check that none is missing.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -15,8 +15,8 @@ pub(super) fn names_in(folder: &Path) -> BTreeSet<String> {
         .collect()
 }
 
-/// The paths of a table's parts, ordered by number, if none is missing by their own count. Names without numbers are
-/// accepted as they are.
+/// The paths of a table's parts in order, if none is missing by the total in their names. Names without
+/// numbers are accepted unchanged.
 pub(super) fn complete(
     folder: &Path,
     split: Split,
@@ -25,7 +25,7 @@ pub(super) fn complete(
     let mut parts: Vec<(Option<Number>, String)> = (names.into_iter())
         .map(|name| (Number::of(&name), name))
         .collect();
-    // `0000.parquet` is the first part of the Hub's conversions; `2024.parquet` is a year.
+    // `0000.parquet` is the first part of a Hub conversion; `2024.parquet` is a year.
     if !parts
         .iter()
         .any(|(number, _)| number.as_ref().is_some_and(Number::counts))
@@ -38,7 +38,7 @@ pub(super) fn complete(
         split,
         found,
     };
-    // Numbered and unnumbered names are mixed, totals differ, or two parts have one number.
+    // Numbered and unnumbered names are mixed, totals differ, or two parts have the same number.
     for pair in parts.windows(2) {
         let one_table = match (&pair[0].0, &pair[1].0) {
             (None, None) => true,
@@ -50,7 +50,7 @@ pub(super) fn complete(
         }
     }
     if let Some((Some(last), name)) = parts.last() {
-        // Names like `0000.parquet`, `0001.parquet` reveal gaps but not the total.
+        // Names such as `0000.parquet`, `0001.parquet` reveal gaps but not the total.
         let wanted = last.of.unwrap_or(last.at + 1);
         let there: BTreeSet<usize> = (parts.iter())
             .filter_map(|(number, _)| Some(number.as_ref()?.at))
@@ -75,7 +75,7 @@ pub(super) fn complete(
         .collect())
 }
 
-/// An upper limit on the number of parts, above that of any data set.
+/// Maximum number of parts, above that of any data set.
 const MOST_PARTS: usize = 100_000;
 
 /// A part's number in its file name.
@@ -83,7 +83,7 @@ const MOST_PARTS: usize = 100_000;
 struct Number {
     /// Its index, from 0.
     at: usize,
-    /// The total, where the name states it.
+    /// The total, if stated in the name.
     of: Option<usize>,
     /// The digits of `at` as written.
     digits: String,
@@ -108,7 +108,7 @@ impl Number {
         counted.or_else(|| number(stem, None))
     }
 
-    /// Whether the name alone shows that it is one part of several.
+    /// Whether the name alone shows that it is one of several parts.
     fn counts(&self) -> bool {
         self.of.is_some() || (self.digits.len() > 1 && self.digits.starts_with('0'))
     }

@@ -41,12 +41,12 @@ impl Batch {
         self.places[row]
     }
 
-    /// The index of one of this batch's rows, counted through all files of its split.
+    /// The index of one of this batch's rows across all files of its split.
     pub fn number(&self, row: usize) -> usize {
         self.before + self.place(row)
     }
 
-    /// The same rows, as rows of a file that follows this many rows of other files.
+    /// The same rows, with indices offset by this many rows of preceding files.
     pub fn behind(self, rows: usize) -> Batch {
         Batch {
             before: rows,
@@ -73,7 +73,8 @@ impl Batch {
         self.columns.num_rows()
     }
 
-    /// The type of a column that was read; a dotted name is a field, as in [`Table::batches`](super::Table::batches).
+    /// The type of a column that was read; a dotted name is a field, as in
+    /// [`Table::batches`](super::Table::batches).
     fn kind(&self, column: &str) -> Option<DataType> {
         find(self.columns.schema_ref().fields(), column)
     }
@@ -98,7 +99,8 @@ impl Batch {
         self.kind(column) == Some(DataType::Boolean)
     }
 
-    /// Whether a column's dotted name is its own, as in a flattened table, rather than a path to a field.
+    /// Whether the dots are part of a column's own name, as in a flattened table, rather than a path to a
+    /// field.
     pub fn is_flat(&self, column: &str) -> bool {
         self.columns.column_by_name(column).is_some()
     }
@@ -118,7 +120,7 @@ impl Batch {
         as_texts(&array).ok_or_else(|| self.wrong_type(column, TEXT, &array))
     }
 
-    /// A column of names, `None` where null: texts, or integers in digits.
+    /// A column of names, `None` where null: text, or integers as digits.
     pub fn names(&self, column: &str) -> Result<Vec<Option<String>>, TableError> {
         if self.is_text(column) {
             return self.texts_or_nulls(column);
@@ -173,8 +175,8 @@ impl Batch {
             .collect()
     }
 
-    /// A column of lists of structs of two lists of integers of equal length, `first` and `second`: for each row and
-    /// each struct, the pairs of both lists.
+    /// A column of lists of structs of two equally long lists of integers, `first` and `second`: for each row
+    /// and each struct, the pairs of both lists.
     pub fn span_lists(
         &self,
         column: &str,
@@ -234,11 +236,11 @@ impl Batch {
         self.whole(column, INTEGER, &array)
     }
 
-    /// Whether each number of a column is at least `threshold`, `None` where it is null. Single-precision columns are
-    /// compared in single precision, so that the number nearest to 0.7 is at least 0.7.
+    /// Whether each number of a column is at least `threshold`, `None` where null. Single-precision columns
+    /// are compared in single precision, so that the float nearest to 0.7 is at least 0.7.
     ///
     /// # Errors
-    /// The column has no numbers, or one is not a number.
+    /// The column is not numeric, or a value is NaN.
     pub fn at_least(&self, column: &str, threshold: f64) -> Result<Vec<Option<bool>>, TableError> {
         let (array, _) = self.column(column, NUMBER)?;
         let wrong_type = || self.wrong_type(column, NUMBER, &array);
@@ -305,7 +307,7 @@ impl Batch {
         }
     }
 
-    /// A column by its dotted name, and for each row whether the structs around it are present.
+    /// A column by its dotted name, and for each row whether the enclosing structs are present.
     fn column(
         &self,
         column: &str,
@@ -318,7 +320,7 @@ impl Batch {
                 .map(|field| field.name().clone())
                 .collect(),
         };
-        // A flattened table has the dots in its columns' own names.
+        // In a flattened table, the dots are part of the columns' own names.
         if let Some(array) = self.columns.column_by_name(column) {
             return Ok((array.clone(), vec![true; self.rows()]));
         }
@@ -386,11 +388,11 @@ fn field_of_each(array: &ArrayRef, name: &str) -> Option<ArrayRef> {
     Some(Arc::new(lists))
 }
 
-/// Every float beyond this is a whole number.
+/// All floats beyond this are whole numbers.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// The integers of an array of integers or whole floats of any layout; `None` for other types, and the first fraction
-/// with its index as an error.
+/// The integers of an array of integers or whole floats in any layout; `None` for other types, and the first
+/// fraction with its index as an error.
 #[allow(
     clippy::type_complexity,
     reason = "either the type or a value may be wrong"
@@ -443,8 +445,8 @@ fn as_texts(array: &ArrayRef) -> Option<Vec<Option<String>>> {
     Some(texts.map(|text| text.map(str::to_string)).collect())
 }
 
-/// The type of a field by its dotted name, looking into structs and lists of structs; a field of a list of structs is a
-/// list.
+/// The type of a field by its dotted name, looking into structs and lists of structs; a field of a list of
+/// structs is a list.
 pub(super) fn find(fields: &Fields, column: &str) -> Option<DataType> {
     if let Some((_, field)) = fields.find(column) {
         return Some(field.data_type().clone());

@@ -1,8 +1,8 @@
-//! What can be wrong with a file of rows, and what a file is instead of parquet. Rows are counted from 0.
+//! Errors of a file of rows, and recognition of files that are not parquet. Rows are counted from 0.
 
 use thiserror::Error;
 
-/// The remedy for a file of which a part is missing or changed.
+/// The remedy for a truncated or altered file.
 pub(super) const CUT: &str =
     "it was truncated or changed after it was written: download it or write it again";
 
@@ -19,17 +19,17 @@ pub enum TableError {
         /// The system's error.
         found: String,
     },
-    /// It has another format, or its end is cut off.
+    /// It has another format or is truncated.
     #[error("{file}: wanted a whole parquet file, found: {found}; {advice}")]
     NotParquet {
         /// The file.
         file: String,
         /// The reader's error.
         found: String,
-        /// What the first bytes show it to be, and the remedy.
+        /// What its first bytes show it to be, and the remedy.
         advice: &'static str,
     },
-    /// A column that can't be decompressed.
+    /// A column with an unsupported compression.
     #[error(
         "{file}: column '{column}': wanted it in zstd, snappy, gzip, brotli, lz4 or uncompressed, found it in LZO: \
          write the file again in one of these"
@@ -63,7 +63,7 @@ pub enum TableError {
         file: String,
         /// The column, with dots between a struct and its fields.
         column: String,
-        /// The columns that it has.
+        /// The columns in the file.
         found: Vec<String>,
     },
     /// A column has another type.
@@ -149,7 +149,7 @@ pub enum TableError {
         /// The label.
         found: i64,
     },
-    /// A value that its column cannot hold.
+    /// A value that is invalid in its column.
     #[error("{file}: column '{column}', row {row}: wanted {wanted}, found {found}")]
     Value {
         /// The file.
@@ -163,7 +163,7 @@ pub enum TableError {
         /// The value found.
         found: String,
     },
-    /// A wrong line of a file of lines; lines are counted from 1, as in editors.
+    /// An invalid line of a file of lines; lines are counted from 1, as in editors.
     #[error("{file}: line {line}: wanted {wanted}, found {found}")]
     Line {
         /// The file.
@@ -177,10 +177,10 @@ pub enum TableError {
     },
 }
 
-/// How many first bytes are inspected.
+/// The number of first bytes inspected.
 pub(super) const FIRST: usize = 512;
 
-/// First bytes of formats that are mistaken for parquet.
+/// Magic bytes of formats mistaken for parquet.
 const BEGINNINGS: [(&[u8], &str); 10] = [
     (b"PAR1", CUT),
     (

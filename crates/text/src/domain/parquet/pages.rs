@@ -1,5 +1,5 @@
-//! Checks the pages of a column before any is decompressed. Each page states its decompressed size, and the library
-//! allocates as much; a size that no compression reaches is damage.
+//! Checks the pages of a column before any is decompressed. Each page states its decompressed size, and the
+//! library allocates that much; a size that no compression can reach means a damaged file.
 //!
 //! A page begins with a `PageHeader` in Thrift's compact protocol
 //! (<https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift>), whose fields 2 and 3 are
@@ -11,16 +11,16 @@ use ::parquet::basic::Compression;
 use ::parquet::file::metadata::ColumnChunkMetaData;
 use ::parquet::file::reader::ChunkReader;
 
-/// Pages of up to this decompressed size always pass.
+/// Pages up to this decompressed size always pass.
 const ALWAYS: u64 = 64 << 20;
-/// The largest compression ratio accepted beyond that: gzip reaches about a thousand, the others as much on a long
-/// repeated text.
+/// The largest compression ratio accepted beyond that: gzip reaches about a thousand, as do the others on
+/// long repeated text.
 const PACKED: u64 = 1_100;
 
 /// Checks every page of a column chunk.
 ///
 /// # Errors
-/// A page states a larger decompressed size than possible; the error text.
+/// A page states an impossible decompressed size; the error text.
 pub(super) fn check(input: &impl ChunkReader, column: &ColumnChunkMetaData) -> Result<(), String> {
     if column.compression() == Compression::UNCOMPRESSED {
         return Ok(());
@@ -54,9 +54,9 @@ pub(super) fn check(input: &impl ChunkReader, column: &ColumnChunkMetaData) -> R
 struct Header {
     /// The header's own size in bytes.
     length: u64,
-    /// Bytes of the decompressed page.
+    /// Size of the decompressed page in bytes.
     unpacked: u64,
-    /// Bytes of the page in the file.
+    /// Size of the page in the file, in bytes.
     packed: u64,
 }
 
@@ -93,7 +93,7 @@ fn invalid() -> io::Error {
 /// Kinds of values that are skipped differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// A boolean, whose value is in the field's header.
+    /// A boolean, stored in the field's header.
     Truth,
     Byte,
     Integer,
@@ -117,7 +117,7 @@ impl<R: Read> Thrift<R> {
         Ok(byte[0])
     }
 
-    /// An unsigned varint, seven bits a byte.
+    /// An unsigned varint, seven bits per byte.
     fn number(&mut self) -> io::Result<u64> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn sizes_are_read_despite_extra_fields() {
-        // Type 0, 300 bytes of which 20 are stored, then a data page's header: a struct of numbers, a struct of two
+        // Type 0, 300 bytes decompressed, 20 stored, then a data page's header: a struct of numbers, a struct of two
         // texts, and a boolean.
         let mut bytes = vec![0x15, 0x00, 0x15, 0xd8, 0x04, 0x15, 0x28, 0x2c];
         bytes.extend([

@@ -76,7 +76,8 @@ fn other_files_than_parquet_are_refused_by_format() {
 fn a_size_in_a_header_is_no_allocation() {
     let folder = folder();
     let path = folder.path().join("large.parquet");
-    // A page of more than two million bytes: its size takes four bytes, which hold up to 2²⁷.
+    // A page of more than two million bytes: the varint of its size has four bytes, which hold values up to
+    // 2²⁷.
     let column = texts(&["mill ".repeat(500_000).as_str()]);
     let batch = RecordBatch::try_from_iter([("context", column)]).expect("one column");
     let properties = WriterProperties::builder()

@@ -1,4 +1,4 @@
-//! The right answers to a question and their positions, in each shape that files have.
+//! The right answers to a question and their positions, in each layout found in files.
 //!
 //! | column | found in |
 //! |---|---|
@@ -9,8 +9,8 @@
 //! | `answers.text` and `answers.answer_start`, lists | a flattened table (`Dataset.flatten`) |
 //! | `answers`, text that is JSON of one of the first four | a table converted from CSV |
 //!
-//! Positions are always optional. A text that is not JSON is refused, because it could be one answer or a list in
-//! another notation.
+//! Positions are always optional. Text that is not JSON is an error, because it could be one answer or a list
+//! in another notation.
 
 use serde::Deserialize;
 
@@ -20,7 +20,7 @@ const ANSWERS: &str = "answers";
 const TEXT: &str = "answers.text";
 const START: &str = "answers.answer_start";
 
-/// The accepted shapes of `answers`.
+/// The accepted layouts of `answers`.
 const SHAPES: &str = "a list of texts, or 'text' and 'answer_start' as a struct or a list of structs, or JSON of these";
 
 /// A right answer.
@@ -28,7 +28,7 @@ const SHAPES: &str = "a list of texts, or 'text' and 'answer_start' as a struct 
 pub(super) struct Answer {
     /// Its text.
     pub text: String,
-    /// Its first code point in the context, where the file states it.
+    /// Its first code point in the context, if stated in the file.
     pub start: Option<i64>,
 }
 
@@ -44,7 +44,7 @@ pub(super) fn columns(table: &Table) -> Vec<&'static str> {
 /// The answers of each row, at least one.
 ///
 /// # Errors
-/// Their shape is unknown, or a row has none.
+/// Their layout is unknown, or a row has none.
 pub(super) fn read(batch: &Batch) -> Result<Vec<Vec<Answer>>, TableError> {
     let (column, answers) = if batch.has(TEXT) {
         let flat = batch.is_flat(TEXT);
@@ -147,7 +147,7 @@ impl From<JsonAnswer> for Answer {
     }
 }
 
-/// How many characters of a text that is not JSON are quoted.
+/// Maximum number of characters quoted from a text that is not JSON.
 const SHOWN: usize = 60;
 
 fn json(batch: &Batch) -> Result<Vec<Vec<Answer>>, TableError> {

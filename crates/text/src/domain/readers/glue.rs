@@ -1,24 +1,24 @@
-//! Labelled texts on the Hub, as GLUE's and SuperGLUE's (`nyu-mll/glue`, `aps/super_glue`), IMDb's, MNLI's or SNLI's:
-//! the text columns that the card names, its column of labels (`label`), and optionally `idx`.
+//! Labelled texts on the Hub, as in GLUE, SuperGLUE, IMDb, MNLI or SNLI: the text columns listed in the card,
+//! its label column (`label`), and optionally `idx`.
 //!
-//! Where the card has a `threshold`, the column holds scores (Civil Comments' `toxicity` in [0, 1]): a score of at least
-//! the threshold is the second class. Else a label is accepted where it is unambiguous:
+//! With a `threshold` in the card, the column holds scores (Civil Comments' `toxicity` in [0, 1]): a score of
+//! at least the threshold is the second class. Otherwise a label is accepted where it is unambiguous:
 //!
-//! - integers of any width, or whole floats (pandas' integers with gaps): the index of the class among the card's
-//!   labels, from 0;
-//! - texts, also dictionary-encoded: the card's label, in any case, or its index in digits where no label is itself a
-//!   number;
-//! - booleans: where the card's labels show which class is the true one, as `false, true`, `no, yes` or `not_x, x` do.
-//!   RTE's `entailment, not_entailment` do not: is `true` the first or 1?
+//! - integers of any width, or whole floats (pandas' integers with gaps): the index of the class among the
+//!   card's labels, from 0;
+//! - text, also dictionary-encoded: the card's label, in any case, or its index in digits unless a label is
+//!   itself a number;
+//! - booleans: if the card's labels show which class is the true one, as do `false, true`, `no, yes` or
+//!   `not_x, x`. RTE's `entailment, not_entailment` do not: is `true` class 0 or 1?
 
 use crate::domain::card::{Card, Threshold};
 use crate::domain::parquet::{Batch, Table, TableError};
 use crate::domain::row::{LabelledRow, Row};
 
-/// The column of the rows' names.
+/// The column with the rows' names.
 pub const INDEX: &str = "idx";
 
-/// How GLUE and SuperGLUE mark a row whose label is kept secret.
+/// The label of rows whose label GLUE and SuperGLUE withhold.
 const UNLABELLED: i64 = -1;
 
 /// The columns to read from a file.
@@ -28,7 +28,7 @@ pub fn columns<'a>(card: &'a Card, table: &Table) -> Vec<&'a str> {
     texts.chain([&*card.label_column]).chain(index).collect()
 }
 
-/// The rows of a batch. A row's name is its `idx`, or else its index in the files of its split.
+/// The rows of a batch, named by `idx`, or else by their index in the files of their split.
 pub fn rows(card: &Card, batch: &Batch) -> Result<Vec<Row>, TableError> {
     let names = names(batch)?;
     Ok(labelled(card, batch)?
@@ -38,7 +38,7 @@ pub fn rows(card: &Card, batch: &Batch) -> Result<Vec<Row>, TableError> {
         .collect())
 }
 
-/// The texts and classes of a batch, without names.
+/// The texts and classes of a batch, without row names.
 pub(super) fn labelled(card: &Card, batch: &Batch) -> Result<Vec<LabelledRow>, TableError> {
     let mut texts = vec![Vec::new(); batch.rows()];
     for column in &card.texts {
@@ -81,10 +81,10 @@ pub(super) fn names(batch: &Batch) -> Result<Vec<String>, TableError> {
         .collect())
 }
 
-/// The rows whose label is not the card's `no_label`, and how many others there are.
+/// The rows whose label is not the card's `no_label`, and the number of others.
 ///
 /// # Errors
-/// The column of labels is missing or has neither integers nor texts.
+/// The label column is missing or has neither integers nor text.
 pub(super) fn rows_with_label(card: &Card, batch: Batch) -> Result<(Batch, usize), TableError> {
     let Some(no_label) = card.no_label else {
         return Ok((batch, 0));
@@ -148,7 +148,7 @@ pub(super) fn classes(
         .collect()
 }
 
-/// The second class where the score is at least the threshold, else the first.
+/// The second class if the score is at least the threshold, else the first.
 fn classes_of_scores(
     batch: &Batch,
     column: &str,
@@ -163,11 +163,11 @@ fn classes_of_scores(
         .collect()
 }
 
-/// What is wanted where booleans are ambiguous.
+/// The wanted value where booleans are ambiguous.
 const NOT_BOOLEAN: &str =
     "an integer or a class's name, since the card's labels do not say which of them is true";
 
-/// The class of an index that a file states.
+/// The class of an index stated in a file.
 fn class_of(
     batch: &Batch,
     column: &str,
@@ -195,7 +195,7 @@ fn class_of(
     }
 }
 
-/// The index that a text means: that of the class of this name, or the number in its digits.
+/// The class index a text stands for: that of the class with this name, or the number in digits.
 fn place_of(text: &str, classes: &[String]) -> Option<i64> {
     let of_name = (classes.iter()).position(|class| class.eq_ignore_ascii_case(text));
     let number = |text: &str| text.parse::<i64>().ok();
@@ -423,7 +423,7 @@ mod tests {
     /// A row's name, its texts and its class.
     type Named = (String, Vec<String>, usize);
 
-    /// The rows of a file as the Hub has it, and the note on those left out.
+    /// The rows of a file in the Hub's layout, and the note on dropped rows.
     fn hub(
         name: &str,
         columns: Vec<(&str, ArrayRef)>,
@@ -539,7 +539,7 @@ mod tests {
         };
         let labels = [Some(2), Some(-1), Some(0), Some(-1)];
         let (found, note) = hub("snli", columns(&labels)).expect("rows");
-        // Rows keep their numbers in the file.
+        // Rows retain their index in the file.
         assert_eq!(found, [row("0", &["P", "p"], 2), row("2", &["R", "r"], 0)]);
         assert_eq!(
             note.as_deref(),

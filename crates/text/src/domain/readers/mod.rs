@@ -1,8 +1,8 @@
-//! A domain's files as rows, read in batches: memory does not grow with the files.
+//! Reads a domain's files as rows, in batches: memory does not grow with file size.
 //!
-//! [`Reader`] reads parquet files and files of lines. Each card [`Schema`] has a file of its own: [`question`],
-//! [`glue`], [`multirc`], [`record`] and [`wsc`] for parquet, [`mrqa_lines`] for lines. [`spans`] checks the answer
-//! positions that files state.
+//! [`Reader`] reads parquet files and files of lines. Each card [`Schema`] has its own file: [`question`],
+//! [`glue`], [`multirc`], [`record`] and [`wsc`] for parquet, [`mrqa_lines`] for lines. [`spans`] checks the
+//! answer positions stated in files.
 
 mod answers;
 pub mod glue;
@@ -67,7 +67,7 @@ impl DataFile {
     }
 }
 
-/// One hash for several files: a single file's own, else the hash of all their hashes joined.
+/// One hash for several files: a single file's own, else the hash of their joined hashes.
 pub fn sha256(files: &[DataFile]) -> Result<String, TableError> {
     let mut hashes = Vec::new();
     for file in files {
@@ -79,21 +79,21 @@ pub fn sha256(files: &[DataFile]) -> Result<String, TableError> {
     }
 }
 
-/// The rows of some files in order, in batches. A row that repeats another, name included, is dropped and counted; two
-/// different rows with one name are an error.
+/// The rows of files in order, in batches. Exact repeats of a row, name included, are dropped and counted;
+/// two different rows with one name are an error.
 pub struct Reader<'a> {
     card: &'a Card,
     files: VecDeque<DataFile>,
     open: Option<Open>,
     limit: Option<usize>,
     names: Names,
-    /// Rows of the files that were read completely.
+    /// Rows in files already read completely.
     rows_before: usize,
     /// Rows read, including those of other data sets.
     pub rows_read: usize,
     /// Rows that state a wrong position for their answer.
     pub misplaced: usize,
-    /// Rows left out because they have no label.
+    /// Rows dropped because they have no label.
     pub unlabelled: usize,
     /// Other data sets found in the files.
     pub left_out: BTreeSet<String>,
@@ -106,7 +106,7 @@ enum Open {
 }
 
 impl<'a> Reader<'a> {
-    /// Starts to read. With a `limit`, at most that many rows are decoded before the first are returned.
+    /// Starts reading. With a `limit`, at most that many rows are decoded before the first are returned.
     pub fn new(card: &'a Card, files: Vec<DataFile>, limit: Option<usize>) -> Reader<'a> {
         Reader {
             card,
@@ -122,7 +122,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Rows dropped because they repeat another, name included.
+    /// Rows dropped as exact repeats.
     pub fn repeats(&self) -> usize {
         self.names.repeats
     }
@@ -220,7 +220,7 @@ impl Iterator for Reader<'_> {
     }
 }
 
-/// The columns that a card's schema needs.
+/// The columns of a card's schema.
 fn columns<'a>(card: &'a Card, table: &Table) -> Vec<&'a str> {
     match card.schema {
         Schema::Squad | Schema::Mrqa => question::columns(card.schema, table),
@@ -231,7 +231,7 @@ fn columns<'a>(card: &'a Card, table: &Table) -> Vec<&'a str> {
     }
 }
 
-/// The rows of a batch, and how many of them state a wrong position for their answer.
+/// The rows of a batch, and the number of those with a wrong answer position.
 fn rows(card: &Card, batch: &Batch) -> Result<(Vec<Row>, usize), TableError> {
     let rows = match card.schema {
         Schema::Squad | Schema::Mrqa => return question::rows(card.schema, batch),
@@ -243,10 +243,10 @@ fn rows(card: &Card, batch: &Batch) -> Result<(Vec<Row>, usize), TableError> {
     Ok((rows?, 0))
 }
 
-/// The name of the group of rows whose column is null.
+/// The group of rows whose group column is null.
 const NO_GROUP: &str = "none";
 
-/// The rows, each in the group that its column names.
+/// The rows, each assigned to the group in its column.
 fn in_groups(rows: Vec<Row>, groups: Vec<Option<String>>) -> Vec<Row> {
     let pairs = rows.into_iter().zip(groups);
     pairs
@@ -254,7 +254,7 @@ fn in_groups(rows: Vec<Row>, groups: Vec<Option<String>>) -> Vec<Row> {
         .collect()
 }
 
-/// The column that names a row's data set.
+/// The column with a row's data set.
 const SUBSET: &str = "subset";
 
 /// [`SUBSET`], if a file holds several data sets and the card is one of them.
@@ -265,7 +265,7 @@ pub(super) fn subset_column(card: &Card, table: &Table) -> Option<&'static str> 
 /// The rows of the card's own data set, and the names of the others in the batch.
 ///
 /// # Errors
-/// A row does not name its data set.
+/// A row has no data set.
 fn rows_of_subset(card: &Card, batch: Batch) -> Result<(Batch, BTreeSet<String>), TableError> {
     let Some(subset) = card.subset().filter(|_| batch.has(SUBSET)) else {
         return Ok((batch, BTreeSet::new()));

@@ -1,9 +1,9 @@
-//! MRQA as first published (`SQuAD.jsonl.gz`): lines of JSON, first a header and then one context with its questions on
-//! each line (github.com/mrqa/MRQA-Shared-Task-2019, README). Gzip is detected by the first bytes. Empty lines and a
+//! MRQA's original JSON lines (`SQuAD.jsonl.gz`): a header line, then one context with its questions per line
+//! (github.com/mrqa/MRQA-Shared-Task-2019, README). Gzip is detected by the first bytes. Empty lines and a
 //! byte-order mark are skipped.
 //!
-//! Tokens are not read, and spans only for [`spans`](super::spans). Lines are read one at a time, so memory does not
-//! grow with the file.
+//! Tokens are not read, and spans only for [`spans`](super::spans). Lines are read one at a time, so memory
+//! does not grow with file size.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -48,7 +48,7 @@ enum Name {
     Integer(i64),
 }
 
-/// A line's context and the answer positions that it states.
+/// A line's context and the answer positions it states.
 #[derive(Deserialize)]
 pub(super) struct Stated {
     pub(super) context: String,
@@ -61,7 +61,7 @@ pub(super) struct Detected {
     pub(super) detected_answers: Option<Vec<DetectedAnswer>>,
 }
 
-/// An answer and its spans in code points, last character included.
+/// An answer and its spans in code points; a span includes its last character.
 #[derive(Deserialize)]
 pub(super) struct DetectedAnswer {
     pub(super) text: String,
@@ -78,13 +78,13 @@ pub struct MrqaLines {
 
 /// The first bytes of gzip.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
-/// U+FEFF in UTF-8, which some editors write first.
+/// U+FEFF in UTF-8, which some editors write at the start.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// MRQA's header.
 const HEADER: &str = "MRQA's header, {\"header\": {…}}";
 
 impl MrqaLines {
-    /// What a file is that can be opened.
+    /// The expected kind of file.
     pub(super) const WANTED: &str = "an MRQA file (.jsonl.gz or .jsonl)";
 
     /// Opens a file and reads its header.
@@ -120,7 +120,7 @@ impl MrqaLines {
         }
     }
 
-    /// The number of the line that was read last, from 1.
+    /// The number of the last line read, from 1.
     pub(super) fn line(&self) -> usize {
         self.line
     }
@@ -195,7 +195,7 @@ impl MrqaLines {
     }
 }
 
-/// A description of a line that is an object, by its keys.
+/// Describes a line that is an object by its keys.
 fn keys(text: &[u8]) -> Option<String> {
     let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(text).ok()?;
     let keys: Vec<&str> = object.keys().map(String::as_str).collect();

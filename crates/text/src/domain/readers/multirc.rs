@@ -1,5 +1,5 @@
-//! MultiRC's columns on the Hub (`aps/super_glue`): the texts that the card names, `label` and
-//! `idx`, a struct of the integers `paragraph`, `question` and `answer`.
+//! MultiRC's columns on the Hub (`aps/super_glue`): the texts listed in the card, `label` and `idx`, a struct
+//! of the integers `paragraph`, `question` and `answer`.
 
 use super::glue;
 use crate::domain::card::{Card, LABEL};

@@ -1,13 +1,12 @@
 //! Checks that each row of a split has a unique name.
 //!
-//! A prediction is identified, and paired with that of another run, by the name of its row.
+//! A row's name identifies its prediction and pairs it with that of another run.
 //!
-//! - A row that repeats another completely, name included, is dropped and counted: tables that were concatenated
-//!   contain rows twice.
-//! - Two different rows with one name are an error. Nothing shows which of them is right, and if they are one question
-//!   with different answers, each would be scored against half of the answers.
+//! - An exact repeat of a row, name included, is dropped and counted: concatenated tables contain rows twice.
+//! - Two different rows with one name are an error. Nothing shows which of them is right, and if they are one
+//!   question with different answers, each would be scored against half of the answers.
 //!
-//! Equal texts with different names are two rows: SQuADShifts has some.
+//! Equal texts with different names are two rows; SQuADShifts has some.
 
 use std::collections::HashMap;
 use std::collections::hash_map::{Entry, RandomState};
@@ -36,12 +35,12 @@ struct Seen {
 }
 
 impl Names {
-    /// Begins another file, whose positions count rows or lines.
+    /// Starts another file, whose positions count rows or lines.
     pub(super) fn begin(&mut self, file: String, unit: &'static str) {
         self.files.push((file, unit));
     }
 
-    /// The rows that repeat no other; `places` has each row's position in the file.
+    /// The rows that are not repeats; `places` has each row's position in the file.
     ///
     /// # Errors
     /// Two different rows have one name.
@@ -102,7 +101,7 @@ fn repeated(
     }
 }
 
-/// The report's note on the dropped rows, if there are any.
+/// The report's note on dropped rows, if any.
 pub fn note(repeats: usize) -> Option<String> {
     match repeats {
         0 => None,

@@ -1,10 +1,11 @@
-//! Questions on contexts: the columns of SQuAD on the Hub (`rajpurkar/squad`: `id`, `context`, `question`, `answers`)
-//! and of MRQA (`mrqa-workshop/mrqa`: `qid` instead of `id`). Either is accepted, whichever the card names; `answers`
-//! reads the answers. `facts`, an optional list of texts, is our own. MRQA's tokens, detected spans and `subset` are
-//! not read here.
+//! Questions on contexts: the columns of SQuAD on the Hub (`rajpurkar/squad`: `id`, `context`, `question`,
+//! `answers`) and of MRQA (`mrqa-workshop/mrqa`: `qid` instead of `id`). Either is accepted, whichever the
+//! card states; `answers` reads the answers. The optional list of texts `facts` is specific to promptshift.
+//! MRQA's tokens, detected spans and `subset` are not read here.
 //!
-//! `answer_start` counts code points and selects one of several occurrences of the answer, which only span-predicting
-//! heads need. Where it is absent or wrong, the first occurrence is used, and a note and `verify` say so.
+//! `answer_start` counts code points and selects one of several occurrences of the answer, which only
+//! span-predicting heads need. Where it is absent or wrong, the first occurrence is used, and a note and
+//! `verify` report this.
 
 use super::answers;
 use crate::domain::card::Schema;
@@ -37,7 +38,7 @@ fn name_column(schema: Schema, has: impl Fn(&str) -> bool) -> &'static str {
     if has(other) && !has(own) { other } else { own }
 }
 
-/// The rows of a batch, and how many of them state a wrong position for their first answer.
+/// The rows of a batch, and the number of those with a wrong position for their first answer.
 pub fn rows(schema: Schema, batch: &Batch) -> Result<(Vec<Row>, usize), TableError> {
     let id = name_column(schema, |column| batch.has(column));
     let names = batch.names(id)?;
@@ -72,17 +73,17 @@ pub fn rows(schema: Schema, batch: &Batch) -> Result<(Vec<Row>, usize), TableErr
     Ok((rows?, misplaced))
 }
 
-/// The report's note on wrong answer positions, if there are any.
+/// The report's note on wrong answer positions, if any.
 pub fn note(misplaced: usize) -> Option<String> {
     (misplaced > 0).then(|| {
         format!(
             "{misplaced} of the rows read have an answer_start, counted in characters, at which their answer \
-             does not stand: a head that learns places is shown the first place where it does"
+             does not occur: a span-predicting head is trained on its first occurrence instead"
         )
     })
 }
 
-/// The byte offset of the code point `start`, if the answer stands there.
+/// The byte offset of the code point `start`, if the answer occurs there.
 fn byte_of(answer: &str, context: &str, start: i64) -> Option<usize> {
     let (byte, _) = context.char_indices().nth(usize::try_from(start).ok()?)?;
     context[byte..].starts_with(answer).then_some(byte)
@@ -130,7 +131,7 @@ mod tests {
         assert_eq!(rows[0].answers, ["x", "y"]);
         assert_eq!(rows[0].facts, ["x", "w"]);
         assert_eq!((rows[1].question.as_str(), rows[1].facts.len()), ("R?", 0));
-        // The starts in this sample are 0, where "x" does not stand.
+        // The starts in this sample are 0, where "x" does not occur.
         assert_eq!(rows[0].answer_start, None);
     }
 

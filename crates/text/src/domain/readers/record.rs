@@ -1,10 +1,10 @@
-//! ReCoRD's columns on the Hub (`aps/super_glue`): `passage`, `query`, the lists of texts
-//! `entities` and `answers`, and `idx`, a struct of the integers `passage` and `query`.
+//! ReCoRD's columns on the Hub (`aps/super_glue`): `passage`, `query`, the lists of texts `entities` and
+//! `answers`, and `idx`, a struct of the integers `passage` and `query`.
 
 use crate::domain::parquet::{Batch, TableError};
 use crate::domain::row::{ClozeRow, Row};
 
-/// The columns that are read.
+/// The columns to read.
 pub const COLUMNS: [&str; 6] = [
     "passage",
     "query",

@@ -1,5 +1,5 @@
-//! Checks the answer positions that files state, in code points. They do not enter scores, and only span-predicting
-//! heads read SQuAD's; [`verify`](crate::domain::verify) compares them with the contexts.
+//! Checks the answer positions stated in files, in code points. They do not affect scores, and only
+//! span-predicting heads use SQuAD's; [`verify`](crate::domain::verify) compares them with the contexts.
 
 use std::path::Path;
 
@@ -9,9 +9,9 @@ use super::{DataFile, rows_of_subset, subset_column};
 use crate::domain::card::Card;
 use crate::domain::parquet::{Batch, TableError, TableFile};
 
-/// SQuAD's columns: each text has a start offset, in any of the shapes that answers have.
+/// SQuAD's columns: each text has a start offset, in any of the layouts of answers.
 const SQUAD: [&str; 2] = ["context", "answers.answer_start"];
-/// MRQA's columns: each of a text's spans has both ends, the last character included.
+/// MRQA's columns: each span of a text has both ends, the last character included.
 const MRQA: [&str; 3] = [
     "context",
     "detected_answers.text",
@@ -23,22 +23,22 @@ const MRQA: [&str; 3] = [
 struct Span {
     /// The first code point.
     start: i64,
-    /// The code point after the last; absent where it follows from the text's length.
+    /// The code point after the last; absent if it follows from the text's length.
     end: Option<i64>,
-    /// The text that should stand there.
+    /// The expected text of the span.
     text: String,
 }
 
-/// Counts of a file's spans, and of those that are right.
+/// The number of a file's spans, and of the correct ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SpanCounts {
     /// All spans.
     pub all: usize,
-    /// Spans at which their text stands.
+    /// Spans that contain their text.
     pub right: usize,
-    /// Spans that would be right if starts counted bytes of UTF-8.
+    /// Spans that would be correct if starts counted bytes of UTF-8.
     pub in_bytes: usize,
-    /// Spans that would be right if starts counted units of UTF-16, as in Java and JavaScript.
+    /// Spans that would be correct if starts counted units of UTF-16, as in Java and JavaScript.
     pub in_utf16: usize,
 }
 
@@ -61,7 +61,7 @@ impl SpanCounts {
     }
 }
 
-/// Counts the spans of a domain's questions in a file; `None` if it states none.
+/// Counts the spans of a domain's questions in a file; `None` if the file states none.
 ///
 /// # Errors
 /// The file can't be read, or its spans have another type.
@@ -124,7 +124,7 @@ impl Span {
         }
     }
 
-    /// Whether the text stands at the start, if starts count `units` for each character before it.
+    /// Whether the text occurs at the start, if starts count `units` for each character before it.
     fn starts_at(&self, context: &str, units: fn(char) -> usize) -> bool {
         let Ok(start) = usize::try_from(self.start) else {
             return false;
@@ -198,7 +198,7 @@ mod tests {
     use crate::domain::sample::{card, gzip, integers, list_of, lists, structure, texts, write};
     use std::path::PathBuf;
 
-    /// The numbers of all spans and of the right ones.
+    /// The number of all spans and of the correct ones.
     fn count_in(name: &str, path: PathBuf) -> Result<Option<(usize, usize)>, String> {
         let file = match path.extension() {
             Some(gz) if gz == "gz" => DataFile::Lines(path),
@@ -237,7 +237,7 @@ mod tests {
     fn starts_in_other_units_are_recognised() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("a.parquet");
-        // "mill" stands at code point 7, after é of two bytes and a bird of four, or of two units.
+        // "mill" occurs at code point 7, after é of two bytes and a bird of four bytes or two UTF-16 units.
         for (start, wanted) in [(7, [1, 0, 0]), (11, [0, 1, 0]), (8, [0, 0, 1]), (6, [0; 3])] {
             let starts = list_of(integers(&[start]), [1].into_iter(), "item");
             let answers = structure(vec![
@@ -260,7 +260,7 @@ mod tests {
         }
     }
 
-    /// Two rows, of which only the second is RACE's; its answer stands twice in the context.
+    /// Two rows, only the second from RACE; its answer occurs twice in the context.
     fn mrqa(path: &Path, ends: [i64; 3]) -> PathBuf {
         let of_answers =
             |values: [i64; 3]| list_of(integers(&values), [1, 2].into_iter(), "element");

@@ -9,8 +9,8 @@ use crate::domain::row::{PronounRow, Row};
 const TEXTS: [&str; 3] = ["text", "span1_text", "span2_text"];
 const PLACE: &str = "span2_index";
 
-/// How many words the pronoun may be from the stated index. T5 corrects the one text of the data set in which the index
-/// is off by one.
+/// The maximum distance in words between the pronoun and the stated index. T5 corrects the one text of the
+/// data set in which the index is off by one.
 const NEAR: usize = 1;
 
 /// The columns to read from a file.
@@ -23,7 +23,7 @@ pub fn columns(table: &Table) -> Vec<&'static str> {
         .collect()
 }
 
-/// SuperGLUE's class names for whether the pronoun stands for the referent.
+/// SuperGLUE's class names for whether the pronoun refers to the referent.
 fn classes() -> [String; 2] {
     ["False", "True"].map(str::to_string)
 }
@@ -63,8 +63,8 @@ pub fn rows(batch: &Batch) -> Result<Vec<Row>, TableError> {
         .collect()
 }
 
-/// The text with the pronoun as `*pronoun*`: T5's `wsc_simple`. Punctuation attached to the pronoun becomes a separate
-/// word, as in T5; `None` if the pronoun is not found.
+/// The text with the pronoun as `*pronoun*`: T5's `wsc_simple`. Punctuation attached to the pronoun becomes a
+/// separate word, as in T5; `None` if the pronoun is not found.
 fn mark(text: &str, pronoun: &str, place: usize) -> Option<String> {
     let mut words: Vec<String> = text.trim().split(' ').map(str::to_string).collect();
     let near = (place..=place + NEAR).chain(place.checked_sub(NEAR));
@@ -81,7 +81,7 @@ fn mark(text: &str, pronoun: &str, place: usize) -> Option<String> {
     Some(words.join(" "))
 }
 
-/// What follows the pronoun within a word, if that is only punctuation.
+/// What follows the pronoun within a word, if only punctuation.
 fn hanging<'a>(word: &'a str, pronoun: &str) -> Option<&'a str> {
     let rest = word.strip_prefix(pronoun)?;
     rest.chars()

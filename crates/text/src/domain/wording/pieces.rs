@@ -12,7 +12,7 @@ const MOST_VECTORS: usize = 1_000;
 pub struct Filled {
     /// The text.
     pub text: String,
-    /// For each vector of a soft prompt inside the text, the byte it stands before.
+    /// For each soft-prompt vector inside the text, the byte offset it precedes.
     pub soft: Vec<usize>,
     /// Each slot's name and range in the text, in the order of the text.
     pub places: Vec<(String, Range<usize>)>,
@@ -36,7 +36,7 @@ impl Filled {
         }
     }
 
-    /// Labelled texts of these names as a pair: the first one, and the rest of them in their order.
+    /// Labelled texts of these names as a pair: the first one, and the others in order.
     pub fn texts(&self, names: &[String]) -> Pair {
         let place = |at: usize| {
             let named = names.get(at).and_then(|name| self.place(name));
@@ -138,8 +138,8 @@ fn shown(text: &str) -> String {
     format!("'{short}'")
 }
 
-/// Fills the slots with `value`. White space before a soft prompt's vectors is dropped, because the text around them is
-/// tokenized separately.
+/// Fills the slots with `value`. White space before soft-prompt vectors is dropped, because the text around
+/// them is tokenized separately.
 pub(super) fn fill<'a>(pieces: &[Piece], value: impl Fn(&str) -> Option<&'a str>) -> Filled {
     let mut filled = Filled::default();
     for piece in pieces {

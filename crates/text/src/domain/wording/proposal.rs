@@ -1,5 +1,5 @@
-//! Templates proposed by a backbone: the skeleton with a missing span after each of a domain's fields, and the template
-//! that words in these spans give.
+//! Templates proposed by a backbone: the skeleton with a masked span after each of a domain's fields, and the
+//! template obtained by filling these spans with words.
 
 use serde::Serialize;
 
@@ -8,7 +8,7 @@ use super::template::{Template, TemplateError};
 use crate::domain::card::Card;
 use crate::domain::task::Task;
 
-/// A domain's fields in T5's order with a missing span after each, and the number of spans.
+/// A domain's fields in T5's order with a masked span after each, and the number of spans.
 pub fn skeleton(card: &Card) -> (Template, usize) {
     let fields = fields(card);
     let spans: Vec<String> = (0..fields.len())
@@ -33,7 +33,7 @@ struct Written<'a> {
     text: String,
 }
 
-/// The template with these words after each of a domain's fields, and the text of its file.
+/// The template with these words after each of a domain's fields, and its file's text.
 ///
 /// # Errors
 /// The result is not a template: the name is empty.

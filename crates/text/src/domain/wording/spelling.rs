@@ -39,7 +39,7 @@ pub struct Spelling {
 }
 
 impl Spelling {
-    /// The first key that does not fit these labels, with what was wanted and what was found.
+    /// The first key that does not match these labels, with what was wanted and what was found.
     pub(crate) fn contradiction(&self, labels: &[String]) -> Option<(String, String, String)> {
         let wanted: BTreeSet<&String> = labels.iter().collect();
         let found: BTreeSet<&String> = self.words.keys().collect();

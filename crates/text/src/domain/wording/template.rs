@@ -1,18 +1,19 @@
-//! Templates: the text around an example's fields, with places for a soft prompt's vectors.
+//! Templates: the text around an example's fields, with positions for a soft prompt's vectors.
 //!
 //! A file, `datasets/templates/<name>.toml` or a user's own, has one of
 //!
-//! - `text`: words with slots, `Is "{text1}" the same as "{text2}"?`. `{soft:5}` is the position of five vectors of the
-//!   soft prompt, which are then inside the input rather than before it (mixed prompts, as OpenPrompt's
-//!   `mixed_template`; Ding et al. 2022, arXiv 2111.01998);
-//! - `text` and `[parts]`: a rule over named sub-prompts, `{first} {second} {relation}`, each with slots of its own
-//!   (after PTR; Han et al. 2021, arXiv 2105.11259, whose sub-prompts each have a mask, while T5 writes one answer);
-//! - `[[fields]]`: keys and values, written `[Format] ... [Task] ...` (after ProQA; Zhong et al.
-//!   2022, arXiv 2205.04040).
+//! - `text`: words with slots, `Is "{text1}" the same as "{text2}"?`. `{soft:5}` is the position of five
+//!   soft-prompt vectors, which are then inside the input rather than before it (mixed prompts, as
+//!   OpenPrompt's `mixed_template`; Ding et al. 2022, arXiv 2111.01998);
+//! - `text` and `[parts]`: a rule over named sub-prompts, `{first} {second} {relation}`, each with its own
+//!   slots (after PTR; Han et al. 2021, arXiv 2105.11259, whose sub-prompts each have a mask, while T5 writes
+//!   one answer);
+//! - `[[fields]]`: keys and values, written `[Format] ... [Task] ...` (after ProQA; Zhong et al. 2022, arXiv
+//!   2205.04040).
 //!
-//! Slots are a row's fields: `question`, `context`; the columns of labelled texts by their name or
-//! as `text1`, `text2`; `query`, `entities`, `passage` (ReCoRD); `text` (WSC); and for every row
-//! `domain`, `task`, `labels`. `{{` and `}}` are braces.
+//! Slots are a row's fields: `question`, `context`; the columns of labelled texts by name or as `text1`,
+//! `text2`; `query`, `entities`, `passage` (ReCoRD); `text` (WSC); and for every row `domain`, `task`,
+//! `labels`. `{{` and `}}` are literal braces.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -40,7 +41,7 @@ pub struct Template {
     /// A one-line description.
     #[serde(skip)]
     pub about: String,
-    /// The tasks it is for; empty if it was read from a record.
+    /// The tasks it supports; empty if it was read from a record.
     #[serde(skip)]
     pub tasks: Vec<Task>,
 }
@@ -125,7 +126,7 @@ impl Template {
         Template::parse(text, &bytes)
     }
 
-    /// Parses a template; errors call it `file`.
+    /// Parses a template; `file` is its name in errors.
     ///
     /// # Errors
     /// It is not a template.
@@ -190,10 +191,11 @@ impl Template {
         soft.sum()
     }
 
-    /// Checks that a domain's rows fill it: every slot is one of their fields, and every field has a slot.
+    /// Checks that the slots match a domain's rows: every slot is one of their fields, and every field has a
+    /// slot.
     ///
     /// # Errors
-    /// They don't.
+    /// They do not match.
     pub fn check(&self, card: &Card) -> Result<(), TemplateError> {
         let invalid = |wanted: String, found: String| {
             Err(TemplateError::Invalid {
@@ -252,7 +254,7 @@ impl Template {
 }
 
 impl Written {
-    /// The template as one text; the error is the key, what was wanted and what was found.
+    /// The template as one text. The error is the key, what was wanted and what was found.
     fn flat(&self) -> Result<String, (String, String, String)> {
         let error = |key: &str, wanted: &str, found: &str| {
             Err((key.to_string(), wanted.to_string(), found.to_string()))
@@ -321,7 +323,7 @@ fn fields(card: &Card) -> Vec<Vec<String>> {
     }
 }
 
-/// A task's name as typed.
+/// A task's name as typed by a user.
 fn plain(task: Task) -> String {
     let json = serde_json::to_value(task).expect("a task is a word");
     json.as_str().unwrap_or_default().to_string()

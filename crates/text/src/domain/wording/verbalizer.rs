@@ -1,4 +1,5 @@
-//! Words for classes (Schick & Schütze 2021, arXiv 2001.07676): one or more for each class, each of one or more tokens.
+//! Words for classes (Schick & Schütze 2021, arXiv 2001.07676): one or more per class, each of one or more
+//! tokens.
 
 use std::path::Path;
 
@@ -9,7 +10,7 @@ use super::spelling::{Aggregate, Spelling};
 use crate::domain::card::Card;
 use crate::hash::sha256;
 
-/// A verbalizer of one domain's classes.
+/// The verbalizer of one domain's classes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verbalizer {
     /// Its name in the card, or its file's.
@@ -116,7 +117,7 @@ impl Verbalizer {
 }
 
 impl Verbalizer {
-    /// The verbalizer of a card's classes; errors call it `file`.
+    /// The verbalizer of a card's classes; `file` is its name in errors.
     fn of_classes(
         spelling: &Spelling,
         name: &str,

@@ -1,4 +1,4 @@
-//! A document under construction, and the words that documents share.
+//! A document under construction, and the cue words of all documents.
 
 use std::sync::LazyLock;
 
@@ -11,7 +11,7 @@ pub struct Draft {
     pub salient: Vec<String>,
 }
 
-/// `cues.toml`, which documents each entry.
+/// The content of `cues.toml`, which documents each entry.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cues {
@@ -36,7 +36,7 @@ pub struct Verdict {
     pub different: String,
 }
 
-/// The words that documents share.
+/// The cue words of all documents.
 pub static CUES: LazyLock<Cues> = LazyLock::new(|| {
     toml::from_str(include_str!("cues.toml"))
         .unwrap_or_else(|error| panic!("cues.toml is compiled in and tested: {error}"))

@@ -80,7 +80,7 @@ fn texts(texts: &[&str], label: usize) -> Row {
     })
 }
 
-/// Labelled texts: one case for each task and label that T5 words in its own way.
+/// Labelled texts: one case for each task and label that T5 words differently.
 #[test]
 fn labelled_texts_become_text_to_text() {
     for (name, columns, label, input, target) in [
@@ -228,7 +228,7 @@ fn multirc_loses_its_markup() {
         label: 1,
     };
     assert_eq!((found[0].target.as_str(), &found[0].gold), ("True", &gold));
-    // GLUE's texts keep their markup.
+    // GLUE's texts retain their markup.
     let found = apply("mrpc", texts(&["a<br>b", "c"], 0), Split::Test);
     assert_eq!(found[0].input, "sentence1: a<br>b sentence2: c");
 }
