@@ -1,11 +1,13 @@
-//! Every key that Transformers writes into the `config.json` of a supported family: what it means there, in 4.x and 5.x where they differ, and what is done about it here.
+//! Every key that Transformers writes into the `config.json` of a supported family: what it means there (in
+//! 4.x and 5.x where they differ) and how it is handled here.
 //!
-//! From `configuration_utils.py`, `configuration_{t5,bert,roberta,xlm_roberta,distilbert,llama,…}.py` and `modeling_rope_utils.py` of
-//! Transformers 4.57 and 5.24; `tests/golden/make_config_keys.py` asks both for the keys that they write. A key
-//! that is not in the table may change what a network computes, and is told to the user and the record.
+//! Sources: `configuration_utils.py`, `configuration_{t5,bert,roberta,xlm_roberta,distilbert,llama,…}.py` and
+//! `modeling_rope_utils.py` of Transformers 4.57 and 5.24; `tests/golden/make_config_keys.py` asks both
+//! versions for the keys that they write. A key that is not in the table may change what a network computes,
+//! so it is reported to the user and in the record.
 //!
-//! Deliberately omitted, so that they are reported: `auto_map` (the checkpoint's own code defines the network), and
-//! aliases that Transformers accepts but no version writes (`hidden_size` of a T5 or a GPT-2).
+//! Deliberately omitted, so that they are reported: `auto_map` (the checkpoint's own code defines the
+//! network), and aliases that Transformers accepts but no version writes (`hidden_size` of a T5 or a GPT-2).
 
 use serde_json::Value;
 
@@ -49,7 +51,7 @@ impl Family {
         }
     }
 
-    /// The family of encoders of a `model_type`, if it is one.
+    /// The encoder family of a `model_type`, if it is one.
     pub fn encoder(model_type: &str) -> Option<Self> {
         match model_type {
             "bert" => Some(Bert),
@@ -61,7 +63,7 @@ impl Family {
         }
     }
 
-    /// The family of decoder-only networks of a `model_type`, if it is one.
+    /// The decoder-only family of a `model_type`, if it is one.
     pub fn decoder_only(model_type: &str) -> Option<Self> {
         match model_type {
             "llama" => Some(Llama),
@@ -73,7 +75,7 @@ impl Family {
         }
     }
 
-    /// What errors call it.
+    /// Its name in errors.
     pub fn title(self) -> &'static str {
         match self {
             T5 => "T5",
@@ -94,15 +96,15 @@ impl Family {
 /// How a key is handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Effect {
-    /// It is read into the configuration, which rejects unsupported values.
+    /// Parsed into the configuration, which rejects unsupported values.
     Read,
-    /// It is ignored: it does not affect what a network computes from its weights.
+    /// Ignored: does not affect what a network computes from its weights.
     Nothing,
-    /// It changes the computation unless it is null or this JSON value; anything else is rejected.
+    /// Changes the computation unless it is null or this JSON value; any other value is rejected.
     Only(&'static str),
 }
 
-/// Keys with one meaning.
+/// Keys with the same meaning.
 struct Row {
     names: &'static [&'static str],
     of: &'static [Family],
@@ -266,7 +268,7 @@ fn find(family: Family, key: &str) -> Option<Effect> {
 /// Checks that every key has a value that this implementation supports.
 ///
 /// # Errors
-/// The first key that does not, with its value.
+/// Reports the first key that does not, with its value.
 pub fn check(family: Family, json: &Value) -> Result<(), String> {
     for (key, value) in json.as_object().into_iter().flatten() {
         if let Some(Only(wanted)) = find(family, key)
@@ -279,7 +281,7 @@ pub fn check(family: Family, json: &Value) -> Result<(), String> {
     Ok(())
 }
 
-/// The unknown keys of a `config.json` with their values, which may change what its network computes; empty for an
+/// The unknown keys of a `config.json` with their values, which may change the computation; empty for an
 /// unknown family or invalid JSON, which are rejected elsewhere.
 pub fn unknown(bytes: &[u8]) -> Vec<String> {
     let json: Value = serde_json::from_slice(bytes).unwrap_or_default();

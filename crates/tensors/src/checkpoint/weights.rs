@@ -1,4 +1,4 @@
-//! Named tensors in memory, and the two file formats they come from.
+//! Named tensors in memory, and the two file formats that they are read from.
 
 use std::collections::BTreeMap;
 use std::fmt;
