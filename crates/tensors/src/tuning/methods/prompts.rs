@@ -1,5 +1,5 @@
-//! Prompts before a network's input: soft ones (prompt tuning, at other places, with output vectors of the labels,
-//! produced by a network, in a subspace) and words.
+//! Prompts: soft ones (prompt tuning, at other positions, with output vectors of the labels, produced by a
+//! network, in a subspace) and words.
 
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -48,7 +48,7 @@ impl Delta for Prompt {
     }
 }
 
-/// Freezes the backbone and puts a new soft prompt before its input.
+/// Freezes the backbone and prepends a new soft prompt to its input.
 ///
 /// # Errors
 /// The prompt can't be initialised: see [`PromptError`].
@@ -65,12 +65,12 @@ pub fn prompt_tuning(
     })
 }
 
-/// Prompt tuning at other places: before the decoder's start token, or before both inputs.
+/// Prompt tuning at other positions: before the decoder's start token, or before both inputs.
 ///
-/// The paper's prompt (Lester et al. 2021, arXiv 2104.08691) precedes the encoder's input; its reference code,
-/// google-research/prompt-tuning, also has prompts for the decoder and for both (`prompt_tuning/train/models.py`). The
-/// decoder's prompt takes positions before the start token, and nothing is predicted there. If there are two, both
-/// start from the same vectors.
+/// The paper's prompt (Lester et al. 2021, arXiv 2104.08691) precedes the encoder's input; its reference
+/// code, google-research/prompt-tuning, also supports prompts for the decoder and for both
+/// (`prompt_tuning/train/models.py`). The decoder's prompt uses positions before the start token, and nothing
+/// is predicted there. Two prompts start from the same vectors.
 impl Delta for PromptPlaces {
     fn about(&self) -> About {
         About {
