@@ -179,8 +179,8 @@ impl Pass {
         })
     }
 
-    /// The gradients of `loss`, which this pass computed, in all parameters of `module` that require them; and the
-    /// source of dropout masks for the next pass.
+    /// The gradients of `loss`, which this pass computed, with respect to all parameters of `module` that
+    /// require them; and the source of dropout masks for the next pass.
     pub fn gradients<M: Module>(self, loss: &Tensor<1>, module: &M) -> (GradientsParams, Dropout) {
         let computed = loss.backward();
         let Some(Recomputed {
@@ -202,7 +202,7 @@ impl Pass {
             sum.accumulate(module, GradientsParams::from_grads(computed, module));
         };
         collect(computed, &segments, &mut of_segments);
-        // A segment's output is read by later ones alone, so the last one's gradient is complete.
+        // Only later segments read a segment's output, so the last segment's gradient is complete.
         while let (Some(segment), Some(gradient)) = (segments.pop(), of_segments.pop()) {
             if let Some(gradient) = gradient {
                 let computed = backward([((segment.recorded)(), gradient)]);
@@ -220,7 +220,7 @@ impl Pass {
     }
 }
 
-/// Adds the gradient of `output` among the computed ones to `sum`, if it has one.
+/// Adds the gradient of `output`, if `computed` contains one, to `sum`.
 fn add_gradient(sum: &mut Option<Tensor<2>>, output: &Tensor<2>, computed: &mut Gradients) {
     if let Some(more) = output.grad_remove(computed) {
         *sum = Some(match sum.take() {
@@ -230,7 +230,7 @@ fn add_gradient(sum: &mut Option<Tensor<2>>, output: &Tensor<2>, computed: &mut 
     }
 }
 
-/// The gradients in what these tensors were computed from, given theirs.
+/// The gradients with respect to the inputs of these tensors, given the tensors' own gradients.
 fn backward(tensors: impl IntoIterator<Item = (Tensor<2>, Tensor<2>)>) -> Gradients {
     (tensors.into_iter())
         .map(|(tensor, gradient)| (tensor * Tensor::from_inner(gradient)).sum())

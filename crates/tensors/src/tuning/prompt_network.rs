@@ -6,7 +6,7 @@ use burn::tensor::{Tensor, activation};
 use super::draw::Draw;
 use promptshift_numbers::recipe::{PromptNetworkForm, PromptNetworkRecipe};
 
-/// A linear map with a bias.
+/// A linear layer with a bias.
 #[derive(Module, Debug)]
 struct Affine {
     weight: Param<Tensor<2>>,
@@ -48,7 +48,7 @@ impl Direction {
         }
     }
 
-    /// Runs over the positions in `order`; returns the state `[1, h]` after each, in the order of positions.
+    /// Runs over the positions in `order`; returns the state `[1, h]` after each one, sorted by position.
     fn forward(&self, x: &Tensor<2>, order: impl Iterator<Item = usize>) -> Vec<Tensor<2>> {
         let inputs = x.clone().matmul(self.input.val()) + self.bias.val().unsqueeze();
         let [positions, gates] = inputs.dims();
@@ -76,7 +76,7 @@ impl Direction {
     }
 }
 
-/// A bidirectional layer.
+/// A bidirectional LSTM layer.
 #[derive(Module, Debug)]
 struct BothWays {
     forth: Direction,
@@ -105,7 +105,7 @@ impl BothWays {
 pub struct PromptNetwork {
     /// Empty for the MLP.
     lstm: Vec<BothWays>,
-    /// With relu in between.
+    /// Linear layers with relu in between.
     mlp: Vec<Affine>,
 }
 
