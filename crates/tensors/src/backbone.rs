@@ -1,4 +1,5 @@
-//! Backbones: the bundled miniature, a folder in Hugging Face's layout (possibly in the Hub's cache), or a GGUF file.
+//! Backbones: the bundled miniature, a folder in Hugging Face's layout (possibly in the Hub's cache), or a
+//! GGUF file.
 
 mod tokenizer_file;
 

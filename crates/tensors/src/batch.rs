@@ -23,8 +23,8 @@ pub struct Encoding {
     pub target: Vec<u32>,
     /// Whether the input was truncated.
     pub cut: bool,
-    /// For each vector of a soft prompt inside the input, the number of input tokens before it; empty if the prompt
-    /// precedes the input.
+    /// For each vector of a soft prompt inside the input, the number of input tokens before it; empty if the
+    /// prompt precedes the input.
     pub soft: Vec<usize>,
     /// The second text of a pair, to decode answers that are spans of it.
     pub second: Option<Second>,
@@ -147,8 +147,8 @@ struct Read {
 }
 
 impl<'a> Whole<'a> {
-    /// Tokenizes an input. The texts between soft-prompt vectors are tokenized separately, without the spaces around
-    /// them, as in OpenPrompt.
+    /// Tokenizes an input. The texts between soft-prompt vectors are tokenized separately, without the spaces
+    /// around them, as in OpenPrompt.
     pub fn of(example: &'a Example, tokenizer: &Tokenizer) -> Self {
         let text = &example.input;
         if example.soft.is_empty() {

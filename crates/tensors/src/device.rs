@@ -30,7 +30,7 @@ pub enum DeviceError {
     },
     /// The device's backend is not compiled in.
     #[error(
-        "device '{device}' needs a program built with it: cargo run --release --features {feature} -- …; this one computes on: {built}"
+        "device '{device}' needs a program built with it: cargo run --release --features {feature} -- …; this one was built for: {built}"
     )]
     NotBuilt {
         /// What was asked for.
@@ -80,8 +80,8 @@ pub fn built() -> Vec<&'static str> {
     names
 }
 
-/// Finds a device by name: `cpu` (Burn's flex), `cuda` or `cuda:N` (the Nth NVIDIA device, from 0), `vulkan` (the first
-/// Vulkan device, with SPIR-V kernels), `wgpu` (the first GPU of any kind, with WGSL kernels).
+/// Finds a device by name: `cpu` (Burn's flex), `cuda` or `cuda:N` (the Nth NVIDIA device, from 0), `vulkan`
+/// (the first Vulkan device, with SPIR-V kernels), `wgpu` (the first GPU of any kind, with WGSL kernels).
 ///
 /// # Errors
 /// No such name, not compiled in, or not on this machine.

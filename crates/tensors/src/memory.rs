@@ -11,8 +11,8 @@ static ALLOCATED: PeakAlloc = PeakAlloc;
 /// Bytes excluded from every peak.
 static LEFT_OUT: AtomicUsize = AtomicUsize::new(0);
 
-/// The highest number of bytes in the current measurement since the counter's last reset; a nested measurement resets
-/// the counter.
+/// The highest number of bytes in the current measurement since the counter's last reset; a nested
+/// measurement resets the counter.
 static SEEN: AtomicUsize = AtomicUsize::new(0);
 
 /// Runs `work` and returns the peak of allocated host bytes during it. This includes earlier allocations,

@@ -110,7 +110,7 @@ impl BertConfig {
         }
         match &self.positions {
             Positions::Learned { rows, first } if rows <= first => Err(format!(
-                "max_position_embeddings {rows}, of which texts begin at {first}"
+                "max_position_embeddings {rows}, but texts begin at {first}"
             )),
             Positions::Rotary { .. } if !self.head_width().is_multiple_of(2) => {
                 Err(format!("rotary heads of width {}", self.head_width()))

@@ -329,7 +329,7 @@ impl BertConfig {
             segments: 0,
             epsilon: file.norm_eps,
             pad: file.pad_token_id,
-            // Transformers' initialization of a ModernBERT's classifier, without its truncation at two or
+            // Transformers' initialisation of a ModernBERT's classifier, without its truncation at two or
             // three deviations.
             head_deviation: (file.hidden_size as f64).powf(-0.5),
             tied: file.tie_word_embeddings,

@@ -1,4 +1,4 @@
-//! The input of the blocks: the normalized sum of word, position and segment embeddings.
+//! The input of the blocks: the normalised sum of word, position and segment embeddings.
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
@@ -34,7 +34,7 @@ impl Embeddings {
     /// `[B·T]` ids → `[B·(T+P), D]`.
     ///
     /// A soft prompt `[P, D]` is inserted after the first token, as words of the first text. It does not come
-    /// first because classification reads the state of the first token, which was pre-trained at position 0.
+    /// first because classification reads the state of the first token, which was pre-trained as the first one.
     /// With learned positions, the prompt uses none: the text keeps its positions, up to the maximum length,
     /// and a prompt vector can learn its own position because its place is fixed.
     pub(super) fn forward(

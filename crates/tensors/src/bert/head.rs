@@ -13,7 +13,7 @@ use promptshift_kernels::{self as kernels, log_sum_exp};
 pub struct Marks {
     /// The id that ends each of two texts: `[SEP]`, or `</s>`.
     pub separator: u32,
-    /// How many of it stand between two texts: one in a BERT, two in a RoBERTa.
+    /// The number of separators between two texts: one in a BERT, two in a RoBERTa.
     pub between: usize,
     /// The id of a masked word, if there is one.
     pub mask: Option<u32>,
@@ -38,8 +38,8 @@ const NOWHERE: f64 = -1e9;
 /// The encoder's output for a batch, with what a head needs to read it.
 #[derive(Debug, Clone)]
 pub struct Encoded {
-    /// `[B·(T+P), D]`, after the last block; a prompt's `P` positions follow the first token. States at padding are
-    /// meaningless.
+    /// `[B·(T+P), D]`, after the last block; a prompt's `P` positions follow the first token. States at
+    /// padding are meaningless.
     pub hidden: Tensor<2>,
     /// The states that a span head reads: `hidden`, in a ModernBERT passed through the pooler.
     pub(super) spans: Tensor<2>,
@@ -167,9 +167,9 @@ impl Head {
 /// The masked-word head of pre-training (Devlin et al. 2018, §3.1, task 1), which predicts the word at a
 /// mask: `norm(gelu(h W + b))` is multiplied by the word embeddings, and a bias is added for each word.
 ///
-/// Here classes are words (Schick & Schütze 2021, "Exploiting Cloze Questions for Few Shot Text Classification and
-/// Natural Language Inference", arXiv 2001.07676): a class's probability is that of its word at the mask, normalised
-/// over the words of all classes.
+/// Here classes are words (Schick & Schütze 2021, "Exploiting Cloze Questions for Few Shot Text
+/// Classification and Natural Language Inference", arXiv 2001.07676): a class's probability is that of its
+/// word at the mask, normalised over the words of all classes.
 ///
 /// The vectors and biases of the classes' words become the head that every method trains and counts
 /// ([`Bert::head_of_words`](super::Bert::head_of_words)). `W`, `b` and the norm stay frozen with every

@@ -183,7 +183,7 @@ pub(super) enum Norms {
 #[derive(Module, Debug)]
 pub(super) struct Block {
     pub(super) attention: Attention,
-    /// `None` in a ModernBERT's first block, whose input is already normalized.
+    /// `None` in a ModernBERT's first block, whose input is already normalised.
     pub(super) attention_norm: Option<Norm>,
     pub(super) feed_forward: FeedForward,
     pub(super) feed_forward_norm: Norm,

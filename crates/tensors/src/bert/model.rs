@@ -242,7 +242,8 @@ impl Bert {
         self.required_head().target_logits(encoded, targets).0
     }
 
-    /// The loss of each real target, `[N]`: cross-entropy of its class or positions, plus `z_loss · (log Z)²`.
+    /// The loss of each real target, `[N]`: cross-entropy of its class or positions, plus
+    /// `z_loss · (log Z)²`.
     pub fn token_losses(&self, encoded: &Encoded, targets: &Tokens, z_loss: f64) -> Tensor<1> {
         self.required_head().losses(encoded, targets, z_loss)
     }

@@ -119,7 +119,7 @@ pub enum CheckpointError {
         tensors: String,
     },
     /// Two tensors that this model family ties differ.
-    #[error("{path}: tensor '{copy}' differs from '{of}', but such a model ties them")]
+    #[error("{path}: tensor '{copy}' differs from '{of}', but this kind of model ties them")]
     Copy {
         /// The file.
         path: String,

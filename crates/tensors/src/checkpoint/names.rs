@@ -8,16 +8,16 @@ use super::weights::transposed;
 use super::{CheckpointError, Weights};
 use crate::parameters::ParameterPath;
 
-/// A part of a network: its path here, its name in a checkpoint (without `.weight` or `.bias`), and its kind. `*`
-/// stands for the block number in both.
+/// A part of a network: its path here, its name in a checkpoint (without `.weight` or `.bias`), and its kind.
+/// `*` stands for the block number in both.
 pub(crate) type Entry = (&'static str, &'static str, Part);
 
 /// The kind of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// A single tensor, called `….weight`.
+    /// A single tensor, named `….weight`.
     Table,
-    /// A norm, whose gain is called `….weight`.
+    /// A norm, whose gain is named `….weight`.
     Norm,
     /// A linear layer, stored as `[out, in]` by PyTorch; here `[in, out]`.
     Linear,
@@ -112,8 +112,8 @@ impl Names {
         count.min(present + 1)
     }
 
-    /// The name and layout of the parameter at this path; `None` for parameters that are not in checkpoints, such as
-    /// those that tuning adds.
+    /// The name and layout of the parameter at this path; `None` for parameters that are not in checkpoints,
+    /// such as those that tuning adds.
     fn find(&self, path: &str) -> Option<(String, Layout)> {
         let (module, leaf) = path.rsplit_once('.').unwrap_or(("", path));
         self.0.iter().find_map(|(own, name, part)| {

@@ -141,7 +141,7 @@ impl Weights {
             }
             left = (left.checked_sub(bytes_of(&tensor))).ok_or_else(|| {
                 let found = format!(
-                    "'{name}' of shape {:?}, with which its tensors have more than {SHARED} times the bytes of the file",
+                    "'{name}' of shape {:?}: its tensors have more than {SHARED} times the bytes of the file",
                     tensor.shape()
                 );
                 damaged(&shown, found)
@@ -204,8 +204,8 @@ impl Weights {
         }
     }
 
-    /// Renames the first existing tensor of `others` to `name`, unless `name` exists: a tied tensor may be saved under
-    /// any of its names.
+    /// Renames the first existing tensor of `others` to `name`, unless `name` exists: a tied tensor may be
+    /// saved under any of its names.
     pub fn name_one_of(&mut self, name: &str, others: &[&str]) {
         if !self.contains(name)
             && let Some(tensor) = others.iter().find_map(|other| self.tensors.remove(*other))

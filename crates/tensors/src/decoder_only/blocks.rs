@@ -1,4 +1,4 @@
-//! One block: attention and feed-forward, each with pre-normalization and a residual connection.
+//! One block: attention and feed-forward, each with pre-normalisation and a residual connection.
 
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -107,7 +107,7 @@ pub(super) struct Attention {
     pub(super) heads: usize,
 }
 
-/// Normalizes each head of the rows `[N, H·K]` over its width `K`, if there is a norm.
+/// Normalises each head of the rows `[N, H·K]` over its width `K`, if there is a norm.
 fn normed_heads(norm: Option<&Norm>, rows: Tensor<2>) -> Tensor<2> {
     let Some(norm) = norm else { return rows };
     let [count, width] = rows.dims();
@@ -176,7 +176,7 @@ impl Attention {
     }
 }
 
-/// The feed-forward: Llama's `(silu(x W₀) ⊙ (x W₁)) W` (Shazeer 2020, arXiv 2002.05202), or GPT-2's
+/// The feed-forward layers: Llama's `(silu(x W₀) ⊙ (x W₁)) W` (Shazeer 2020, arXiv 2002.05202), or GPT-2's
 /// `gelu_tanh(x W₁) W`.
 #[derive(Module, Debug)]
 pub(super) struct FeedForward {
@@ -184,12 +184,13 @@ pub(super) struct FeedForward {
     pub(super) gate: Option<Linear>,
     pub(super) up: Linear,
     pub(super) down: Linear,
-    /// An adapter after or beside it.
+    /// An adapter after or in parallel to it.
     pub(super) adapter: Option<Adapter>,
 }
 
 impl FeedForward {
-    /// `x` `[N, D]` (after the norm) → the term to add to `stream` `[N, D]`; `lengths` are the rows of each example.
+    /// `x` `[N, D]` (after the norm) → the update of the residual `stream` `[N, D]`; `lengths` are
+    /// the numbers of rows of each example.
     pub(super) fn forward(
         &self,
         x: Tensor<2>,

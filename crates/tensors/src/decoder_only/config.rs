@@ -53,7 +53,7 @@ pub struct DecoderConfig {
     /// Whether the linear layers for queries, keys and values have biases, as in Qwen2; in a GPT-2, all
     /// linear layers have.
     pub qkv_bias: bool,
-    /// Whether each head's queries and keys are normalized before the rotation, as in Qwen3.
+    /// Whether each head's queries and keys are normalised before the rotation, as in Qwen3.
     pub qk_norm: bool,
     /// How positions are encoded.
     pub positions: Positions,

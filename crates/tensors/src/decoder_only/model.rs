@@ -47,7 +47,8 @@ pub struct Read {
 #[derive(Debug)]
 pub struct Cache {
     kept: KvCache,
-    /// The number of tokens and prompt vectors that each example has read, which is the position of its next token.
+    /// The number of tokens and prompt vectors that each example has read, which is the position of its next
+    /// token.
     positions: Vec<usize>,
 }
 

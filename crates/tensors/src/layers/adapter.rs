@@ -59,7 +59,7 @@ pub enum Side {
 }
 
 impl Adapter {
-    /// The tensor that the adapter reads from before its sub-layer, `[N, D]`: the normalized input or the
+    /// The tensor that the adapter reads from before its sub-layer, `[N, D]`: the normalised input or the
     /// residual stream; `None` if it reads only the output.
     fn before(&self, input: &Tensor<2>, stream: &Tensor<2>) -> Option<Tensor<2>> {
         match self.side {

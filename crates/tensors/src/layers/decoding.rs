@@ -24,8 +24,8 @@ pub trait Decoding {
     fn keep(&mut self, rows: &[usize]);
 }
 
-/// Appends the most probable token until every example has ended (with one of `ends`) or has `limit` tokens. `first`
-/// are the logits `[B, V]` of the first tokens. Ties go to the lower id.
+/// Appends the most probable token until every example has ended (with one of `ends`) or has `limit` tokens.
+/// `first` are the logits `[B, V]` of the first tokens. Ties go to the lower id.
 pub fn greedy(
     first: Tensor<2>,
     decoding: &mut dyn Decoding,

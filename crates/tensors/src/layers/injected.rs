@@ -78,8 +78,8 @@ pub(crate) fn prefix_len(prefixes: &[KeyValue]) -> usize {
     prefixes.first().map_or(0, |prefix| prefix.key.dims()[0])
 }
 
-/// Prepends a block's prefix `[P, H·K]` to the keys and values `[B·T, H·K]` of every example: `[B·(P+T),
-/// H·K]`.
+/// Prepends a block's prefix `[P, H·K]` to the keys and values `[B·T, H·K]` of every example:
+/// `[B·(P+T), H·K]`.
 pub(crate) fn prepend_prefix(
     prefix: Option<&KeyValue>,
     key_value: KeyValue,

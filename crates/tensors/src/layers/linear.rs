@@ -138,7 +138,7 @@ impl Delta {
     }
 }
 
-/// Normalization of rows: root-mean-square norm (T5, Llama), or layer norm with a bias (GPT-2, BERT) or
+/// Normalisation of rows: root-mean-square norm (T5, Llama), or layer norm with a bias (GPT-2, BERT) or
 /// without one (ModernBERT).
 #[derive(Module, Debug)]
 pub struct Norm {

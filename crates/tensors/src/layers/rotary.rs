@@ -1,5 +1,5 @@
-//! Rotary positions (Su et al. 2021, "RoFormer", arXiv 2104.09864) in Llama's layout: coordinate `i` of a head is
-//! rotated with coordinate `i + K/2`.
+//! Rotary positions (Su et al. 2021, "RoFormer", arXiv 2104.09864) in Llama's layout: coordinate `i` of a
+//! head is rotated with coordinate `i + K/2`.
 
 use serde_json::Value;
 

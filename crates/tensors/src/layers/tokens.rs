@@ -47,7 +47,7 @@ impl Tokens {
     /// # Panics
     /// `soft` does not have one list for each row, or their lengths differ.
     pub fn with_soft(self, soft: Vec<Vec<usize>>) -> Self {
-        assert_eq!(soft.len(), self.batch(), "places of a prompt for every row");
+        assert_eq!(soft.len(), self.batch(), "prompt positions for every row");
         let vectors = soft.first().map_or(0, Vec::len);
         assert!(
             soft.iter().all(|row| row.len() == vectors),

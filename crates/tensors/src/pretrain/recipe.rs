@@ -181,7 +181,8 @@ enum Names {
     Whole,
 }
 
-/// Splits into words with their preceding space, single punctuation characters and pairs of digits, and splits names.
+/// Splits into words with their preceding space, single punctuation characters and pairs of digits, and
+/// splits names.
 fn pre_tokenizer(names: Names) -> tokenizers::Result<PreTokenizerWrapper> {
     let mut steps: Vec<PreTokenizerWrapper> = vec![
         Metaspace::new('▁', PrependScheme::Always, true).into(),

@@ -47,8 +47,8 @@ pub struct T5Config {
     /// Transformers 5 have this key, and `true` for `tie_word_embeddings` regardless of the head.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale_decoder_outputs: Option<bool>,
-    /// The token that starts every output (0, the padding token: T5 has no start token); defaults to padding, as files
-    /// of Transformers 5 may omit it.
+    /// The token that starts every output (0, the padding token: T5 has no start token); defaults to padding,
+    /// as files of Transformers 5 may omit it.
     #[serde(default)]
     pub decoder_start_token_id: u32,
     /// The id of the padding token (0).

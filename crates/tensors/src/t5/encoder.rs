@@ -1,4 +1,4 @@
-//! The encoder: blocks of self-attention and feed-forward, each with pre-normalization and a residual
+//! The encoder: blocks of self-attention and feed-forward, each with pre-normalisation and a residual
 //! connection.
 
 use std::rc::Rc;

@@ -14,8 +14,8 @@ pub enum Direction {
     Causal,
 }
 
-/// The bucket of a key `relative` positions after its query (`_relative_position_bucket` in mesh-tensorflow and
-/// Transformers).
+/// The bucket of a key `relative` positions after its query (`_relative_position_bucket` in mesh-tensorflow
+/// and Transformers).
 ///
 /// The first half of a direction's buckets hold one distance each; the rest are spaced evenly on a
 /// logarithmic scale up to `max_distance`; larger distances share the last bucket.

@@ -169,8 +169,8 @@ pub struct Pair {
     pub gap: Option<Gap>,
 }
 
-/// A masked word between two texts, `first? [SEP] [MASK], second`: the pattern P₁ of Schick & Schütze 2021 (§4.1,
-/// MNLI) without its quotation marks.
+/// A masked word between two texts, `first? [SEP] [MASK], second`: the pattern P₁ of Schick & Schütze 2021
+/// (§4.1, MNLI) without its quotation marks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gap {
     /// `?`.

@@ -234,8 +234,8 @@ impl Trainer {
     }
 }
 
-/// Scales all gradients so that their global norm is at most `limit`; returns the norm before scaling. The norm is over
-/// all parameters, as in T5X and PyTorch; Burn's own clipping is per tensor.
+/// Scales all gradients so that their global norm is at most `limit`; returns the norm before scaling. The
+/// norm is over all parameters, as in T5X and PyTorch; Burn's own clipping is per tensor.
 fn clip_global_norm<M: Module>(module: &M, grads: &mut GradientsParams, limit: f64) -> f64 {
     let mut squares = Squares {
         grads,

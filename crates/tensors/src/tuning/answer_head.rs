@@ -69,7 +69,7 @@ pub(super) fn with_head(
 ) -> Network {
     if let (Some(HeadForm::Words(_)), Network::Bert(bert)) = (form, &model) {
         let head = bert.head_of_words();
-        return model.with_head(head.expect("a backbone is asked for words before"));
+        return model.with_head(head.expect("callers check that the backbone has words"));
     }
     match (form, config.writes()) {
         (Some(form), Writes::Nothing { head_deviation }) => {

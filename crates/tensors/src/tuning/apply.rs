@@ -29,8 +29,8 @@ pub enum TuningError {
     },
     /// The network has no positions left for an input.
     #[error(
-        "{vectors} vectors and outputs of up to {output} tokens: the model has {positions} positions, and \
-         none is left for an input; wanted a shorter prompt, or a model with more positions"
+        "{vectors} vectors and outputs of up to {output} tokens: the model has {positions} positions, \
+         which leaves none for an input; wanted a shorter prompt, or a model with more positions"
     )]
     TooLong {
         /// The number of the prompt's vectors.

@@ -71,7 +71,7 @@ impl Direction {
         }
         let every = outputs.into_iter();
         every
-            .map(|state| state.expect("the order is of all"))
+            .map(|state| state.expect("the order covers all positions"))
             .collect()
     }
 }
@@ -136,7 +136,7 @@ impl PromptNetwork {
 
     pub(super) fn forward(&self, vectors: Tensor<2>) -> Tensor<2> {
         let read = self.lstm.iter().fold(vectors, |x, layer| layer.forward(x));
-        let (last, inner) = self.mlp.split_last().expect("at least one map");
+        let (last, inner) = self.mlp.split_last().expect("at least one layer");
         let hidden = inner
             .iter()
             .fold(read, |x, map| activation::relu(map.forward(x)));

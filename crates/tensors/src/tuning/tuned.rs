@@ -68,8 +68,8 @@ impl Tuned {
     /// The backbone with a saved prompt; nothing requires gradients.
     ///
     /// # Panics
-    /// The prompt does not have the embeddings' width; [`PromptFile::onto`](super::saved::PromptFile::onto) rejects
-    /// such a prompt.
+    /// The prompt does not have the embeddings' width; [`PromptFile::onto`](super::saved::PromptFile::onto)
+    /// rejects such a prompt.
     pub fn prompted(backbone: Network, vectors: &Vectors) -> Self {
         let [_, width] = backbone.embedding().dims();
         assert_eq!(

@@ -161,7 +161,8 @@ impl CharsMap {
         })
     }
 
-    /// The longest rule that matches a prefix of `text`: the number of bytes it replaces, and the replacement.
+    /// The longest rule that matches a prefix of `text`: the number of bytes it replaces, and the
+    /// replacement.
     pub fn longest(&self, text: &str) -> Option<(usize, &str)> {
         let mut found = None;
         let mut place = offset(*self.units.first()?);

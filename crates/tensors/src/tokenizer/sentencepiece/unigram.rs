@@ -126,7 +126,8 @@ impl Unigram {
         model
     }
 
-    /// The best segmentation of `text`: ids with their byte ranges; an unknown character has the id `unknown`.
+    /// The best segmentation of `text`: ids with their byte ranges; an unknown character has the id
+    /// `unknown`.
     pub fn cut(&self, text: &str) -> Vec<(u32, Range<usize>)> {
         let none = Best {
             score: 0.0,

@@ -78,7 +78,7 @@ impl Delta for AdapterRecipe {
                 "adapter-hub/adapters",
             ),
             Placement::Parallel => (
-                "bottlenecks beside the feed-forward",
+                "bottlenecks in parallel to the feed-forward",
                 "He et al. 2021, arXiv 2110.04366",
                 "jxhe/unify-parameter-efficient-tuning",
             ),

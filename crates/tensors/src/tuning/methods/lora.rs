@@ -19,7 +19,7 @@ impl Delta for LoraRecipe {
         About {
             name: "LoRA",
             family: Family::Reparameterised,
-            what: "low-rank products beside the maps of queries and values",
+            what: "low-rank updates of the query and value layers",
             paper: "Hu et al. 2021, arXiv 2106.09685",
             code: Some("microsoft/LoRA"),
         }

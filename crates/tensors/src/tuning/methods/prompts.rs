@@ -98,7 +98,7 @@ impl Delta for PromptPlaces {
     fn supports(&self, kind: Kind) -> Result<(), &'static str> {
         match kind {
             Kind::T5 => Ok(()),
-            Kind::DecoderOnly => Err("it has one input, and method prompt puts a prompt before it"),
+            Kind::DecoderOnly => Err("it has only one input; use method prompt"),
             Kind::Bert => Err("it has no decoder"),
         }
     }

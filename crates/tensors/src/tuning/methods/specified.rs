@@ -1,4 +1,5 @@
-//! Methods that train some of the backbone's own parameters: biases, norm gains, the output head, the last blocks.
+//! Methods that train some of the backbone's own parameters: biases, norm gains, the output head, the last
+//! blocks.
 
 use super::delta::{About, Delta, Family};
 use crate::layers;
@@ -20,7 +21,7 @@ impl Delta for AddedBiases {
         About {
             name: "BitFit",
             family: Family::Specified,
-            what: "the biases; if the model has none, a bias added to every linear map of the blocks",
+            what: "the biases; if the model has none, a bias added to every linear layer of the blocks",
             paper: "Ben Zaken et al. 2021, arXiv 2106.10199",
             code: Some("benzakenelad/BitFit"),
         }

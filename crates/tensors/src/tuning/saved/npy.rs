@@ -1,4 +1,5 @@
-//! NumPy's `.npy`, the format in which google-research/prompt-tuning saves its prompts: float32, `[P, D]`, row-major.
+//! NumPy's `.npy`, the format in which google-research/prompt-tuning saves its prompts: float32, `[P, D]`,
+//! row-major.
 //!
 //! The format is that of NumPy's `numpy/lib/format.py`, versions 1 to 3. Nothing is ever unpickled.
 

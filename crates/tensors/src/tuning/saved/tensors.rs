@@ -184,7 +184,7 @@ pub(super) fn check_sizes(recipe: &Recipe, config: &Config, numbers: usize) -> R
     match placed <= most {
         true => Ok(()),
         false => Err(format!(
-            "parameters with {placed} numbers, but the file has {numbers}"
+            "parameters with {placed} values, but the file has {numbers}"
         )),
     }
 }

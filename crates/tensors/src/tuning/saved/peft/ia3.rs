@@ -80,7 +80,7 @@ impl Scales {
         match found {
             true => Ok(scales),
             false => {
-                let wanted = format!("'{PART}' of a linear map of the blocks");
+                let wanted = format!("'{PART}' of a linear layer of the blocks");
                 Err(left.wrong(wanted, left.first()))
             }
         }

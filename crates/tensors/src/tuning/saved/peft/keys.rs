@@ -179,7 +179,8 @@ pub(super) struct Changed {
     pub(super) what: &'static str,
 }
 
-/// Checks the keys of a method's configuration and returns the unknown ones that are set, each as `name value`.
+/// Checks the keys of a method's configuration and returns the unknown ones that are set, each as
+/// `name value`.
 ///
 /// # Errors
 /// A key that changes the output is set.

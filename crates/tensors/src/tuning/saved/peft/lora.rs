@@ -167,7 +167,7 @@ pub(super) fn read(
         }
     }
     let Some(Sizes { rank, alpha }) = first else {
-        let wanted = "pairs of lora_A and lora_B beside linear maps of the blocks".to_string();
+        let wanted = "pairs of lora_A and lora_B for linear layers of the blocks".to_string();
         return Err(left.wrong(wanted, left.first()));
     };
     let has = |map: &Map| {
