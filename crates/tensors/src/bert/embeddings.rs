@@ -34,9 +34,9 @@ impl Embeddings {
     /// `[B·T]` ids → `[B·(T+P), D]`.
     ///
     /// A soft prompt `[P, D]` is inserted after the first token, as words of the first text. It does not come
-    /// first because classification reads the state of the first token, which was pre-trained as the first one.
-    /// With learned positions, the prompt uses none: the text keeps its positions, up to the maximum length,
-    /// and a prompt vector can learn its own position because its place is fixed.
+    /// first because classification reads the state of the first token, which was pre-trained as the first
+    /// one. With learned positions, the prompt uses none: the text keeps its positions, up to the maximum
+    /// length, and a prompt vector can learn its own position because its place is fixed.
     pub(super) fn forward(
         &self,
         tokens: &Tokens,

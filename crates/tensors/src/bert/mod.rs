@@ -3,7 +3,7 @@
 //! norms after the residuals, biases and exact gelu. The related families differ as follows:
 //!
 //! - RoBERTa (Liu et al. 2019, arXiv 1907.11692) and XLM-R (Conneau et al. 2019, arXiv 1911.02116): positions
-//!   are counted from the padding id on, there is one segment, and two separators between texts;
+//!   are counted from the padding id on, there is one segment, and two separators join texts;
 //! - DistilBERT (Sanh et al. 2019, arXiv 1910.01108): no segments, no pooler;
 //! - ModernBERT (Warner et al. 2024, arXiv 2412.13663): rotary positions, blocks with global attention among
 //!   blocks with a local window, gated gelu, norms before the sub-layers, no biases.

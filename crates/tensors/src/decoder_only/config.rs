@@ -51,7 +51,7 @@ pub struct DecoderConfig {
     /// Whether the output head is the embedding.
     pub tied: bool,
     /// Whether the linear layers for queries, keys and values have biases, as in Qwen2; in a GPT-2, all
-    /// linear layers have.
+    /// linear layers have them.
     pub qkv_bias: bool,
     /// Whether each head's queries and keys are normalised before the rotation, as in Qwen3.
     pub qk_norm: bool,

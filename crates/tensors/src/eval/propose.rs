@@ -200,9 +200,9 @@ pub struct Neighbour {
     pub cosine: f64,
 }
 
-/// For each class, given by its words, the `count` nearest words in order. Candidates are whole words of
-/// letters only that the tokenizer has as single tokens. A word is assigned only to its nearest class, as in
-/// Schick et al. 2020 (arXiv 2010.13641), who use likelihood; ties go to the first class and the lower id.
+/// For each class, given by its words, the `count` nearest words, nearest first. Candidates are whole words
+/// of letters only that the tokenizer has as single tokens. A word is assigned only to its nearest class, as
+/// in Schick et al. 2020 (arXiv 2010.13641), who use likelihood; ties go to the first class and the lower id.
 pub fn embedding_neighbours(
     backbone: &Backbone,
     classes: &[Vec<&str>],

@@ -4,8 +4,8 @@
 //! little-endian. The whole file is read and validated during parsing; nothing in it is executed.
 //!
 //! Supported: a Llama (`general.architecture` `llama`) with tensors in F32, F16, BF16, Q8_0, Q4_0, Q4_1,
-//! Q4_K, Q5_K or Q6_K and a byte-level BPE tokenizer that adds no tokens to a text (`tokenizer.ggml.model`
-//! `gpt2`, `tokenizer.ggml.pre` `smollm` or `gpt-2`). Errors name anything else.
+//! Q4_K, Q5_K or Q6_K and a byte-level BPE tokenizer that adds nothing to a text (`tokenizer.ggml.model`
+//! `gpt2`, `tokenizer.ggml.pre` `smollm` or `gpt-2`). Anything else is rejected by name.
 
 mod blocks;
 mod llama;

@@ -15,7 +15,7 @@ pub struct Generated {
     pub log_prob: f64,
 }
 
-/// A decoding step over a batch, with a cache of what each example has read.
+/// The state of decoding a batch, with a cache of the tokens so far.
 pub trait Decoding {
     /// Logits `[B, V]` of the tokens that follow `last`, which has one token for each remaining row.
     fn next_logits(&mut self, last: &[u32]) -> Tensor<2>;

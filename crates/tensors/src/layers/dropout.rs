@@ -4,8 +4,8 @@ use burn::tensor::Tensor;
 
 use promptshift_kernels::{self as kernels, Dropped, Mask, Rows};
 
-/// The source of dropout masks. Masks are numbered, so a seed gives the same sequence of masks whatever else
-/// runs. At rate 0 it changes nothing and uses no mask.
+/// The source of dropout masks. Each use takes the seed's next mask, so a seed gives the same masks whatever
+/// else runs. At rate 0 it changes nothing and uses no mask.
 #[derive(Debug, Clone)]
 pub struct Dropout {
     rate: f64,

@@ -31,7 +31,7 @@ pub struct T5Config {
     pub num_decoder_layers: Option<usize>,
     /// The number of relative-position buckets (32).
     pub relative_attention_num_buckets: usize,
-    /// The distance beyond which all positions share a bucket (128).
+    /// The distance from which on all positions share a bucket (128).
     #[serde(default = "published_max_distance")]
     pub relative_attention_max_distance: usize,
     /// ε of the norms (1e-6).
