@@ -279,9 +279,9 @@ impl Delta for SubspaceRecipe {
     }
 }
 
-/// Prompts of words, without training: a hand-written instruction (Raffel et al. 2020, arXiv 1910.10683, use
-/// one to name each task; "prompt design" in Lester et al. 2021), or source examples before the input, "in
-/// context" (Brown et al. 2020, arXiv 2005.14165).
+/// Prompts of words, without training: a hand-written instruction (Raffel et al. 2020, arXiv 1910.10683,
+/// identify each task by one; "prompt design" in Lester et al. 2021), or source examples before the input,
+/// "in context" (Brown et al. 2020, arXiv 2005.14165).
 ///
 /// Words enter like soft prompts, as the embeddings of their tokens, so the result is saved as an ordinary
 /// prompt. Examples are drawn from the source's training rows with the cell's seed and formatted as
