@@ -241,7 +241,7 @@ fn adapters_for_another_network_are_refused_with_a_reason() {
             "lora",
             json!({}),
             &gpt2,
-            "pairs of lora_A and lora_B beside linear maps",
+            "pairs of lora_A and lora_B for linear layers",
         ),
         (
             "gpt2_tiny",

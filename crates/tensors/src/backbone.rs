@@ -1,4 +1,5 @@
-//! Backbones: the bundled miniature, a folder in Hugging Face's layout (possibly in the Hub's cache), or a GGUF file.
+//! Backbones: the bundled miniature, a folder in Hugging Face's layout (possibly in the Hub's cache), or a
+//! GGUF file.
 
 mod tokenizer_file;
 
@@ -65,10 +66,10 @@ pub enum BackboneError {
         /// The cache.
         cache: String,
     },
-    /// The cache folder can't be determined.
+    /// Can't determine the cache folder.
     #[error(transparent)]
     Cache(#[from] SettingsError),
-    /// A file of it can't be read.
+    /// A file of the backbone can't be read.
     #[error("{path}: {source}")]
     Io {
         /// The file.
@@ -76,7 +77,7 @@ pub enum BackboneError {
         /// Why.
         source: std::io::Error,
     },
-    /// It has no tokenizer.
+    /// The backbone has no tokenizer.
     #[error("{path}: wanted {wanted}, found none")]
     NoTokenizer {
         /// The folder.
@@ -84,13 +85,13 @@ pub enum BackboneError {
         /// The accepted files.
         wanted: String,
     },
-    /// Its configuration or weights are invalid.
+    /// The configuration or weights are invalid.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-    /// Its GGUF file is invalid.
+    /// The GGUF file is invalid.
     #[error(transparent)]
     Gguf(#[from] GgufError),
-    /// Its tokenizer is invalid.
+    /// The tokenizer is invalid.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
 }
@@ -102,7 +103,7 @@ pub struct Backbone {
     pub name: String,
     /// `config.json`.
     pub config: Config,
-    /// The network, on a plain device.
+    /// The network, on a device without autodiff.
     pub model: Network,
     /// Its tokenizer.
     pub tokenizer: Tokenizer,
@@ -115,11 +116,12 @@ pub struct Backbone {
 }
 
 impl Backbone {
-    /// A hash of everything that affects results besides the weights: heads, scales and norms of the configuration, and
-    /// the tokenizer's casing rules.
+    /// A hash of everything besides the weights that affects results: the configuration's head counts, scales
+    /// and norms, and the tokenizer's casing rules.
     pub fn config_sha256(&self) -> String {
         const WORDS: &str = "A cased Word, É and ß; 1,000";
-        // The `Debug` form covers every field; a new version with another form costs at most one training.
+        // The `Debug` form covers every field; if a new version changes that form, each setting is retrained
+        // at most once.
         let text = format!("{:?} {:?}", self.config, self.tokenizer.encode(WORDS));
         sha256(text.as_bytes())
     }
@@ -178,7 +180,7 @@ impl BackboneChoice {
         }
     }
 
-    /// The group of default recipes that suits it.
+    /// The group of default recipes for this model.
     pub fn defaults(&self, config: &Config) -> Defaults {
         match (self, config) {
             (BackboneChoice::Nano, _) => Defaults::Nano,
@@ -188,7 +190,7 @@ impl BackboneChoice {
         }
     }
 
-    /// Reads only the configuration, which is enough for a plan.
+    /// Reads only the configuration, which is enough for planning.
     ///
     /// # Errors
     /// `config.json` is absent or of an unknown kind.
@@ -302,7 +304,7 @@ impl BackboneChoice {
 /// The tokenizer in a model's folder, with the SHA-256 of its file.
 ///
 /// # Errors
-/// There is none, or it does not suit a network of this configuration.
+/// There is none, or it does not match a network of this configuration.
 pub fn folder_tokenizer(
     folder: &Path,
     config: &Config,
@@ -345,7 +347,7 @@ pub enum WordsError {
         /// Its name.
         model: String,
     },
-    /// A mask stands for a single token.
+    /// The first word of a class is more than one token, but a mask stands for a single token.
     #[error(
         "--score-by likelihood: '{word}' is {tokens} tokens of '{model}', but a mask stands for \
          one: wanted --verbalizer with a word of one token for each class"
@@ -358,15 +360,15 @@ pub enum WordsError {
         /// The model's name.
         model: String,
     },
-    /// The tokenizer has no sentinels to begin answers with.
+    /// The tokenizer has no sentinel tokens to start answers with.
     #[error("'{0}' has no sentinels (<extra_id_0> in its tokenizer): wanted a T5")]
     NoSentinel(String),
 }
 
 impl Backbone {
-    /// Prepares the backbone for a wording. A BERT whose answers are chosen by likelihood gets the first word of each
-    /// of the source's classes, and a gap between its two texts; any other backbone gets the sentinel that its answers
-    /// begin with, if there is one.
+    /// Prepares the backbone for a wording. A BERT that chooses answers by likelihood gets the first word of
+    /// each of the source's classes, and a gap between its two texts. Any other backbone gets the sentinel
+    /// that its answers start with, if there is one.
     ///
     /// # Errors
     /// It does not support the wording.

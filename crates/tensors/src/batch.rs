@@ -1,5 +1,5 @@
-//! THE BORDER between text and tensors: examples become token ids here, and token ids become text again in
-//! [`eval::predict`](crate::eval::predict).
+//! The border between text and tensors: examples become token ids here, and
+//! [`eval::predict`](crate::eval::predict) turns token ids back into text.
 
 mod order;
 
@@ -21,18 +21,18 @@ pub struct Encoding {
     pub input: Vec<u32>,
     /// The training target, truncated to its limit.
     pub target: Vec<u32>,
-    /// Whether the input was longer than its limit.
+    /// Whether the input was truncated.
     pub cut: bool,
-    /// For each vector of a soft prompt inside the input, the number of input tokens before it; empty if the prompt
-    /// precedes the input.
+    /// For each vector of a soft prompt inside the input, the number of input tokens before it; empty if the
+    /// prompt precedes the input.
     pub soft: Vec<usize>,
     /// The second text of a pair, to decode answers that are spans of it.
     pub second: Option<Second>,
 }
 
 impl Encoding {
-    /// Tokenizes an example. Truncation is at the end, and the end of sequence is appended afterwards, as in seqio's
-    /// `append_eos_after_trim`. An input that the model continues keeps its last two lines.
+    /// Tokenizes an example. Truncation is at the end, and the end-of-sequence token is appended afterwards,
+    /// as in seqio's `append_eos_after_trim`. An input for a decoder-only model keeps its last two lines.
     pub fn of(example: &Example, tokenizer: &Tokenizer, limits: &Limits) -> Self {
         if let Some(pair) = tokenizer.pair() {
             return Encoding::of_pair(example, tokenizer, pair, limits);
@@ -52,7 +52,7 @@ impl Encoding {
     }
 }
 
-/// What the model reads of each example's input, in order.
+/// The part of each example's input that the model reads, in order.
 pub fn readings(examples: &[Example], tokenizer: &Tokenizer, limits: &Limits) -> Vec<Reading> {
     if let Some(pair) = tokenizer.pair() {
         let reading = |example| pair_reading(example, tokenizer, pair, limits);
@@ -79,7 +79,7 @@ pub fn encode(examples: &[Example], tokenizer: &Tokenizer, limits: &Limits) -> V
         .collect()
 }
 
-/// `ids` followed by `end`, at most `limit` long.
+/// `ids` with `end` appended, truncated to at most `limit` tokens.
 fn ended(mut ids: Vec<u32>, limit: usize, end: u32) -> Vec<u32> {
     ids.truncate(limit.saturating_sub(1));
     ids.push(end);
@@ -96,14 +96,14 @@ pub fn inputs(encodings: &[&Encoding], pad: u32) -> Tokens {
 /// Inputs and targets of one training step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
-    /// Encoder side.
+    /// Encoder inputs.
     pub inputs: Tokens,
-    /// Decoder side.
+    /// Decoder targets.
     pub targets: Tokens,
 }
 
 impl Batch {
-    /// Pads some encodings to a batch.
+    /// Pads encodings to a batch.
     pub fn of(encodings: &[&Encoding], pad: u32) -> Self {
         let targets: Vec<&[u32]> = encodings.iter().map(|e| e.target.as_slice()).collect();
         Batch {
@@ -112,7 +112,7 @@ impl Batch {
         }
     }
 
-    /// The same examples in parts of at most `size`, each padded to its own longest.
+    /// Splits the batch into micro-batches of at most `size` examples, each padded to its own longest.
     pub(crate) fn micro_batches(&self, size: usize) -> Vec<Batch> {
         let examples = self.inputs.batch();
         let part = |first: usize| {
@@ -126,29 +126,29 @@ impl Batch {
     }
 }
 
-/// All tokens of an input.
+/// An input before truncation.
 struct Whole<'a> {
     text: &'a str,
     pub ids: Vec<u32>,
-    /// The byte after each token.
+    /// The byte offset after each token.
     ends: Vec<usize>,
     /// As [`Encoding::soft`](super::Encoding::soft).
     pub soft: Vec<usize>,
 }
 
-/// The part of an input that the model reads.
+/// The part of an input that the model reads, after truncation.
 struct Read {
-    /// At most the limit.
+    /// At most as many tokens as the limit.
     pub ids: Vec<u32>,
     /// As [`Encoding::soft`](super::Encoding::soft).
     pub soft: Vec<usize>,
-    /// If tokens were truncated, the bytes up to the cut.
+    /// If tokens were truncated, the byte offset of the cut.
     pub cut_at: Option<usize>,
 }
 
 impl<'a> Whole<'a> {
-    /// Tokenizes an input. The texts between soft-prompt vectors are tokenized separately, without the spaces around
-    /// them, as in OpenPrompt.
+    /// Tokenizes an input. The texts between soft-prompt vectors are tokenized separately, without the spaces
+    /// around them, as in OpenPrompt.
     pub fn of(example: &'a Example, tokenizer: &Tokenizer) -> Self {
         let text = &example.input;
         if example.soft.is_empty() {
@@ -185,8 +185,9 @@ impl<'a> Whole<'a> {
         self.ends.extend(offsets.iter().map(|(_, end)| from + end));
     }
 
-    /// Truncates the tokens. T5 reads an end of sequence after them. A model that continues its input needs the input's
-    /// end (the question and `Answer:`), so the last two lines stay and the text before them is truncated.
+    /// Truncates the tokens. For a T5, the end-of-sequence token follows them. A decoder-only model needs the
+    /// end of its input (the question and `Answer:`), so the last two lines are kept and the text before them
+    /// is truncated.
     pub fn read(self, tokenizer: &Tokenizer, limits: &Limits) -> Read {
         let Whole {
             text,
@@ -236,8 +237,8 @@ pub struct Second {
 }
 
 impl Second {
-    /// The text from one input position through another, both included, without the space that some tokenizers count
-    /// to a word; empty if either is not one of its tokens.
+    /// The text between two input positions, both included, without the space that some tokenizers count as
+    /// part of a word; empty if either position is not one of its tokens.
     pub fn between(&self, first: u32, last: u32) -> &str {
         let token = |place: u32| self.offsets.get((place as usize).checked_sub(self.first)?);
         match (token(first), token(last)) {
@@ -246,8 +247,8 @@ impl Second {
         }
     }
 
-    /// The input positions of an answer's first and last token, if it was not truncated. The answer is at byte `at` if
-    /// given, else at its first occurrence.
+    /// The input positions of an answer's first and last token, unless it was truncated. The answer starts at
+    /// byte `at` if given, else at its first occurrence.
     fn places(&self, answer: &str, at: Option<usize>) -> Option<[u32; 2]> {
         let start = at.or_else(|| self.text.find(answer))?;
         let end = start + answer.len();
@@ -260,21 +261,21 @@ impl Second {
 }
 
 impl Encoding {
-    /// `[CLS] first [SEP] second [SEP]`, with as many separators between the texts as the tokenizer has there, and a
-    /// [gap](crate::tokenizer::Gap) if classes are words.
-    /// Too long a pair is truncated at the end of the longer text; for a question with its context, always of the
-    /// context. The target is a class, or the positions of the training answer, empty if it was truncated.
+    /// `[CLS] first [SEP] second [SEP]`, with as many separators between the texts as the tokenizer uses, and
+    /// a [gap](crate::tokenizer::Gap) if classes are words. A pair that is too long is truncated at the end
+    /// of the longer text; for a question with its context, always at the end of the context. The target is a
+    /// class, or the positions of the training answer; it is empty if the answer was truncated.
     fn of_pair(example: &Example, tokenizer: &Tokenizer, pair: Pair, limits: &Limits) -> Self {
         let text = |range: &Range<usize>| &example.input[range.clone()];
         let second_text = text(&example.pair.second);
         let mut first = tokenizer.encode(text(&example.pair.first));
         let (mut second, mut offsets) = match pair.gap {
-            // Only classes have a gap, and their texts' byte ranges are not needed.
+            // Only classification has a gap, and it does not need the texts' byte ranges.
             Some(_) => (tokenizer.encode_within(second_text), Vec::new()),
             None => tokenizer.encode_with_offsets(second_text),
         };
         let end = tokenizer.end();
-        // What stands between the texts.
+        // The tokens between the texts.
         let middle = match pair.gap {
             Some(gap) => {
                 let separators = vec![end; pair.between];
@@ -320,8 +321,8 @@ impl Encoding {
     }
 }
 
-/// How many tokens of two texts are kept within `room`: all of the shorter one if it takes at most half, else half of
-/// each.
+/// How many tokens of each text fit into `room`: all of the shorter one if it takes at most half, else half
+/// of each.
 fn shared(first: usize, second: usize, room: usize) -> (usize, usize) {
     let half = room / 2;
     match (first <= half, second <= room - half) {
@@ -332,7 +333,7 @@ fn shared(first: usize, second: usize, room: usize) -> (usize, usize) {
     }
 }
 
-/// How much of a pair is kept and, if it was truncated, where its second text ends in the input.
+/// The part of a pair that is kept and, if it was truncated, where its second text ends in the input.
 fn pair_reading(example: &Example, tokenizer: &Tokenizer, pair: Pair, limits: &Limits) -> Reading {
     let whole = Limits {
         input: usize::MAX,

@@ -1,7 +1,7 @@
-//! Devices: their names, and checks that they are present; the thread pool of the processor.
+//! Finds devices by name, checks that they are present, and sets up the thread pool of the CPU.
 //!
-//! By default Burn takes the first backend that was compiled in, whether or not its hardware is present, and fails at
-//! the first tensor. So devices are checked here before anything is loaded.
+//! By default Burn selects the first backend that was compiled in, whether or not its hardware is present,
+//! and fails at the first tensor. Therefore devices are checked here before anything is loaded.
 
 #[cfg(any(feature = "cuda", test))]
 use std::path::{Path, PathBuf};
@@ -11,10 +11,10 @@ pub use burn::tensor::Device;
 use crate::memory;
 use promptshift_text::domain::catalogue::did_you_mean;
 
-/// The environment variable that names a device if `--device` doesn't.
+/// The environment variable that names a device if `--device` does not.
 pub const VARIABLE: &str = "PROMPTSHIFT_DEVICE";
 
-/// The name of the processor, which is always compiled in.
+/// The name of the CPU, which is always compiled in.
 pub const CPU: &str = "cpu";
 
 /// Why a device can't be used.
@@ -28,9 +28,9 @@ pub enum DeviceError {
         /// "; did you mean …".
         hint: Option<String>,
     },
-    /// Its backend is not compiled in.
+    /// The device's backend is not compiled in.
     #[error(
-        "device '{device}' needs a program built with it: cargo run --release --features {feature} -- …; this one computes on: {built}"
+        "device '{device}' needs a program built with it: cargo run --release --features {feature} -- …; this one was built for: {built}"
     )]
     NotBuilt {
         /// What was asked for.
@@ -50,19 +50,19 @@ pub enum DeviceError {
         /// What is required.
         wanted: &'static str,
     },
-    /// CUDA's mathematical functions are missing: the first softmax would fail.
+    /// CUDA's mathematical functions are missing, so the first softmax would fail.
     #[error(
         "device '{device}' needs {FUNCTIONS}, which has CUDA's exp, log and tanh: not found below {looked}; wanted the CUDA toolkit there, or CUDA_PATH at a folder that contains it (the PyPI package nvidia-cuda-nvcc-cu12 has it under nvidia/cuda_nvcc)"
     )]
     NoFunctions {
         /// What was asked for.
         device: String,
-        /// The folders that were looked into.
+        /// The folders that were searched.
         looked: String,
     },
 }
 
-/// The file with CUDA's mathematical functions, below the toolkit's folder.
+/// The file with CUDA's mathematical functions, relative to the toolkit's folder.
 const FUNCTIONS: &str = "nvvm/libdevice/libdevice.10.bc";
 
 /// The kinds of devices compiled in.
@@ -80,8 +80,8 @@ pub fn built() -> Vec<&'static str> {
     names
 }
 
-/// Finds a device by name: `cpu` (Burn's flex), `cuda` or `cuda:N` (the Nth NVIDIA device, from 0), `vulkan` (the first
-/// Vulkan device, with SPIR-V kernels), `wgpu` (the first GPU of any kind, with WGSL kernels).
+/// Finds a device by name: `cpu` (Burn's flex), `cuda` or `cuda:N` (the Nth NVIDIA device, from 0), `vulkan`
+/// (the first Vulkan device, with SPIR-V kernels), `wgpu` (the first GPU of any kind, with WGSL kernels).
 ///
 /// # Errors
 /// No such name, not compiled in, or not on this machine.
@@ -110,7 +110,7 @@ fn unknown(name: &str) -> DeviceError {
 #[cfg(feature = "cuda")]
 fn cuda(name: &str, index: usize) -> Result<Device, DeviceError> {
     use burn::tensor::DeviceType;
-    // Asks the driver for a count; a missing driver counts as none.
+    // Queries the driver; without a driver the count is zero.
     let devices = Device::enumerate(DeviceType::Cuda).into_vec();
     let count = devices.len();
     let device = (devices.into_iter().nth(index)).ok_or_else(|| DeviceError::Absent {
@@ -123,12 +123,13 @@ fn cuda(name: &str, index: usize) -> Result<Device, DeviceError> {
     Ok(device)
 }
 
-/// Where a toolkit is looked for without CUDA_PATH, as CubeCL does (cubecl-llvm, `nvptx/libdevice.rs`).
+/// The folders searched for a toolkit if CUDA_PATH is not set, as in CubeCL (cubecl-llvm,
+/// `nvptx/libdevice.rs`).
 #[cfg(feature = "cuda")]
 const TOOLKITS: [&str; 4] = ["/usr/local/cuda", "/opt/cuda", "/usr/lib/cuda", "/usr"];
 
-/// Checks for the file that kernels are linked with, in the folder that CubeCL will take: `toolkit`, or the first of
-/// `usual` that has the file's folder.
+/// Checks for the file that kernels are linked with, in the folder that CubeCL will use: `toolkit`, or the
+/// first of `usual` that has the file's folder.
 #[cfg(any(feature = "cuda", test))]
 fn find_functions(
     name: &str,
@@ -211,10 +212,10 @@ fn not_built(name: &str, feature: &'static str) -> DeviceError {
     }
 }
 
-/// Makes this thread a worker of the pool for tensor operations. Otherwise it would sleep and be woken again at every
-/// parallel operation. Call it once, before anything is computed.
+/// Makes this thread a worker of the thread pool for tensor operations. Otherwise it would sleep and be woken
+/// at every parallel operation. Call it once, before any computation.
 pub fn compute_on_this_thread() {
-    // If this fails, rayon's own pool is used: same results, but slower.
+    // If this fails, rayon's default pool is used: same results, but slower.
     let _ = rayon::ThreadPoolBuilder::new()
         .use_current_thread()
         .build_global();
@@ -267,7 +268,7 @@ mod tests {
         std::fs::write(whole.join(FUNCTIONS), "bitcode").expect("written");
         find_functions("cuda:0", None, &usual).expect("the second folder has it");
         find_functions("cuda:0", Some(whole), &[]).expect("CUDA_PATH has it");
-        // CUDA_PATH alone counts, as for CubeCL.
+        // Only CUDA_PATH is searched if it is set, as in CubeCL.
         let refused = refused(Some(&empty));
         assert!(refused.contains(&empty.display().to_string()), "{refused}");
         assert!(refused.contains("libdevice.10.bc"), "{refused}");

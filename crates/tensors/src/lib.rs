@@ -1,5 +1,5 @@
-//! Tensors: batches, networks, tuning methods, training and prediction. Only this crate and `promptshift-kernels`
-//! depend on Burn.
+//! Tensors: batches, networks, tuning methods, training and prediction. Only this crate and
+//! `promptshift-kernels` depend on Burn.
 #![recursion_limit = "256"]
 
 pub mod backbone;

@@ -1,22 +1,22 @@
-//! Host memory: a counting allocator that attributes a peak to one piece of work.
+//! Host memory: a counting allocator that measures peaks of individual pieces of work.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use peak_alloc::PeakAlloc;
 
-/// Counts every allocation of the process, over all threads.
+/// Counts all allocations of the process, over all threads.
 #[global_allocator]
 static ALLOCATED: PeakAlloc = PeakAlloc;
 
 /// Bytes excluded from every peak.
 static LEFT_OUT: AtomicUsize = AtomicUsize::new(0);
 
-/// The highest number of bytes in the current measurement since the counter's last reset; a nested measurement resets
-/// the counter.
+/// The highest number of bytes in the current measurement since the counter's last reset; a nested
+/// measurement resets the counter.
 static SEEN: AtomicUsize = AtomicUsize::new(0);
 
-/// Runs `work` and returns the peak of allocated host bytes during it. Earlier allocations count, except those [left
-/// out](leave_out). A nested peak is also part of the outer one.
+/// Runs `work` and returns the peak of allocated host bytes during it. This includes earlier allocations,
+/// except those [left out](leave_out). The peak of a nested measurement also counts in the outer one.
 pub fn peak_of<T>(work: impl FnOnce() -> T) -> (T, u64) {
     let around = begin();
     let result = work();
@@ -25,7 +25,7 @@ pub fn peak_of<T>(work: impl FnOnce() -> T) -> (T, u64) {
     (result, counted(peak))
 }
 
-/// Runs `work` within a measured piece of work, and excludes it from that peak.
+/// Runs `work` inside a measurement and excludes its peak from it.
 pub fn apart<T>(work: impl FnOnce() -> T) -> T {
     let around = begin();
     let result = work();
@@ -56,8 +56,8 @@ fn counted(bytes: usize) -> u64 {
     bytes.saturating_sub(LEFT_OUT.load(Ordering::Relaxed)) as u64
 }
 
-/// Runs `work` and excludes what it allocates and keeps from every later peak: buffers that are reserved once and
-/// hardly used. Call it at startup, before other threads allocate.
+/// Runs `work` and excludes what it allocates and keeps from all later peaks; for buffers that are reserved
+/// once and hardly used. Call it at startup, before other threads allocate.
 pub fn leave_out(work: impl FnOnce()) {
     let before = ALLOCATED.current_usage();
     work();
@@ -65,8 +65,9 @@ pub fn leave_out(work: impl FnOnce()) {
     LEFT_OUT.fetch_add(kept, Ordering::Relaxed);
 }
 
-/// Asks the C library to keep freed memory for the next tensor. By default glibc returns every large buffer to the
-/// system and maps a new one, page by page, for the next operation, which takes longer than some operations themselves.
+/// Makes the C library keep freed memory for the next tensor. By default glibc returns every large buffer to
+/// the system and maps a new one, page by page, for the next operation, which can take longer than the
+/// operation itself.
 pub fn keep_freed_memory() {
     #[cfg(target_env = "gnu")]
     {

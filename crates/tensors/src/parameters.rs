@@ -1,11 +1,12 @@
-//! A module's parameters by path.
+//! Visits a module's parameters by path.
 
 use std::fmt;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 
-/// The path of a parameter while a module is traversed. Enum variants (the kind of network) are not part of it.
+/// Tracks the path of a parameter while a module is traversed. Enum variants (the kind of network) are not
+/// part of it.
 #[derive(Default)]
 pub(crate) struct ParameterPath(Vec<String>);
 
@@ -29,7 +30,7 @@ impl fmt::Display for ParameterPath {
     }
 }
 
-/// Makes the parameters at some paths require gradients.
+/// Makes the parameters at selected paths require gradients.
 pub(crate) fn train<M: Module>(module: M, trains: impl Fn(&str) -> bool) -> M {
     module.map(&mut Train {
         path: ParameterPath::default(),

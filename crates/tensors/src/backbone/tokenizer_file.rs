@@ -1,4 +1,4 @@
-//! Finds the file in a model's folder that holds its tokenizer.
+//! Finds the tokenizer file in a model's folder.
 
 use std::path::Path;
 
@@ -8,16 +8,16 @@ use crate::bert::Shape;
 use crate::network::Config;
 use crate::tokenizer::{Case, Tokenizer, TokenizerError};
 
-/// What a `tokenizer_config.json` says about the beginning of texts.
+/// Which token `tokenizer_config.json` prepends to texts.
 pub(super) enum Beginning {
-    /// Nothing is prepended, or nothing is said.
+    /// None, or the file does not say.
     Plain,
-    /// With this token (`add_bos_token`).
+    /// This token (`add_bos_token`).
     Token(String),
 }
 
 impl Beginning {
-    /// Reads it from a folder.
+    /// Reads it from a model's folder.
     pub fn of_folder(folder: &Path) -> Self {
         let said = || -> Option<String> {
             let bytes = std::fs::read(folder.join("tokenizer_config.json")).ok()?;
@@ -29,8 +29,8 @@ impl Beginning {
         said().map_or(Beginning::Plain, Beginning::Token)
     }
 
-    /// A note for when the tokenizer's own file contradicts it. The tokenizer's file decides, as in some versions of
-    /// Transformers.
+    /// A note for the case that the tokenizer's own file contradicts it. The tokenizer's file takes
+    /// precedence, as in some versions of Transformers.
     pub fn unmet(&self, tokenizer: &Tokenizer) -> Option<String> {
         let Beginning::Token(token) = self else {
             return None;
@@ -51,7 +51,7 @@ impl Beginning {
 pub(super) enum TokenizerFile {
     Json,
     SentencePiece,
-    /// XLM-R's.
+    /// XLM-R's layout.
     Fairseq,
     Vocabulary(Case),
 }
@@ -90,10 +90,10 @@ impl TokenizerFile {
         }
     }
 
-    /// The tokenizer file in a folder for such a network; if there are two, the one that other libraries also read.
+    /// The tokenizer file in a folder for this network; of two, the one that other libraries also read.
     ///
     /// # Errors
-    /// There is none: the names of those that could be there.
+    /// There is none: lists the accepted file names.
     pub fn find(folder: &Path, config: &Config) -> Result<Self, String> {
         let case = || match std::fs::read(folder.join("tokenizer_config.json")) {
             Ok(bytes) => Case::of_config(&bytes),

@@ -17,14 +17,15 @@ pub struct Share {
     pub each_epoch: usize,
 }
 
-/// A share and the order in which the next epochs use its rows.
+/// A share and the order in which coming epochs use its rows.
 struct Stock {
     share: Share,
     waiting: Vec<usize>,
 }
 
 impl Stock {
-    /// An epoch's rows: all of them, or the next ones in a cycle that uses every row before it repeats one.
+    /// Returns the rows of one epoch: all of them, or the next ones in a cycle that uses every row before
+    /// repeating one.
     fn draw(&mut self, rng: &mut ChaCha8Rng) -> Vec<usize> {
         let Share { rows, each_epoch } = &self.share;
         if *each_epoch == rows.len() {
@@ -42,10 +43,11 @@ impl Stock {
     }
 }
 
-/// An endless stream of batches whose order depends only on the seed.
+/// An endless stream of batches; the order depends only on the seed.
 ///
-/// An epoch contains each share's rows. It is shuffled; pools of several batches are sorted by length, so that a batch
-/// has examples of similar length and little padding; the batches of a pool are shuffled again.
+/// An epoch contains each share's rows, shuffled. Pools of several batches are sorted by length, so that the
+/// examples in a batch have similar lengths and need little padding; then the batches of a pool are shuffled
+/// again.
 pub struct Batches<'a> {
     encodings: &'a [Encoding],
     stocks: Vec<Stock>,
@@ -71,7 +73,7 @@ impl<'a> Batches<'a> {
         Batches::mixed(encodings, &[whole], size, pad, seed)
     }
 
-    /// As [`Batches::new`], with each share at its own rate.
+    /// As [`Batches::new`], but each share has its own number of rows per epoch.
     ///
     /// # Panics
     /// An epoch is empty, or `size` is 0.
@@ -99,7 +101,7 @@ impl<'a> Batches<'a> {
         }
     }
 
-    /// Shuffles a new epoch into batches; an incomplete last batch is dropped.
+    /// Shuffles a new epoch into batches and drops an incomplete last batch.
     fn refill(&mut self) {
         let drawn = self
             .stocks
@@ -138,15 +140,15 @@ impl<'a> Batches<'a> {
     }
 }
 
-/// Groups examples of similar length for evaluation: indices, longest groups first, with at most `positions` padded
-/// input positions in a group.
+/// Groups the indices of examples of similar length for evaluation, longest first, with at most `positions`
+/// padded input positions per group.
 pub fn buckets(lengths: &[usize], positions: usize) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..lengths.len()).collect();
     order.sort_by_key(|&i| (std::cmp::Reverse(lengths[i]), i));
     let mut groups: Vec<Vec<usize>> = Vec::new();
     for i in order {
         match groups.last_mut() {
-            // The first of a group is the longest.
+            // The first example of a group is its longest.
             Some(group) if (group.len() + 1) * lengths[group[0]] <= positions => group.push(i),
             _ => groups.push(vec![i]),
         }

@@ -1,4 +1,4 @@
-//! An encoder's parameters under Hugging Face's names, for loading and saving; every tensor is accounted for.
+//! Maps an encoder's parameters to Hugging Face's names, for loading and saving. No tensor may be left over.
 
 use burn::tensor::Device;
 
@@ -10,7 +10,7 @@ use super::model::Bert;
 use crate::checkpoint::{CheckpointError, Entry, Names, Part, Weights, unfilled};
 use crate::layers::{HeadForm, Linear, Norm};
 
-/// The parts of a bare BERT; a RoBERTa has the same, without the pooler.
+/// The parameters of a bare BERT; a RoBERTa has the same ones except the pooler.
 #[rustfmt::skip]
 const BERT: &[Entry] = &[
     ("embeddings.words", "embeddings.word_embeddings", Part::Table),
@@ -28,7 +28,7 @@ const BERT: &[Entry] = &[
     ("pooler", "pooler.dense", Part::Linear),
 ];
 
-/// The parts of a bare DistilBERT.
+/// The parameters of a bare DistilBERT.
 #[rustfmt::skip]
 const DISTILBERT: &[Entry] = &[
     ("embeddings.words", "embeddings.word_embeddings", Part::Table),
@@ -44,7 +44,8 @@ const DISTILBERT: &[Entry] = &[
     ("blocks.*.feed_forward_norm", "transformer.layer.*.output_layer_norm", Part::Norm),
 ];
 
-/// The parts of a ModernBERT with the map and the norm that its heads share, which are outside the bare network.
+/// The parameters of a ModernBERT, including the linear layer and norm that its heads share, which are not
+/// part of the bare network.
 #[rustfmt::skip]
 const MODERNBERT: &[Entry] = &[
     ("embeddings.words", "embeddings.tok_embeddings", Part::Table),
@@ -63,33 +64,33 @@ const MODERNBERT: &[Entry] = &[
     ("pooler_norm", "head.norm", Part::Norm),
 ];
 
-/// Beginnings of names outside the bare network.
+/// Prefixes of names outside the bare network.
 const SHARED: &str = "head.";
 const SHARED_MAP: &str = "head.dense";
 
-/// What Transformers calls the parts around a bare network of one family.
+/// Transformers' names for the parts around a bare network of one family.
 pub(crate) struct HeadNames {
-    /// The prefix of the network's own names in a network with a head.
+    /// The prefix of the bare network's names in a checkpoint of a network with a head.
     pub(crate) root: &'static str,
-    /// The map before a classifier's last one, if it has one.
+    /// The linear layer before a classifier's output layer, if it has one.
     pub(crate) dense: Option<&'static str>,
-    /// A classifier's last map.
+    /// A classifier's output layer.
     pub(crate) classifier: &'static str,
-    /// The map to first and last positions.
+    /// The output layer for first and last positions of spans.
     pub(crate) spans: &'static str,
-    /// Beginnings of the names of heads in checkpoints that are ignored.
+    /// Prefixes of the names of heads in checkpoints that are ignored.
     ignored: &'static [&'static str],
     masked: MaskedNames,
 }
 
 /// The names of the masked-word head.
 struct MaskedNames {
-    /// Its map and norm, unless it shares the pooler's.
+    /// Its linear layer and norm, unless it shares the pooler's.
     transform: Option<[&'static str; 2]>,
     bias: &'static str,
-    /// Copies of the embedding and of the bias, which may be in the file.
+    /// Copies of the embedding and of the bias that a file may contain.
     copies: [&'static str; 2],
-    /// Beginnings of all names.
+    /// Prefixes of all names of this head.
     all: &'static [&'static str],
 }
 
@@ -98,7 +99,7 @@ const OF_BERT: HeadNames = HeadNames {
     dense: None,
     classifier: "classifier",
     spans: "qa_outputs",
-    // For the next sentence, classes and questions.
+    // Heads for next-sentence prediction, classification and question answering.
     ignored: &["cls.seq_relationship.", "classifier.", "qa_outputs."],
     masked: MaskedNames {
         transform: Some([
@@ -158,7 +159,7 @@ const OF_MODERNBERT: HeadNames = HeadNames {
 };
 
 impl Shape {
-    /// The names of the bare network's parts with this prefix.
+    /// The names of the bare network's parameters with this prefix.
     fn names(self, prefix: &str) -> Names {
         let parts = match self {
             Shape::Bert | Shape::Roberta => BERT,
@@ -171,7 +172,7 @@ impl Shape {
         })
     }
 
-    /// The names around it.
+    /// The names of the heads around it.
     pub(crate) fn heads(self) -> &'static HeadNames {
         match self {
             Shape::Bert => &OF_BERT,
@@ -189,10 +190,10 @@ impl Shape {
         }
     }
 
-    /// A tensor's name in a bare network of today; `None` if it does not belong to one.
+    /// The current name of a tensor in a bare network; `None` if the tensor is not part of one.
     ///
-    /// Checkpoints of a network with a head prefix every name and include the head. Those converted from TensorFlow
-    /// call a norm's gain and bias `gamma` and `beta`. Old ones contain the position ids.
+    /// Checkpoints of a network with a head prefix every name and include the head. Those converted from
+    /// TensorFlow call a norm's gain and bias `gamma` and `beta`. Old ones contain the position ids.
     fn todays_name(self, name: &str) -> Option<String> {
         let heads = self.heads();
         let name = name.strip_prefix(heads.root).unwrap_or(name);
@@ -209,7 +210,7 @@ impl Shape {
         )
     }
 
-    /// The names of a head's parts.
+    /// The names of a head's parameters.
     fn head_names(self, form: HeadForm) -> Names {
         let heads = self.heads();
         let map = match form {
@@ -226,7 +227,7 @@ impl Shape {
 }
 
 impl BertConfig {
-    /// The names of the maps in Transformers' network with a head.
+    /// The names of the linear layers in Transformers' network with a head.
     pub fn map_names(&self) -> Vec<String> {
         let names = self.shape.names(self.shape.heads().root);
         names.maps("blocks", self.layers)
@@ -288,7 +289,7 @@ impl BertConfig {
     ) -> Result<Option<MaskedWords>, CheckpointError> {
         let names = &self.shape.heads().masked;
         let [words, bias] = names.copies;
-        // The bias is saved under either name.
+        // A file may hold the bias under either name.
         weights.name_one_of(names.bias, &[bias]);
         let has_words = weights.contains(words) || self.tied;
         let is_tied = has_words
@@ -322,11 +323,11 @@ impl BertConfig {
         }))
     }
 
-    /// A head of this form, to be filled from a file.
+    /// A head of this form whose parameters are loaded later.
     fn unfilled_head(&self, form: HeadForm, device: &Device) -> Head {
         let d = self.width;
         let has_dense = matches!(form, HeadForm::Classes(_)) && self.classifier_parameters() > 0;
-        // A head has biases even where the blocks have none.
+        // A head has biases even if the blocks have none.
         let linear = |shape| Linear::unfilled(shape, device).with_unfilled_bias(device);
         Head {
             dense: has_dense.then(|| linear([d, d])),
@@ -335,10 +336,10 @@ impl BertConfig {
         }
     }
 
-    /// A head of this form from its tensors, which are taken out.
+    /// Builds a head of this form from its tensors, removing them from `weights`.
     ///
     /// # Errors
-    /// One is absent or has another shape.
+    /// A tensor is absent or has another shape.
     pub(crate) fn head(
         &self,
         form: HeadForm,
@@ -351,8 +352,8 @@ impl BertConfig {
 }
 
 impl Bert {
-    /// Builds the model from all of `weights`, without a head: heads in the checkpoint are ignored, except the
-    /// masked-word head. The special tokens are set by [`Bert::with_marks`].
+    /// Builds the model from all of `weights`, without a head: heads in the checkpoint are ignored, except
+    /// the masked-word head. Set the special tokens with [`Bert::with_marks`].
     ///
     /// # Errors
     /// A tensor is absent, has another shape, or is unknown.
@@ -404,14 +405,14 @@ impl Bert {
         };
         let model = names.load(model, &mut weights)?;
         weights.finish(&[])?;
-        // Only now the configuration's sizes are known to be those of the weights.
+        // Only here the configuration's sizes are known to match the weights.
         Ok(Bert {
             turns: Turning::of(config),
             ..model
         })
     }
 
-    /// The configuration that it was loaded with, corrected by its weights, which decide whether there is a pooler.
+    /// The configuration that it was loaded with, where `pooler` is whether the weights have a pooler.
     pub(crate) fn config_of(&self, config: &BertConfig) -> BertConfig {
         BertConfig {
             pooler: self.pooler.is_some(),
@@ -419,9 +420,9 @@ impl Bert {
         }
     }
 
-    /// Replaces all parameters by `weights`, those of the head included: the inverse of [`Bert::weights`]. What
-    /// training does not change and such a file does not contain stays: the tokenizer's ids, the masked-word head and
-    /// the classes' words.
+    /// Replaces all parameters by `weights`, the head's included: the inverse of [`Bert::weights`]. Keeps
+    /// what training does not change and such a file does not contain: the tokenizer's ids, the masked-word
+    /// head and the classes' words.
     ///
     /// # Errors
     /// As [`Bert::load`], or the head is absent or has another shape.
@@ -442,8 +443,8 @@ impl Bert {
         })
     }
 
-    /// All parameters under Hugging Face's names and in its layout, the inverse of [`Bert::load`]; the head is called
-    /// as in Transformers.
+    /// All parameters under Hugging Face's names and in its layout, the inverse of [`Bert::load`]; the head
+    /// has its name in Transformers.
     pub fn weights(&self) -> Weights {
         let mut out = Weights::empty("");
         let heads = self.shape.heads();

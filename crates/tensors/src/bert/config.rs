@@ -1,4 +1,4 @@
-//! The sizes of an encoder, and what is counted from them.
+//! The sizes of an encoder and the parameter counts that follow from them.
 
 use crate::layers::{Map, SubLayer};
 
@@ -15,35 +15,36 @@ pub enum Shape {
     ModernBert,
 }
 
-/// How positions are told apart.
+/// How positions are encoded.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Positions {
-    /// By a learned embedding.
+    /// As a learned embedding.
     Learned {
-        /// The rows of the table.
+        /// The number of rows of the table.
         rows: usize,
-        /// The row of the first token: 0, or in a RoBERTa the row after that of the padding.
+        /// The row of the first token: 0, or in a RoBERTa the row after the padding's.
         first: usize,
     },
-    /// Queries and keys are turned. Some blocks look at everything, others at a window.
+    /// As rotary embeddings of queries and keys. Some blocks have global attention, the others a local
+    /// window.
     Rotary {
-        /// The base of the wavelengths in blocks that look at everything.
+        /// The base of the wavelengths in blocks with global attention.
         global_theta: f64,
-        /// The base in the others.
+        /// The base in blocks with local attention.
         local_theta: f64,
-        /// How many tokens to either side the others look at.
+        /// How many tokens to either side local attention covers.
         radius: usize,
-        /// Which blocks look at everything.
+        /// Which blocks have global attention.
         global: Global,
     },
 }
 
-/// Which blocks look at everything.
+/// Which blocks have global attention.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Global {
-    /// The first and every so many after it.
+    /// Every n-th block, starting with the first.
     EveryNth(usize),
-    /// Those whose entry is true.
+    /// The blocks whose entry is true.
     Listed(Vec<bool>),
 }
 
@@ -52,7 +53,7 @@ pub enum Global {
 pub enum Pooling {
     /// The first token's state.
     First,
-    /// The mean of all states, a prompt's included.
+    /// The mean of all states, including a soft prompt's.
     Mean,
 }
 
@@ -69,22 +70,22 @@ pub struct BertConfig {
     pub layers: usize,
     /// `H`; `D` is a multiple of it.
     pub heads: usize,
-    /// `F`, the width between the feed-forward's maps.
+    /// `F`, the inner width of the feed-forward layers.
     pub feed_forward: usize,
-    /// How positions are told apart.
+    /// How positions are encoded.
     pub positions: Positions,
-    /// The rows of the table of segments (token types); 0 without one.
+    /// The number of rows of the segment (token type) table; 0 without one.
     pub segments: usize,
     /// ε of the norms.
     pub epsilon: f64,
-    /// Padding.
+    /// The id of the padding token.
     pub pad: u32,
     /// Standard deviation of a new head's weights.
     pub head_deviation: f64,
-    /// Whether the masked-word head uses the embedding if the weights have no matrix for it.
+    /// Whether the masked-word head uses the embedding if the weights have no matrix of its own.
     pub tied: bool,
-    /// Whether the checkpoint has a map that a classifier reads states through. `config.json` does not say: true for
-    /// the families that have one, until the weights are known.
+    /// Whether the checkpoint has a pooler before a classifier. `config.json` does not say: true for the
+    /// families that have one, until the weights are known.
     pub pooler: bool,
     /// What a classifier reads.
     pub pooling: Pooling,
@@ -109,7 +110,7 @@ impl BertConfig {
         }
         match &self.positions {
             Positions::Learned { rows, first } if rows <= first => Err(format!(
-                "max_position_embeddings {rows}, of which texts begin at {first}"
+                "max_position_embeddings {rows}, but texts begin at {first}"
             )),
             Positions::Rotary { .. } if !self.head_width().is_multiple_of(2) => {
                 Err(format!("rotary heads of width {}", self.head_width()))
@@ -132,7 +133,7 @@ impl BertConfig {
             Positions::Learned { .. } => Ok(self),
         }
     }
-    /// What messages call it.
+    /// Its name in messages.
     pub(crate) fn title(&self) -> &'static str {
         match self.shape {
             Shape::Bert => "BERT",
@@ -150,7 +151,7 @@ impl BertConfig {
         }
     }
 
-    /// Whether a block looks only at the tokens near by.
+    /// Whether a block has local attention.
     pub(super) fn is_local(&self, block: usize) -> bool {
         match &self.positions {
             Positions::Learned { .. } => false,
@@ -161,7 +162,7 @@ impl BertConfig {
         }
     }
 
-    /// Whether maps and norms have biases.
+    /// Whether linear layers and norms have biases.
     pub(super) fn has_biases(&self) -> bool {
         self.shape != Shape::ModernBert
     }
@@ -171,7 +172,7 @@ impl BertConfig {
         self.width / self.heads
     }
 
-    /// Every linear map of one block with its `[in, out]`.
+    /// Every linear layer of one block with its shape `[in, out]`.
     fn block_maps(&self) -> Vec<(Map, [usize; 2])> {
         let (d, ff) = (self.width, self.feed_forward);
         let gate = (self.shape == Shape::ModernBert).then_some((Map::Wi0, [d, ff]));
@@ -181,7 +182,8 @@ impl BertConfig {
             .collect()
     }
 
-    /// Every linear map of the blocks with its `[in, out]`, in the order of [`Bert::maps_mut`](super::Bert::maps_mut).
+    /// Every linear layer of the blocks with its shape `[in, out]`, in the order of
+    /// [`Bert::maps_mut`](super::Bert::maps_mut).
     pub fn maps(&self) -> Vec<(Map, [usize; 2])> {
         self.block_maps().repeat(self.layers)
     }
@@ -191,7 +193,7 @@ impl BertConfig {
         [SubLayer::SelfAttention, SubLayer::FeedForward].repeat(self.layers)
     }
 
-    /// The number of all parameters in closed form, without heads.
+    /// The total number of parameters in closed form, without heads.
     pub fn parameters(&self) -> usize {
         let d = self.width;
         let positions = match self.positions {
@@ -204,13 +206,13 @@ impl BertConfig {
         tables + maps + self.norm_gains() + self.biases().unwrap_or(0)
     }
 
-    /// The weights of one block's linear maps.
+    /// The number of weights in one block's linear layers.
     fn block_weights(&self) -> usize {
         let maps = self.block_maps().into_iter();
         maps.map(|(_, [input, output])| input * output).sum()
     }
 
-    /// The biases of one block's linear maps and norms.
+    /// The number of biases in one block's linear layers and norms.
     fn block_biases(&self) -> usize {
         let maps = self.block_maps().into_iter();
         match self.has_biases() {
@@ -224,7 +226,8 @@ impl BertConfig {
         self.block_weights() + self.block_biases() + 2 * self.width
     }
 
-    /// The parameters that the first block lacks: a ModernBERT's has no norm before its attention.
+    /// The number of parameters that the first block lacks: in a ModernBERT it has no norm before its
+    /// attention.
     pub(crate) fn first_block_lacks(&self) -> usize {
         match self.shape {
             Shape::Bert | Shape::Roberta | Shape::DistilBert => 0,
@@ -232,7 +235,7 @@ impl BertConfig {
         }
     }
 
-    /// The parameters of the norm after the blocks; 0 if there is none.
+    /// The number of parameters of the norm after the blocks; 0 if there is none.
     pub(crate) fn norm_parameters(&self) -> usize {
         match self.shape {
             Shape::Bert | Shape::Roberta | Shape::DistilBert => 0,
@@ -240,7 +243,7 @@ impl BertConfig {
         }
     }
 
-    /// The size of all norms' gains.
+    /// The total size of all norms' gains.
     pub(crate) fn norm_gains(&self) -> usize {
         let d = self.width;
         let pooler = match self.pooler && self.shape == Shape::ModernBert {
@@ -250,14 +253,15 @@ impl BertConfig {
         d + 2 * self.layers * d + self.norm_parameters() + pooler - self.first_block_lacks()
     }
 
-    /// The size of all biases of linear maps and norms, the pooler's included; `None` if there are none.
+    /// The total size of all biases of linear layers and norms, the pooler's included; `None` if there are
+    /// none.
     pub(crate) fn biases(&self) -> Option<usize> {
         let pooler = if self.pooler { self.width } else { 0 };
         (self.has_biases()).then(|| self.layers * self.block_biases() + self.width + pooler)
     }
 
-    /// The parameters of a map that a new classifier has before its last one, as a RoBERTa's and a DistilBERT's do in
-    /// Transformers; 0 for the others.
+    /// The number of parameters of the linear layer that a new classifier has before its output layer, as a
+    /// RoBERTa's and a DistilBERT's do in Transformers; 0 for the others.
     pub(crate) fn classifier_parameters(&self) -> usize {
         match self.shape {
             Shape::Bert | Shape::ModernBert => 0,
@@ -265,7 +269,7 @@ impl BertConfig {
         }
     }
 }
-/// Whether wavelengths can have this base.
+/// Whether this is a valid base of the wavelengths.
 fn is_base(theta: f64) -> bool {
     theta.is_finite() && theta > 1.0
 }

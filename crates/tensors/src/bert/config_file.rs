@@ -9,7 +9,7 @@ use super::config::{BertConfig, Global, Pooling, Positions, Shape};
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::config_keys::{self, Family};
 
-/// The file of a BERT, a RoBERTa or an XLM-R. Keys that are absent have Transformers' defaults.
+/// The `config.json` of a BERT, a RoBERTa or an XLM-R. Absent keys have Transformers' defaults.
 #[derive(Deserialize)]
 struct BertFile {
     vocab_size: usize,
@@ -23,7 +23,7 @@ struct BertFile {
     #[serde(default = "epsilon")]
     layer_norm_eps: f64,
     pad_token_id: Option<u32>,
-    /// Old files do not have the key.
+    /// Old files lack the key.
     #[serde(default = "absolute")]
     position_embedding_type: String,
     #[serde(default = "deviation")]
@@ -32,7 +32,7 @@ struct BertFile {
     tie_word_embeddings: bool,
 }
 
-/// A DistilBERT's file.
+/// The `config.json` of a DistilBERT.
 #[derive(Deserialize)]
 struct DistilBertFile {
     vocab_size: usize,
@@ -50,7 +50,7 @@ struct DistilBertFile {
     tie_word_embeddings: bool,
 }
 
-/// A ModernBERT's file.
+/// The `config.json` of a ModernBERT.
 #[derive(Deserialize)]
 struct ModernBertFile {
     vocab_size: usize,
@@ -70,29 +70,29 @@ struct ModernBertFile {
     #[serde(default = "window")]
     local_attention: usize,
     global_attn_every_n_layers: Option<usize>,
-    /// Newer files list the blocks instead.
+    /// Newer files list the kind of each block instead.
     layer_types: Option<Vec<String>>,
     global_rope_theta: Option<f64>,
     #[serde(default, deserialize_with = "present")]
     local_rope_theta: Option<Option<f64>>,
-    /// Newer files have both bases in here.
+    /// Newer files hold both bases here.
     rope_parameters: Option<Value>,
     #[serde(default = "yes")]
     tie_word_embeddings: bool,
 }
 
-/// A key that may be null, told from an absent one.
+/// Distinguishes a key that is null from an absent one.
 fn present<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<Option<f64>>, D::Error> {
     Option::deserialize(value).map(Some)
 }
 
-/// The kinds of blocks in `layer_types` and `rope_parameters`.
+/// The kinds of attention in `layer_types` and `rope_parameters`.
 const GLOBAL: &str = "full_attention";
 const LOCAL: &str = "sliding_attention";
 
 impl ModernBertFile {
-    /// The base of rotary positions in one kind of block. Transformers 4.x has it in a key of its own, 5.x in
-    /// `rope_parameters`; a file with both must agree, since each version reads its own.
+    /// The base of rotary positions in one kind of block. Transformers 4.x has a key for each, 5.x uses
+    /// `rope_parameters`; in a file with both they must agree, since each version reads its own.
     fn theta(&self, kind: &str, own: Option<f64>, default: f64) -> Result<f64, String> {
         let parameters = self.rope_parameters.as_ref().and_then(|all| all.get(kind));
         for (key, value) in parameters.and_then(Value::as_object).into_iter().flatten() {
@@ -119,7 +119,7 @@ impl ModernBertFile {
     fn positions(&self) -> Result<Positions, String> {
         let global_theta = self.theta(GLOBAL, self.global_rope_theta, 160_000.0)?;
         let local_theta = match self.local_rope_theta {
-            // In 4.x null stands for the other base.
+            // In 4.x, null means the global base.
             Some(None) if self.rope_parameters.is_none() => global_theta,
             own => self.theta(LOCAL, own.flatten(), 10_000.0)?,
         };
@@ -193,11 +193,11 @@ fn yes() -> bool {
 }
 
 impl BertConfig {
-    /// What errors say was wanted.
+    /// The "wanted" part of errors.
     pub(super) const WANTED: &str = "the config.json of a BERT (model_type bert), RoBERTa (roberta, xlm-roberta), \
          DistilBERT (distilbert) or ModernBERT (modernbert), with exact gelu and absolute or rotary positions";
 
-    /// Whether a `model_type` is one of these.
+    /// Whether this `model_type` is supported.
     pub fn knows(model_type: &str) -> bool {
         Family::encoder(model_type).is_some()
     }
@@ -214,7 +214,7 @@ impl BertConfig {
         Self::parse(&bytes, &path.display().to_string())
     }
 
-    /// Parses and checks the text of a `config.json`; errors call it `name`.
+    /// Parses and checks the text of a `config.json`; errors refer to it as `name`.
     ///
     /// # Errors
     /// As [`BertConfig::read`].
@@ -329,7 +329,8 @@ impl BertConfig {
             segments: 0,
             epsilon: file.norm_eps,
             pad: file.pad_token_id,
-            // Transformers' start of a ModernBERT's classifier, without its cut at two or three deviations.
+            // Transformers' initialisation of a ModernBERT's classifier, without its truncation at two or
+            // three deviations.
             head_deviation: (file.hidden_size as f64).powf(-0.5),
             tied: file.tie_word_embeddings,
             pooler: true,

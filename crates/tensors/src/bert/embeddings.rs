@@ -1,42 +1,42 @@
-//! The blocks' input: the sum of word, position and segment embeddings, normed.
+//! The input of the blocks: the normalised sum of word, position and segment embeddings.
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
 use crate::layers::{Norm, Tokens, of_each, pick};
 
-/// The tables and the norm.
+/// The embedding tables and the norm.
 #[derive(Module, Debug)]
 pub(super) struct Embeddings {
     /// `[V, D]`.
     pub(super) words: Param<Tensor<2>>,
     /// `[S, D]`, for `S` positions, if they are learned.
     pub(super) positions: Option<Param<Tensor<2>>>,
-    /// `[2, D]` in a BERT, `[1, D]` in a RoBERTa, none in a DistilBERT and a ModernBERT.
+    /// `[2, D]` in a BERT, `[1, D]` in a RoBERTa; a DistilBERT and a ModernBERT have none.
     pub(super) segments: Option<Param<Tensor<2>>>,
     pub(super) norm: Norm,
-    /// The row of the first token's position.
+    /// The table row of the first token's position.
     pub(super) first_position: usize,
     #[module(skip)]
     pub(super) reads: Segments,
 }
 
-/// The rows of the table of segments that tokens have.
+/// Which rows of the segment table tokens use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Segments {
     /// The first row for the first text of a pair, the second row for the second.
     OfTexts,
-    /// The first row.
+    /// Always the first row.
     One,
 }
 
 impl Embeddings {
     /// `[B·T]` ids → `[B·(T+P), D]`.
     ///
-    /// A soft prompt `[P, D]` is inserted after the first token, as words of the first text. It does not come first
-    /// because classification reads the state of the first token, which was pre-trained at the front. Where positions
-    /// are learned the prompt takes none: the text keeps the positions that it has without a prompt, up to the maximum
-    /// length, and a prompt vector, whose place is fixed, can learn its own position.
+    /// A soft prompt `[P, D]` is inserted after the first token, as words of the first text. It does not come
+    /// first because classification reads the state of the first token, which was pre-trained as the first
+    /// one. With learned positions, the prompt uses none: the text keeps its positions, up to the maximum
+    /// length, and a prompt vector can learn its own position because its place is fixed.
     pub(super) fn forward(
         &self,
         tokens: &Tokens,

@@ -1,4 +1,5 @@
-//! The output heads of an encoder: classes from the first token or from a mask, or spans of the second text.
+//! The output heads of an encoder: classes from the first token or from a mask, or answer spans in the second
+//! text.
 
 use burn::module::{Module, Param};
 use burn::tensor::{Int, Tensor, TensorData};
@@ -7,19 +8,19 @@ use rayon::prelude::*;
 use crate::layers::{Generated, HeadForm, Linear, Norm, Tokens};
 use promptshift_kernels::{self as kernels, log_sum_exp};
 
-/// The special tokens that stand around texts and within them.
+/// The special tokens around and within texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Marks {
     /// The id that ends each of two texts: `[SEP]`, or `</s>`.
     pub separator: u32,
-    /// How many of it stand between two texts: one in a BERT, two in a RoBERTa.
+    /// The number of separators between two texts: one in a BERT, two in a RoBERTa.
     pub between: usize,
     /// The id of a masked word, if there is one.
     pub mask: Option<u32>,
 }
 
 impl Marks {
-    /// Those of BERT's published vocabularies.
+    /// The special tokens of BERT's published vocabularies.
     pub(super) const PUBLISHED: Marks = Marks {
         separator: 102,
         between: 1,
@@ -31,32 +32,34 @@ impl Marks {
 /// `max_answer_length`).
 pub const LONGEST_ANSWER: usize = 30;
 
-/// The logit of positions where no answer can be.
+/// The logit of positions that cannot be in an answer.
 const NOWHERE: f64 = -1e9;
 
-/// The encoder's output for a batch, and what a head needs to read it.
+/// The encoder's output for a batch, with what a head needs to read it.
 #[derive(Debug, Clone)]
 pub struct Encoded {
-    /// `[B·(T+P), D]`, after the last block; a prompt's `P` positions follow the first token. States at padding are
-    /// meaningless.
+    /// `[B·(T+P), D]`, after the last block; a prompt's `P` positions follow the first token. States at
+    /// padding are meaningless.
     pub hidden: Tensor<2>,
-    /// What a span head reads: these states, in a ModernBERT behind the pooler.
+    /// The states that a span head reads: `hidden`, in a ModernBERT passed through the pooler.
     pub(super) spans: Tensor<2>,
     /// `P`.
     pub prompt: usize,
-    /// `[B, D]`, one state for each example: the first token's, passed through the pooler or the head's first map if
-    /// there is one; for the masked-word head, the masked token's, passed through the head's transform.
+    /// `[B, D]`, one state for each example: the first token's, passed through the pooler or the head's first
+    /// layer if there is one; for the masked-word head, the masked token's, passed through the head's
+    /// transform.
     pub(super) pooled: Tensor<2>,
     /// The input tokens.
     pub(super) tokens: Tokens,
-    /// What stands around the texts.
+    /// The special tokens around the texts.
     pub(super) marks: Marks,
 }
 
-/// A linear map from states to logits.
+/// A linear layer from states to logits.
 #[derive(Module, Debug)]
 pub struct Head {
-    /// The map before it, which a new classifier of a RoBERTa or a DistilBERT has in Transformers.
+    /// The linear layer before the output layer, which a new RoBERTa or DistilBERT classifier has in
+    /// Transformers.
     pub(super) dense: Option<Linear>,
     pub(super) map: Linear,
     #[module(skip)]
@@ -77,7 +80,7 @@ impl Head {
         }
     }
 
-    /// The head behind another map, with this weight `[D, D]` and bias `[D]`.
+    /// Adds a linear layer before the head, with this weight `[D, D]` and bias `[D]`.
     pub fn behind(self, weight: Param<Tensor<2>>, bias: Param<Tensor<1>>) -> Self {
         let dense = Linear::new(weight.val()).with_bias(bias.val());
         Head {
@@ -91,8 +94,8 @@ impl Head {
         self.form
     }
 
-    /// Logits `[B, classes]` of a classifier. Logits `[2·B, T]` of a span head over input positions without the prompt:
-    /// the rows of first positions, then the rows of last positions.
+    /// Logits `[B, classes]` of a classifier. For a span head, logits `[2·B, T]` over input positions without
+    /// the prompt: the rows for first positions, then the rows for last positions.
     pub(super) fn logits(&self, encoded: &Encoded) -> Tensor<2> {
         match self.form {
             HeadForm::Classes(_) | HeadForm::Words(_) => self.map.forward(encoded.pooled.clone()),
@@ -112,8 +115,8 @@ impl Head {
         }
     }
 
-    /// The logits of every real target, `[N, classes]` or `[N, T]`, with the targets. An example whose answer was
-    /// truncated has no target.
+    /// The logits of every real target, `[N, classes]` or `[N, T]`, and the targets. An example whose answer
+    /// was truncated has no target.
     pub(super) fn target_logits(
         &self,
         encoded: &Encoded,
@@ -125,7 +128,7 @@ impl Head {
         let mut wanted = Vec::new();
         for (row, &length) in targets.lengths.iter().enumerate() {
             for at in 0..length {
-                // The rows of last positions come after those of first positions.
+                // The rows for last positions follow those for first positions.
                 rows.push((at * batch + row) as i32);
                 wanted.push(targets.ids[row * targets.width + at]);
             }
@@ -161,24 +164,25 @@ impl Head {
     }
 }
 
-/// The masked-word head of pre-training (Devlin et al. 2018, §3.1, task 1), which predicts the word at a mask:
-/// `norm(gelu(h W + b))` is multiplied by the word embeddings, and each word has a bias.
+/// The masked-word head of pre-training (Devlin et al. 2018, §3.1, task 1), which predicts the word at a
+/// mask: `norm(gelu(h W + b))` is multiplied by the word embeddings, and a bias is added for each word.
 ///
-/// Here classes are words (Schick & Schütze 2021, "Exploiting Cloze Questions for Few Shot Text Classification and
-/// Natural Language Inference", arXiv 2001.07676): a class's probability is that of its word at the mask, normalised
-/// over the words of all classes.
+/// Here classes are words (Schick & Schütze 2021, "Exploiting Cloze Questions for Few Shot Text
+/// Classification and Natural Language Inference", arXiv 2001.07676): a class's probability is that of its
+/// word at the mask, normalised over the words of all classes.
 ///
 /// The vectors and biases of the classes' words become the head that every method trains and counts
-/// ([`Bert::head_of_words`](super::Bert::head_of_words)). `W`, `b` and the norm stay frozen with every method, model
-/// tuning included, and are in no count of parameters (trained, stored or total). Fine-tuning a `BertForMaskedLM` with
-/// Transformers does change them. A ModernBERT's are the network's own, which model tuning trains and counts.
+/// ([`Bert::head_of_words`](super::Bert::head_of_words)). `W`, `b` and the norm stay frozen with every
+/// method, model tuning included, and no parameter count (trained, stored or total) includes them.
+/// Fine-tuning a `BertForMaskedLM` with Transformers does change them. In a ModernBERT they belong to the
+/// network, so model tuning trains and counts them.
 #[derive(Debug, Clone)]
 pub(super) struct MaskedWords {
-    /// Its map and norm; `None` in a ModernBERT, where they are those that a classifier reads states through.
+    /// Its linear layer and norm; `None` in a ModernBERT, which uses the pooler's.
     pub(super) transform: Option<(Linear, Norm)>,
     /// `[V]`.
     pub(super) bias: Tensor<1>,
-    /// The word of each class, once known.
+    /// The token id of each class's word, once known.
     pub(super) classes: Vec<u32>,
 }
 
@@ -193,7 +197,7 @@ impl MaskedWords {
     }
 }
 
-/// `[B, T]`: 0 in the second segment, [`NOWHERE`] elsewhere.
+/// `[B, T]`: 0 at tokens of the second segment, [`NOWHERE`] elsewhere.
 fn outside(encoded: &Encoded) -> Tensor<2> {
     let tokens = &encoded.tokens;
     let rows = tokens.ids.chunks(tokens.width).zip(&tokens.lengths);
@@ -230,8 +234,9 @@ fn best_class(logits: &[f32]) -> Generated {
     }
 }
 
-/// The positions with the highest sum of logits, where the last is not before the first and the span has at most
-/// [`LONGEST_ANSWER`] tokens; empty if the second segment has no tokens. The log-probability is that of both positions.
+/// The span with the highest sum of first and last logit, where last is not before first and the span has at
+/// most [`LONGEST_ANSWER`] tokens; empty if the second segment has no tokens. The log-probability is that of
+/// both positions.
 fn best_span(first: &[f32], last: &[f32]) -> Generated {
     let inside = |logit: f32| f64::from(logit) > NOWHERE / 2.0;
     let mut best: Option<(f32, usize, usize)> = None;

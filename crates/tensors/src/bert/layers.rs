@@ -11,12 +11,12 @@ use crate::layers::{
 };
 use promptshift_kernels::{self as kernels, AttentionInputs, Heads, Visible, Window};
 
-/// Radians per position for each pair of a head's coordinates, if positions are rotary.
+/// Radians per position for each pair of a head's coordinates, for rotary positions.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Turning {
-    /// In blocks that look at everything.
+    /// In blocks with global attention.
     global: Vec<f64>,
-    /// In the others.
+    /// In blocks with local attention.
     local: Vec<f64>,
 }
 
@@ -52,19 +52,19 @@ pub(super) struct RowTurns {
     local: Turns,
 }
 
-/// The rows of a batch, for all blocks.
+/// The packed rows of a batch, shared by all blocks.
 pub(super) struct Rows {
     pub(super) packing: Packing,
-    /// The rows' rotations, if positions are rotary.
+    /// The rows' rotations, for rotary positions.
     pub(super) turns: Option<RowTurns>,
 }
 
-/// How far a block's attention looks.
+/// The attention span of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach {
-    /// At all rows of its example.
+    /// All rows of the example.
     Whole,
-    /// At so many to either side.
+    /// This many rows to either side.
     Near(usize),
 }
 
@@ -75,7 +75,7 @@ pub(super) struct Attention {
     pub(super) key: Linear,
     pub(super) value: Linear,
     pub(super) output: Linear,
-    /// An adapter after or beside it.
+    /// An adapter after or in parallel to it.
     pub(super) adapter: Option<Adapter>,
     pub(super) heads: usize,
     #[module(skip)]
@@ -83,7 +83,7 @@ pub(super) struct Attention {
 }
 
 impl Attention {
-    /// `[N, D]` → `[N, D]`; each row attends to the rows of its example within reach and to the prefix.
+    /// `[N, D]` → `[N, D]`; each row attends to the prefix and to the rows of its example within reach.
     fn forward(
         &self,
         x: Tensor<2>,
@@ -151,12 +151,12 @@ pub(super) struct FeedForward {
     pub(super) gate: Option<Linear>,
     pub(super) up: Linear,
     pub(super) down: Linear,
-    /// An adapter after or beside it.
+    /// An adapter after or in parallel to it.
     pub(super) adapter: Option<Adapter>,
 }
 
 impl FeedForward {
-    /// `x` `[N, D]` → the term to add to `stream` `[N, D]`.
+    /// `x` `[N, D]` → the update of the residual `stream` `[N, D]`.
     fn forward(&self, x: Tensor<2>, stream: &Tensor<2>) -> Tensor<2> {
         adapted(self.adapter.as_ref(), x, stream, |x| {
             let hidden = match &self.gate {
@@ -170,7 +170,7 @@ impl FeedForward {
     }
 }
 
-/// Where a block's norms stand.
+/// The position of a block's norms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Norms {
     /// After the sum with the residual.
@@ -183,7 +183,7 @@ pub(super) enum Norms {
 #[derive(Module, Debug)]
 pub(super) struct Block {
     pub(super) attention: Attention,
-    /// A ModernBERT's first block has none: its input was normed just before.
+    /// `None` in a ModernBERT's first block, whose input is already normalised.
     pub(super) attention_norm: Option<Norm>,
     pub(super) feed_forward: FeedForward,
     pub(super) feed_forward_norm: Norm,

@@ -21,10 +21,10 @@ use promptshift_kernels as kernels;
 pub struct Bert {
     pub(super) embeddings: Embeddings,
     pub(super) blocks: Vec<Block>,
-    /// The norm after the blocks, in a ModernBERT.
+    /// The norm after the blocks; only in a ModernBERT.
     pub(super) norm: Option<Norm>,
-    /// The linear map that a classifier reads the first token's state through, if the checkpoint has it. A ModernBERT's
-    /// has a norm behind it, and is what the masked-word head and spans are read through as well.
+    /// The linear layer between the first token's state and a classifier, if the checkpoint has it. In a
+    /// ModernBERT a norm follows it, and the masked-word head and span heads use it as well.
     pub(super) pooler: Option<Linear>,
     pub(super) pooler_norm: Option<Norm>,
     /// The output head.
@@ -112,7 +112,7 @@ impl Bert {
         Some(Head::new(form, vectors, bias))
     }
 
-    /// Whether the checkpoint has the pooler that a classifier reads the first token's state through.
+    /// Whether the checkpoint has a pooler.
     pub fn has_pooler(&self) -> bool {
         self.pooler.is_some()
     }
@@ -122,10 +122,10 @@ impl Bert {
         self.head.as_ref()
     }
 
-    /// Runs the blocks.
+    /// Runs the embeddings and blocks.
     ///
     /// # Panics
-    /// There are more tokens than positions; inputs are truncated beforehand.
+    /// There are more tokens than positions; callers truncate inputs.
     pub fn encode(&self, tokens: &Tokens, injected: Injected, pass: &mut Pass) -> Encoded {
         let vectors = injected.prompt;
         let prompt = vectors.as_ref().map_or(0, |vectors| vectors.dims()[0]);
@@ -179,7 +179,8 @@ impl Bert {
         }
     }
 
-    /// What a classifier reads of packed states, `[B, D]`: behind the pooler, or the head's first map, if there is one.
+    /// The states that a classifier reads, `[B, D]`: passed through the pooler or the head's first layer, if
+    /// there is one.
     fn pooled(&self, states: Tensor<2>, packing: &Packing, dropout: &mut Dropout) -> Tensor<2> {
         let read = match self.pooling {
             Pooling::First => pick(states, &packing.rows_at(&vec![vec![0]; packing.batch()])),
@@ -192,7 +193,7 @@ impl Bert {
         }
     }
 
-    /// States `[N, D]` behind the pooler, if there is one.
+    /// States `[N, D]` after the pooler, if there is one.
     fn through_pooler(&self, states: Tensor<2>) -> Tensor<2> {
         match (&self.pooler, &self.pooler_norm) {
             (None, _) => states,
@@ -209,7 +210,7 @@ impl Bert {
         }
     }
 
-    /// The index among the states of each example's first mask, or of its first token if it has no mask.
+    /// The row index of each example's first mask, or of its first token if it has no mask.
     fn masked_places(&self, tokens: &Tokens, prompt: usize) -> Vec<usize> {
         let places = tokens.ids.chunks(tokens.width).enumerate();
         places
@@ -223,14 +224,15 @@ impl Bert {
     }
 
     /// # Panics
-    /// There is no head; a plan sets one before the network is used.
+    /// There is no head; a plan sets one before using the network.
     fn required_head(&self) -> &Head {
         self.head
             .as_ref()
             .expect("a plan puts a head on every BERT")
     }
 
-    /// The head's logits: `[B, classes]`, or `[2·B, T]`, the rows of first positions before those of last positions.
+    /// The head's logits: `[B, classes]`, or `[2·B, T]` with the rows for first positions before those for
+    /// last positions.
     pub fn logits(&self, encoded: &Encoded) -> Tensor<2> {
         self.required_head().logits(encoded)
     }
@@ -240,7 +242,8 @@ impl Bert {
         self.required_head().target_logits(encoded, targets).0
     }
 
-    /// The loss of each real target, `[N]`: cross-entropy of its class or positions, plus `z_loss · (log Z)²`.
+    /// The loss of each real target, `[N]`: cross-entropy of its class or positions, plus
+    /// `z_loss · (log Z)²`.
     pub fn token_losses(&self, encoded: &Encoded, targets: &Tokens, z_loss: f64) -> Tensor<1> {
         self.required_head().losses(encoded, targets, z_loss)
     }
@@ -250,7 +253,7 @@ impl Bert {
         self.required_head().answers(encoded)
     }
 
-    /// Every linear map of the blocks.
+    /// Every linear layer of the blocks.
     pub fn maps_mut(&mut self) -> Vec<(Map, &mut Linear)> {
         let mut maps = Vec::new();
         for block in &mut self.blocks {

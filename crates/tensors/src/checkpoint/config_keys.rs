@@ -1,11 +1,13 @@
-//! Every key that Transformers writes into the `config.json` of a supported family: what it means there, in 4.x and 5.x where they differ, and what is done about it here.
+//! Every key that Transformers writes into the `config.json` of a supported family: what it means there (in
+//! 4.x and 5.x where they differ) and how it is handled here.
 //!
-//! From `configuration_utils.py`, `configuration_{t5,bert,roberta,xlm_roberta,distilbert,llama,…}.py` and `modeling_rope_utils.py` of
-//! Transformers 4.57 and 5.24; `tests/golden/make_config_keys.py` asks both for the keys that they write. A key
-//! that is not in the table may change what a network computes, and is told to the user and the record.
+//! Sources: `configuration_utils.py`, `configuration_{t5,bert,roberta,xlm_roberta,distilbert,llama,…}.py` and
+//! `modeling_rope_utils.py` of Transformers 4.57 and 5.24; `tests/golden/make_config_keys.py` asks both
+//! versions for the keys that they write. A key that is not in the table may change what a network computes,
+//! so it is reported to the user and in the record.
 //!
-//! Deliberately omitted, so that they are reported: `auto_map` (the checkpoint's own code defines the network), and
-//! aliases that Transformers accepts but no version writes (`hidden_size` of a T5 or a GPT-2).
+//! Deliberately omitted, so that they are reported: `auto_map` (the checkpoint's own code defines the
+//! network), and aliases that Transformers accepts but no version writes (`hidden_size` of a T5 or a GPT-2).
 
 use serde_json::Value;
 
@@ -49,7 +51,7 @@ impl Family {
         }
     }
 
-    /// The family of encoders of a `model_type`, if it is one.
+    /// The encoder family of a `model_type`, if it is one.
     pub fn encoder(model_type: &str) -> Option<Self> {
         match model_type {
             "bert" => Some(Bert),
@@ -61,7 +63,7 @@ impl Family {
         }
     }
 
-    /// The family of decoder-only networks of a `model_type`, if it is one.
+    /// The decoder-only family of a `model_type`, if it is one.
     pub fn decoder_only(model_type: &str) -> Option<Self> {
         match model_type {
             "llama" => Some(Llama),
@@ -73,7 +75,7 @@ impl Family {
         }
     }
 
-    /// What errors call it.
+    /// Its name in errors.
     pub fn title(self) -> &'static str {
         match self {
             T5 => "T5",
@@ -94,15 +96,15 @@ impl Family {
 /// How a key is handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Effect {
-    /// It is read into the configuration, which rejects unsupported values.
+    /// Parsed into the configuration, which rejects unsupported values.
     Read,
-    /// It is ignored: it does not affect what a network computes from its weights.
+    /// Ignored: does not affect what a network computes from its weights.
     Nothing,
-    /// It changes the computation unless it is null or this JSON value; anything else is rejected.
+    /// Changes the computation unless it is null or this JSON value; any other value is rejected.
     Only(&'static str),
 }
 
-/// Keys with one meaning.
+/// Keys with the same meaning.
 struct Row {
     names: &'static [&'static str],
     of: &'static [Family],
@@ -140,20 +142,20 @@ const TABLE: &[Row] = &[
     row(&["model_type"], ALL, Read, "the family"),
     row(&["vocab_size"], ALL, Read, "rows of the embedding"),
     row(&["tie_word_embeddings"], ALL, Read,
-        "whether the head is the embedding. Absent: false for Llama, true for the others. If true, 4.x ignores a head in \
-         the file, and 5.x uses one that differs from the embedding, as is done here. T5 in 4.x: also whether \
+        "whether the head is tied to the embedding. If absent: false for Llama, true for the others. If true, 4.x \
+         ignores a head in the file, and 5.x uses one that differs from the embedding, as here. T5 in 4.x: also whether \
          states are scaled before the head; T5 in 5.x: always written as true"),
     row(&["architectures"], ALL, Nothing, "the class that was saved; unknown heads are ignored"),
     row(&["transformers_version", "_name_or_path", "name_or_path", "_commit_hash"], ALL, Nothing, "its origin"),
     row(&["torch_dtype", "dtype"], ALL, Nothing,
-        "the type that weights are stored in; 5.x also computes in it, 4.x in float32 unless told, as is done here"),
+        "the type that weights are stored in; 5.x also computes in it, 4.x in float32 unless specified, as here"),
     row(&["attn_implementation", "_attn_implementation", "_attn_implementation_autoset"], ALL, Nothing,
-        "which kernel: the same results up to rounding"),
+        "the choice of kernel: the same results up to rounding"),
     row(&["chunk_size_feed_forward", "gradient_checkpointing", "torchscript", "use_bfloat16", "tf_legacy_loss"], ALL,
         Nothing, "memory, export and other frameworks"),
     row(&["output_attentions", "output_hidden_states", "output_past", "return_dict", "use_return_dict", "use_cache",
           "is_encoder_decoder", "cross_attention_hidden_size"], ALL, Nothing, "what a call returns or caches"),
-    row(&["tokenizer_class", "prefix", "task_specific_params"], ALL, Nothing, "for pipelines: texts are worded here"),
+    row(&["tokenizer_class", "prefix", "task_specific_params"], ALL, Nothing, "for pipelines: here the wording formats texts"),
     row(&["problem_type", "finetuning_task", "id2label", "label2id", "num_labels", "_num_labels"], ALL, Nothing,
         "a classifier's head, which is ignored"),
     row(&["max_length", "max_new_tokens", "min_length", "min_new_tokens", "do_sample", "early_stopping", "num_beams",
@@ -169,30 +171,30 @@ const TABLE: &[Row] = &[
     row(&["bos_token_id", "sep_token_id"], ALL, Nothing, "special tokens: the tokenizer's file has them"),
     row(&["pad_token_id"], &[T5], Read, "padding, which must be the tokenizer's"),
     row(&["pad_token_id"], ENCODERS, Read, "padding, which must be the tokenizer's; a RoBERTa's positions begin after it"),
-    row(&["pad_token_id"], DECODERS, Nothing, "padding, which nothing looks at"),
+    row(&["pad_token_id"], DECODERS, Nothing, "padding, which nothing attends to"),
     row(&["eos_token_id"], &[T5], Read, "end of sequence, which must be the tokenizer's"),
     row(&["eos_token_id"], ENCODERS, Nothing, "end of sequence: the tokenizer's file has it"),
     row(&["eos_token_id"], DECODERS, Nothing, "end of sequence: answers end with a line or a special token"),
-    row(&["decoder_start_token_id"], &[T5], Read, "the first token of every output; absent it is the padding"),
-    row(&["decoder_start_token_id"], ENCODERS, Nothing, "of an encoder-decoder"),
-    row(&["decoder_start_token_id"], DECODERS, Nothing, "of an encoder-decoder"),
-    row(&["is_decoder"], &[T5, Llama, Mistral, Qwen2, Qwen3, Gpt2], Nothing, "each stack knows what it is"),
+    row(&["decoder_start_token_id"], &[T5], Read, "the first token of every output; if absent, the padding"),
+    row(&["decoder_start_token_id"], ENCODERS, Nothing, "only used by an encoder-decoder"),
+    row(&["decoder_start_token_id"], DECODERS, Nothing, "only used by an encoder-decoder"),
+    row(&["is_decoder"], &[T5, Llama, Mistral, Qwen2, Qwen3, Gpt2], Nothing, "implied by the stack"),
     row(&["is_decoder"], ENCODERS, Only("false"), "causal attention"),
     row(&["add_cross_attention"], ALL, Only("false"), "attention to another network's encoder"),
     row(&["tie_encoder_decoder"], ALL, Only("false"), "4.x: one set of weights for both stacks"),
-    row(&["pruned_heads"], ALL, Only("{}"), "4.x: heads of attention that were taken out"),
-    row(&["quantization_config"], ALL, Only("null"), "weights in another form than floating-point numbers"),
-    row(&["per_layer_config"], ALL, Only("null"), "5.x: layers with other values than the rest of the file says"),
-    row(&["is_causal"], DECODERS, Only("true"), "5.x: whether a token sees only those before it"),
-    row(&["initializer_range"], &[T5, Llama, Mistral, Qwen2, Qwen3, Gpt2], Nothing, "the start of new weights"),
+    row(&["pruned_heads"], ALL, Only("{}"), "4.x: attention heads that were removed"),
+    row(&["quantization_config"], ALL, Only("null"), "weights that are not floating-point numbers"),
+    row(&["per_layer_config"], ALL, Only("null"), "5.x: layers whose values differ from the rest of the file"),
+    row(&["is_causal"], DECODERS, Only("true"), "5.x: whether attention is causal"),
+    row(&["initializer_range"], &[T5, Llama, Mistral, Qwen2, Qwen3, Gpt2], Nothing, "the initialisation of new weights"),
 
     // T5.
     row(&["d_model", "d_kv", "d_ff", "num_layers", "num_decoder_layers", "num_heads", "relative_attention_num_buckets",
           "relative_attention_max_distance", "layer_norm_epsilon", "feed_forward_proj"], &[T5], Read, "sizes"),
     row(&["dense_act_fn", "is_gated_act"], &[T5], Read,
-        "derived from feed_forward_proj; where present they override it, so they must agree with it"),
+        "derived from feed_forward_proj; if present they override it, so they must agree with it"),
     row(&["scale_decoder_outputs"], &[T5], Read,
-        "5.x: whether states are scaled by 1/sqrt(d_model) before the head, as tie_word_embeddings says in files of 4.x"),
+        "5.x: whether states are scaled by 1/sqrt(d_model) before the head; in 4.x, tie_word_embeddings implies it"),
     row(&["dropout_rate", "classifier_dropout", "initializer_factor"], &[T5], Nothing,
         "training settings; the recipe has its own"),
     row(&["n_positions"], &[T5], Nothing, "in old files: relative positions are unlimited"),
@@ -205,19 +207,19 @@ const TABLE: &[Row] = &[
         "training settings; the recipe has its own"),
     row(&["dim", "n_layers", "n_heads", "hidden_dim", "activation", "max_position_embeddings", "initializer_range"],
         &[DistilBert], Read, "sizes"),
-    row(&["sinusoidal_pos_embds"], &[DistilBert], Nothing, "how new positions start; a checkpoint has its own"),
+    row(&["sinusoidal_pos_embds"], &[DistilBert], Nothing, "the initialisation of positions; a checkpoint has its own"),
     row(&["dropout", "attention_dropout", "qa_dropout", "seq_classif_dropout"], &[DistilBert], Nothing,
         "training settings; the recipe has its own"),
     row(&["hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "hidden_activation", "norm_eps",
           "global_attn_every_n_layers", "layer_types", "local_attention", "classifier_pooling", "classifier_activation"],
         &[ModernBert], Read, "sizes, windows, and what a classifier reads"),
     row(&["global_rope_theta", "local_rope_theta"], &[ModernBert], Read, "4.x: the bases of rotary positions"),
-    row(&["rope_parameters"], &[ModernBert], Read, "5.x: both in one; stretched positions are refused"),
-    row(&["rope_scaling"], &[ModernBert], Only("null"), "4.x: stretched positions"),
+    row(&["rope_parameters"], &[ModernBert], Read, "5.x: both bases; scaled positions are rejected"),
+    row(&["rope_scaling"], &[ModernBert], Only("null"), "4.x: scaled positions"),
     row(&["attention_bias", "mlp_bias", "norm_bias", "classifier_bias"], &[ModernBert], Only("false"), "biases"),
-    row(&["decoder_bias"], &[ModernBert], Only("true"), "the biases of masked words"),
+    row(&["decoder_bias"], &[ModernBert], Only("true"), "the bias of the masked-word head"),
     row(&["max_position_embeddings"], &[ModernBert], Nothing, "rotary positions are unlimited"),
-    row(&["initializer_range", "initializer_cutoff_factor"], &[ModernBert], Nothing, "the start of new weights"),
+    row(&["initializer_range", "initializer_cutoff_factor"], &[ModernBert], Nothing, "the initialisation of new weights"),
     row(&["attention_dropout", "embedding_dropout", "mlp_dropout", "classifier_dropout"], &[ModernBert], Nothing,
         "training settings; the recipe has its own"),
     row(&["cls_token_id"], &[ModernBert], Nothing, "a special token: the tokenizer's file has it"),
@@ -230,28 +232,28 @@ const TABLE: &[Row] = &[
     // Llama, Mistral and Qwen.
     row(&["hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
           "head_dim", "hidden_act", "rms_norm_eps", "attention_bias", "mlp_bias", "max_position_embeddings"],
-        LLAMAS, Read, "sizes; biases are refused, but for those that every Qwen2 has"),
-    row(&["layer_types"], &[Qwen2, Qwen3], Read, "4.5x and later: layers with a sliding window are refused"),
-    row(&["use_sliding_window"], &[Qwen2, Qwen3], Only("false"), "whether layers see only the last tokens"),
-    row(&["sliding_window"], &[Qwen2, Qwen3], Nothing, "how many, where they do"),
-    row(&["max_window_layers"], &[Qwen2, Qwen3], Nothing, "from which layer on, where they do"),
-    row(&["sliding_window"], &[Mistral], Only("null"), "how many tokens before it a token sees"),
-    row(&["use_mrope"], &[Qwen2], Only("false"), "of Qwen2-VL: positions of images"),
-    row(&["rope_theta", "rope_scaling"], LLAMAS, Read, "4.x: the base of rotary positions and how they are stretched"),
-    row(&["rope_parameters"], LLAMAS, Read, "5.x: both in one"),
-    row(&["partial_rotary_factor"], LLAMAS, Only("1"), "the share of a head that is turned"),
-    row(&["original_max_position_embeddings"], LLAMAS, Only("null"), "5.x: stretching from another length"),
-    row(&["rope_interleaved"], LLAMAS, Only("false"), "nanotron: neighbouring coordinates are turned"),
+        LLAMAS, Read, "sizes; biases are rejected, except those that every Qwen2 has"),
+    row(&["layer_types"], &[Qwen2, Qwen3], Read, "4.5x and later: layers with a sliding window are rejected"),
+    row(&["use_sliding_window"], &[Qwen2, Qwen3], Only("false"), "whether layers use sliding-window attention"),
+    row(&["sliding_window"], &[Qwen2, Qwen3], Nothing, "the size of the window, if used"),
+    row(&["max_window_layers"], &[Qwen2, Qwen3], Nothing, "the first layer with a window, if used"),
+    row(&["sliding_window"], &[Mistral], Only("null"), "the size of the attention window"),
+    row(&["use_mrope"], &[Qwen2], Only("false"), "only used by Qwen2-VL: positions of images"),
+    row(&["rope_theta", "rope_scaling"], LLAMAS, Read, "4.x: the base and the scaling of rotary positions"),
+    row(&["rope_parameters"], LLAMAS, Read, "5.x: base and scaling in one"),
+    row(&["partial_rotary_factor"], LLAMAS, Only("1"), "the share of a head that is rotated"),
+    row(&["original_max_position_embeddings"], LLAMAS, Only("null"), "5.x: scaling from another length"),
+    row(&["rope_interleaved"], LLAMAS, Only("false"), "nanotron: adjacent coordinates are rotated"),
     row(&["attention_dropout"], LLAMAS, Nothing, "training"),
-    row(&["pretraining_tp"], LLAMAS, Nothing, "4.x: maps in slices, the same numbers but for rounding; 5.x: nothing"),
+    row(&["pretraining_tp"], LLAMAS, Nothing, "4.x: linear layers in slices, the same results up to rounding; 5.x: nothing"),
     row(&["is_llama_config", "max_sequence_length", "transformers.js_config", "unsloth_fixed", "unsloth_version"],
-        LLAMAS, Nothing, "of other programs: no version reads them"),
+        LLAMAS, Nothing, "written by other programs: no version reads them"),
 
     // GPT-2.
     row(&["n_positions", "n_embd", "n_layer", "n_head", "n_inner", "activation_function", "layer_norm_epsilon",
           "scale_attn_weights", "scale_attn_by_inverse_layer_idx"], &[Gpt2], Read, "sizes; other scales are rejected"),
     row(&["n_ctx", "n_special", "predict_special_tokens"], &[Gpt2], Nothing, "in old files: no version reads them"),
-    row(&["reorder_and_upcast_attn"], &[Gpt2], Nothing, "mixed precision: the same numbers in float32"),
+    row(&["reorder_and_upcast_attn"], &[Gpt2], Nothing, "mixed precision: the same results in float32"),
     row(&["resid_pdrop", "embd_pdrop", "attn_pdrop"], &[Gpt2], Nothing, "training"),
     row(&["summary_type", "summary_use_proj", "summary_activation", "summary_proj_to_labels", "summary_first_dropout"],
         &[Gpt2], Nothing, "a head of GPT2DoubleHeadsModel"),
@@ -266,7 +268,7 @@ fn find(family: Family, key: &str) -> Option<Effect> {
 /// Checks that every key has a value that this implementation supports.
 ///
 /// # Errors
-/// The first key that does not, with its value.
+/// Reports the first key that does not, with its value.
 pub fn check(family: Family, json: &Value) -> Result<(), String> {
     for (key, value) in json.as_object().into_iter().flatten() {
         if let Some(Only(wanted)) = find(family, key)
@@ -279,7 +281,7 @@ pub fn check(family: Family, json: &Value) -> Result<(), String> {
     Ok(())
 }
 
-/// The unknown keys of a `config.json` with their values, which may change what its network computes; empty for an
+/// The unknown keys of a `config.json` with their values, which may change the computation; empty for an
 /// unknown family or invalid JSON, which are rejected elsewhere.
 pub fn unknown(bytes: &[u8]) -> Vec<String> {
     let json: Value = serde_json::from_slice(bytes).unwrap_or_default();

@@ -1,5 +1,5 @@
-//! Checkpoints of any family: the files that hold weights, and named tensors in memory. Each tensor must be used once,
-//! and none may be left over.
+//! Checkpoints of any family: weight files on disk and named tensors in memory. Each tensor must be used
+//! exactly once, and none may be left over.
 
 pub(crate) mod config_keys;
 mod names;
@@ -23,7 +23,7 @@ pub enum CheckpointError {
         /// Why.
         source: std::io::Error,
     },
-    /// `config.json` is not one of a supported model.
+    /// `config.json` does not describe a supported model.
     #[error("{path}: wanted {wanted}, found {found}")]
     Config {
         /// The file.
@@ -73,7 +73,7 @@ pub enum CheckpointError {
         /// The accepted files.
         wanted: String,
     },
-    /// A tensor that the configuration asks for is absent.
+    /// A tensor that the configuration requires is absent.
     #[error("{path}: no tensor '{name}', wanted with shape {wanted:?}")]
     Missing {
         /// The file.
@@ -118,14 +118,14 @@ pub enum CheckpointError {
         /// The first of them, with counts.
         tensors: String,
     },
-    /// Two tensors that this kind of model ties differ.
-    #[error("{path}: tensor '{copy}' differs from '{of}', but such a model ties them")]
+    /// Two tensors that this model family ties differ.
+    #[error("{path}: tensor '{copy}' differs from '{of}', but this kind of model ties them")]
     Copy {
         /// The file.
         path: String,
-        /// One.
+        /// One tensor.
         copy: String,
-        /// The other.
+        /// The other tensor.
         of: String,
     },
     /// The file holds tensors that the model does not have.

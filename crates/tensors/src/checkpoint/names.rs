@@ -1,5 +1,5 @@
-//! The names and layouts of a network's parameters in Hugging Face's checkpoints: one table for each family, which
-//! [`Names::load`] reads by and [`Names::put`] writes by.
+//! The names and layouts of a network's parameters in Hugging Face's checkpoints: one table for each family,
+//! used by [`Names::load`] for reading and [`Names::put`] for writing.
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -8,26 +8,26 @@ use super::weights::transposed;
 use super::{CheckpointError, Weights};
 use crate::parameters::ParameterPath;
 
-/// A part of a network: its path here, its name in a checkpoint (without `.weight` or `.bias`), and its kind. `*`
-/// stands for the block number in both.
+/// A part of a network: its path here, its name in a checkpoint (without `.weight` or `.bias`), and its kind.
+/// `*` stands for the block number in both.
 pub(crate) type Entry = (&'static str, &'static str, Part);
 
 /// The kind of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// A single tensor, called `….weight`.
+    /// A single tensor, named `….weight`.
     Table,
-    /// A norm, whose gain is called `….weight`.
+    /// A norm, whose gain is named `….weight`.
     Norm,
-    /// A linear map, stored `[out, in]` by PyTorch; ours is `[in, out]`.
+    /// A linear layer, stored as `[out, in]` by PyTorch; here `[in, out]`.
     Linear,
-    /// A linear map stored `[in, out]`: GPT-2's `Conv1D`.
+    /// A linear layer stored as `[in, out]`: GPT-2's `Conv1D`.
     Conv1d,
-    /// One of three linear maps stored as one, `[in, 3·out]`: this third of the columns.
+    /// One of three linear layers stored as one tensor `[in, 3·out]`: this third of the columns.
     Conv1dThird(usize),
-    /// One of several linear maps without biases that PyTorch stores as one, `[n·out, in]`.
+    /// One of several linear layers without biases that PyTorch stores as one tensor `[n·out, in]`.
     LinearShare {
-        /// Which share of the rows.
+        /// Which group of rows.
         index: usize,
         /// `n`.
         of: usize,
@@ -46,13 +46,13 @@ impl Part {
 /// A tensor's layout in a checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Layout {
-    /// As here.
+    /// The same as here.
     Same,
     /// Transposed.
     Transposed,
-    /// This third of the columns of a joint tensor.
+    /// This third of the columns of a combined tensor.
     Third(usize),
-    /// Transposed, and this share of the rows of a joint tensor.
+    /// Transposed, and this group of rows of a combined tensor.
     Rows { index: usize, of: usize },
 }
 
@@ -80,14 +80,14 @@ impl Names {
         )
     }
 
-    /// The same table without the parts at this path.
+    /// The same table without the entries at this path.
     pub(crate) fn without(self, path: &str) -> Self {
         let entries = self.0.into_iter();
         Names(entries.filter(|(own, _, _)| *own != path).collect())
     }
 
-    /// The names of the linear maps of `count` blocks whose path here is `blocks`: block by block, in the table's
-    /// order.
+    /// The names of the linear layers of `count` blocks whose path here is `blocks`: block by block, in the
+    /// table's order.
     pub(crate) fn maps(&self, blocks: &str, count: usize) -> Vec<String> {
         let start = format!("{blocks}.*.");
         let of_block = |block: usize| {
@@ -98,8 +98,9 @@ impl Names {
         (0..count).flat_map(of_block).collect()
     }
 
-    /// How many of `count` blocks at this path to create: those that the checkpoint has, plus one if it has too few, so
-    /// that loading names an absent tensor. A configuration may ask for more blocks than fit into memory.
+    /// How many of `count` blocks at this path to create: as many as the checkpoint has, plus one if it has
+    /// too few, so that loading reports an absent tensor. The configuration may ask for more blocks than fit
+    /// into memory.
     pub(crate) fn blocks(&self, path: &str, count: usize, weights: &Weights) -> usize {
         let start = format!("{path}.*.");
         let first = self.0.iter().find(|(path, _, _)| path.starts_with(&start));
@@ -111,8 +112,8 @@ impl Names {
         count.min(present + 1)
     }
 
-    /// The name and layout of the parameter at this path; `None` for parameters that are not in checkpoints, such as
-    /// those that tuning adds.
+    /// The name and layout of the parameter at this path; `None` for parameters that are not in checkpoints,
+    /// such as those that tuning adds.
     fn find(&self, path: &str) -> Option<(String, Layout)> {
         let (module, leaf) = path.rsplit_once('.').unwrap_or(("", path));
         self.0.iter().find_map(|(own, name, part)| {
@@ -158,7 +159,7 @@ impl Names {
         }
     }
 
-    /// Adds those of the module's parameters that the table contains.
+    /// Writes those of the module's parameters that the table contains.
     pub(crate) fn put<M: Module>(&self, module: &M, weights: &mut Weights) {
         module.visit(&mut Put {
             names: self,
@@ -177,7 +178,7 @@ fn block_of<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
     (!block.contains('.')).then_some(block)
 }
 
-/// A parameter without a value yet, which [`Names::load`] fills.
+/// A parameter without a value, to be filled by [`Names::load`].
 pub(crate) fn unfilled<const D: usize>(shape: [usize; D], device: &Device) -> Param<Tensor<D>> {
     let zeros = move |device: &Device, _| Tensor::zeros(shape, device);
     Param::uninitialized(ParamId::new(), zeros, device.clone(), true, shape.into())

@@ -1,19 +1,19 @@
-//! Our safetensors files detect changes: an entry in the header's metadata is the hash of the file with zeros in that
-//! entry's place.
+//! Detects changes to our safetensors files: an entry in the header's metadata holds the hash of the file,
+//! computed with zeros in place of the hash.
 
 use std::collections::BTreeMap;
 
 use promptshift_text::hash::{hexadecimal, sha256};
 use sha2::{Digest, Sha256};
 
-/// The beginning of the entry in the header.
+/// The start of the entry in the header.
 const BEGIN: &[u8] = b"\"sha256\":\"";
 /// The entry's key.
 pub const KEY: &str = "sha256";
 /// Hexadecimal digits in a hash.
 const DIGITS: usize = 64;
 
-/// Seals the file that `write` makes from the metadata plus the seal's entry.
+/// Seals the file that `write` makes from the metadata and the seal's entry.
 ///
 /// # Panics
 /// `write` drops the entry.
@@ -29,15 +29,15 @@ pub fn sealed(
     bytes
 }
 
-/// Checks the seal of a file. Files without one pass: those of other programs or of older versions.
+/// Checks the seal of a file. Files without one pass: other programs and older versions write them.
 ///
 /// # Errors
-/// The file was changed after it was sealed; the error text.
+/// The file was changed after sealing; returns the error text.
 pub fn check(bytes: &[u8]) -> Result<(), String> {
     let Some(place) = place(bytes) else {
         return Ok(());
     };
-    // In pieces, so that a whole model is not copied.
+    // In pieces, to avoid copying a whole model.
     let mut hasher = Sha256::new();
     hasher.update(&bytes[..place]);
     hasher.update([b'0'; DIGITS]);
@@ -85,7 +85,7 @@ mod tests {
     fn every_changed_bit_of_metadata_and_data_is_detected() {
         let bytes = sample();
         let place = place(&bytes).expect("sealed");
-        // With a changed name the entry is an unknown key, which the reader of the metadata rejects.
+        // If the name changes, the entry is an unknown key, which the reader of the metadata rejects.
         let name = place - BEGIN.len()..place;
         for at in (0..bytes.len()).filter(|at| !name.contains(at)) {
             for bit in 0..8 {

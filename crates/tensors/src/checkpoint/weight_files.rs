@@ -54,7 +54,7 @@ impl WeightFiles {
         Ok(WeightFiles { format, files })
     }
 
-    /// Reads all files. Also returns their SHA-256: a single file's own, or that of the shards' concatenated contents.
+    /// Reads all files. Also returns their SHA-256: a single file's own, or that of the concatenated shards.
     ///
     /// # Errors
     /// A file can't be read, or is invalid.

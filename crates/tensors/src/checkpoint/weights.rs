@@ -1,4 +1,4 @@
-//! Named tensors in memory, and the two file formats they come from.
+//! Named tensors in memory, and the two file formats that they are read from.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,15 +12,15 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use super::{CheckpointError, seal};
 use promptshift_text::foreign;
 
-/// A buffer in old exports of BERT: the integers from 0 on, which are not weights.
+/// A buffer in old exports of BERT, holding the integers from 0; not a weight.
 const POSITIONS: &str = "embeddings.position_ids";
 
-/// Prefixes of names in models that were saved from PyTorch's wrappers (`DataParallel`, `torch.compile`) or in a
+/// Prefixes of tensor names in models saved from PyTorch's wrappers (`DataParallel`, `torch.compile`) or in a
 /// trainer's dictionary.
 const WRAPPERS: [&str; 4] = ["module.", "_orig_mod.", "state_dict.", "model_state_dict."];
 
-/// How many times the tensors of a `pytorch_model.bin` may be larger than the file: a tensor with several names is
-/// saved once, and T5's embedding has four names.
+/// The maximum ratio of the tensors of a `pytorch_model.bin` to the file in bytes. A tensor with several
+/// names is saved once, and T5's embedding has four names.
 const SHARED: u64 = 16;
 
 /// The tensors of a weights file by name, as f32: shape and values.
@@ -74,7 +74,7 @@ impl fmt::Display for NotFinite {
 }
 
 impl Weights {
-    /// An empty set, to be filled with [`Weights::put`]; errors call it `path`.
+    /// An empty set, to be filled with [`Weights::put`]; errors refer to it as `path`.
     pub fn empty(path: &str) -> Self {
         Weights {
             path: path.to_string(),
@@ -115,8 +115,8 @@ impl Weights {
         Ok(())
     }
 
-    /// Adds the tensors of a `pytorch_model.bin`. The pickle reader knows only tensors and plain values: nothing in the
-    /// file is executed.
+    /// Adds the tensors of a `pytorch_model.bin`. The pickle reader supports only tensors and plain values:
+    /// nothing in the file is executed.
     ///
     /// # Errors
     /// Not such a file, or a tensor without floating-point numbers.
@@ -133,7 +133,7 @@ impl Weights {
             path: shown.clone(),
             source,
         })?;
-        // A tensor with stride 0 repeats one number as often as its shape says, so a small file could claim any size.
+        // A tensor with stride 0 repeats one number to fill its shape, so a small file could claim any size.
         let mut left = length.len().saturating_mul(SHARED);
         for (name, tensor) in file.into_tensors() {
             if name.ends_with(POSITIONS) {
@@ -141,7 +141,7 @@ impl Weights {
             }
             left = (left.checked_sub(bytes_of(&tensor))).ok_or_else(|| {
                 let found = format!(
-                    "'{name}' of shape {:?}, with which its tensors have more than {SHARED} times the bytes of the file",
+                    "'{name}' of shape {:?}: its tensors have more than {SHARED} times the bytes of the file",
                     tensor.shape()
                 );
                 damaged(&shown, found)
@@ -204,8 +204,8 @@ impl Weights {
         }
     }
 
-    /// Renames the first existing tensor of `others` to `name`, unless `name` exists: a tied tensor may be saved under
-    /// any of its names.
+    /// Renames the first existing tensor of `others` to `name`, unless `name` exists: a tied tensor may be
+    /// saved under any of its names.
     pub fn name_one_of(&mut self, name: &str, others: &[&str]) {
         if !self.contains(name)
             && let Some(tensor) = others.iter().find_map(|other| self.tensors.remove(*other))
@@ -214,7 +214,7 @@ impl Weights {
         }
     }
 
-    /// Drops a tensor that must be a copy of another, if it exists.
+    /// Drops a tensor that must equal another, if it exists.
     ///
     /// # Errors
     /// The two differ.
@@ -230,12 +230,12 @@ impl Weights {
         Ok(())
     }
 
-    /// Drops the tensors of some names.
+    /// Drops the tensors whose names match.
     pub fn remove(&mut self, which: impl Fn(&str) -> bool) {
         self.tensors.retain(|name, _| !which(name));
     }
 
-    /// Adds a parameter.
+    /// Adds a parameter of a network.
     pub fn put_tensor<const D: usize>(&mut self, name: &str, tensor: Tensor<D>) {
         let shape = tensor.dims().to_vec();
         let values = tensor.into_data().try_to_vec().expect("parameters are f32");
@@ -267,7 +267,7 @@ impl Weights {
         }
     }
 
-    /// Takes the tensor `name`, which must have this shape.
+    /// Removes the tensor `name`, which must have this shape, and returns it.
     ///
     /// # Errors
     /// It is absent or has another shape.
@@ -281,7 +281,7 @@ impl Weights {
         Ok(Tensor::from_data(TensorData::new(values, shape), device))
     }
 
-    /// The values of the tensor `name`, which must have this shape.
+    /// Removes the tensor `name`, which must have this shape, and returns its values.
     ///
     /// # Errors
     /// As [`Weights::take`].
@@ -310,8 +310,8 @@ impl Weights {
         Ok(values)
     }
 
-    /// A third of the columns of the tensor `name`. `shape` is that of the third; the tensor has three times as many
-    /// columns. Taking the last third removes the tensor.
+    /// A third of the columns of the tensor `name`. `shape` is that of one third; the tensor has three times
+    /// as many columns. Taking the last third removes the tensor.
     ///
     /// # Errors
     /// As [`Weights::take`].
@@ -350,14 +350,14 @@ impl Weights {
         }
     }
 
-    /// Adds a matrix; if its name exists, concatenates it below.
+    /// Adds a matrix; if the name exists, appends the rows to that matrix.
     pub(super) fn put_below(&mut self, name: &str, mut shape: Vec<usize>, values: Vec<f32>) {
         let (above_shape, above) = self.tensors.remove(name).unwrap_or((vec![0], Vec::new()));
         shape[0] += above_shape[0];
         self.put(name, shape, [above, values].concat());
     }
 
-    /// Adds a tensor; if its name exists, concatenates it on the right.
+    /// Adds a tensor; if the name exists, appends the columns to that tensor.
     pub(super) fn put_beside(&mut self, name: &str, mut shape: Vec<usize>, values: Vec<f32>) {
         let Some((left_shape, left)) = self.tensors.remove(name) else {
             return self.put(name, shape, values);
@@ -431,7 +431,8 @@ impl Weights {
     }
 }
 
-/// Sorts the header's keys: the library writes metadata in random order, and equal weights should have equal hashes.
+/// Sorts the header's keys: the library writes metadata in random order, but equal weights should have equal
+/// hashes.
 fn with_sorted_header(bytes: &[u8]) -> Vec<u8> {
     type Entries = BTreeMap<String, BTreeMap<String, serde_json::Value>>;
     let (length, rest) = bytes.split_at(8);
@@ -439,7 +440,7 @@ fn with_sorted_header(bytes: &[u8]) -> Vec<u8> {
     let (header, data) = rest.split_at(length);
     let entries: Entries = serde_json::from_slice(header).expect("the library writes JSON");
     let mut header = serde_json::to_vec(&entries).expect("plain data");
-    // Data begin at a multiple of eight bytes.
+    // The data start at a multiple of eight bytes.
     header.resize(header.len().next_multiple_of(8), b' ');
     let length = (header.len() as u64).to_le_bytes();
     [length.as_slice(), &header, data].concat()
@@ -497,10 +498,10 @@ fn bytes_of(tensor: &pytorch_reader::Tensor) -> u64 {
     sizes.fold(tensor.dtype().size() as u64, u64::saturating_mul)
 }
 
-/// How many tensors an error names.
+/// The maximum number of tensors that an error names.
 const NAMED: usize = 5;
 
-/// The first of them by name, and how many more there are.
+/// The first tensors by name, and the number of further ones.
 fn listed(tensors: &[NotFinite]) -> String {
     let named: Vec<String> = tensors
         .iter()

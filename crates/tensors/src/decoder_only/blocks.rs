@@ -1,4 +1,4 @@
-//! One block: attention and feed-forward, each with a norm before it and a residual around it.
+//! One block: attention and feed-forward, each with pre-normalisation and a residual connection.
 
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -19,12 +19,13 @@ pub(super) struct Block {
     pub(super) feed_forward: FeedForward,
 }
 
-/// Rows of a batch, and the keys that they attend to as queries.
+/// The packed rows of a batch, and which keys they attend to as queries.
 pub(super) struct Rows {
-    /// Of their positions, if positions are rotary.
+    /// The rotations of the rows' positions, for rotary positions.
     pub(super) turns: Option<Turns>,
     pub(super) packing: Packing,
-    /// The number of keys that each of them attends to; `None` for itself and all before it.
+    /// The number of keys that each row attends to; `None` for causal attention: itself and the rows before
+    /// it.
     pub(super) counts: Option<Vec<usize>>,
 }
 
@@ -38,17 +39,17 @@ impl Rows {
     }
 }
 
-/// The rows whose final states are wanted.
+/// The rows whose final states are needed.
 pub(super) struct Asked {
     /// Their indices among all rows.
     pub(super) among: Vec<usize>,
-    /// They alone.
+    /// Only these rows.
     pub(super) rows: Rows,
 }
 
 impl Block {
-    /// All rows of a pass: the states after the block, of the asked rows if only these are wanted; and the keys and
-    /// values of all rows, after those of the prefix.
+    /// Runs all rows of a pass. Returns the states after the block (only of the asked rows, if given), and
+    /// the keys and values of all rows, after those of the prefix.
     pub(super) fn read(
         &self,
         inputs: BlockInputs,
@@ -72,7 +73,7 @@ impl Block {
         (x, key_value)
     }
 
-    /// Rows `x` `[N, D]`, given also after the first norm, attend to `key_value`; returns the block's output.
+    /// Rows `x` `[N, D]`, also given after the first norm, attend to `key_value`; returns the block's output.
     pub(super) fn forward(
         &self,
         x: Tensor<2>,
@@ -90,22 +91,23 @@ impl Block {
     }
 }
 
-/// Multi-head attention; several query heads may share a key-value head (Ainslie et al. 2023, arXiv 2305.13245).
+/// Multi-head attention; several query heads may share a key-value head (grouped-query attention, Ainslie et
+/// al. 2023, arXiv 2305.13245).
 #[derive(Module, Debug)]
 pub(super) struct Attention {
     pub(super) query: Linear,
     pub(super) key: Linear,
     pub(super) value: Linear,
     pub(super) output: Linear,
-    /// Of each head of queries and of keys, in Qwen3.
+    /// Norms of each head's queries and keys, only in Qwen3.
     pub(super) query_norm: Option<Norm>,
     pub(super) key_norm: Option<Norm>,
-    /// What a tuning method puts after it or beside it.
+    /// An adapter after or in parallel to it.
     pub(super) adapter: Option<Adapter>,
     pub(super) heads: usize,
 }
 
-/// Rows `[N, H·K]` with each of their heads behind a norm of width `K`, if there is one.
+/// Normalises each head of the rows `[N, H·K]` over its width `K`, if there is a norm.
 fn normed_heads(norm: Option<&Norm>, rows: Tensor<2>) -> Tensor<2> {
     let Some(norm) = norm else { return rows };
     let [count, width] = rows.dims();
@@ -113,7 +115,7 @@ fn normed_heads(norm: Option<&Norm>, rows: Tensor<2>) -> Tensor<2> {
     (norm.forward(rows.reshape([count * width / head, head]))).reshape([count, width])
 }
 
-/// Who looks, and at which keys.
+/// The rotation of the queries, and the keys that they attend to.
 #[derive(Clone, Copy)]
 pub(super) struct View<'a> {
     /// The queries' rotation, [scaled](crate::layers::rotary::Turns).
@@ -174,7 +176,7 @@ impl Attention {
     }
 }
 
-/// The feed-forward: Llama's `(silu(x W₀) ⊙ (x W₁)) W` (Shazeer 2020, arXiv 2002.05202), or GPT-2's
+/// The feed-forward layers: Llama's `(silu(x W₀) ⊙ (x W₁)) W` (Shazeer 2020, arXiv 2002.05202), or GPT-2's
 /// `gelu_tanh(x W₁) W`.
 #[derive(Module, Debug)]
 pub(super) struct FeedForward {
@@ -182,12 +184,13 @@ pub(super) struct FeedForward {
     pub(super) gate: Option<Linear>,
     pub(super) up: Linear,
     pub(super) down: Linear,
-    /// An adapter after or beside it.
+    /// An adapter after or in parallel to it.
     pub(super) adapter: Option<Adapter>,
 }
 
 impl FeedForward {
-    /// `x` `[N, D]` (after the norm) → the term to add to `stream` `[N, D]`; `lengths` are the rows of each example.
+    /// `x` `[N, D]` (after the norm) → the update of the residual `stream` `[N, D]`; `lengths` are
+    /// the numbers of rows of each example.
     pub(super) fn forward(
         &self,
         x: Tensor<2>,

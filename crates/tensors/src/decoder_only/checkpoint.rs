@@ -1,4 +1,4 @@
-//! A decoder-only network's parameters under Hugging Face's names, for loading and saving.
+//! Maps a decoder-only network's parameters to Hugging Face's names, for loading and saving.
 
 use burn::tensor::Device;
 
@@ -8,7 +8,7 @@ use super::model::DecoderOnly;
 use crate::checkpoint::{CheckpointError, Entry, Names, Part, Weights, unfilled};
 use crate::layers::{Linear, Map, Norm};
 
-/// The parts of a Llama; Mistral and Qwen have the same names, and Qwen3 two norms besides.
+/// The parameters of a Llama; Mistral and Qwen have the same names, and Qwen3 has two more norms.
 #[rustfmt::skip]
 const LLAMA: &[Entry] = &[
     ("embedding", "model.embed_tokens", Part::Table),
@@ -27,7 +27,7 @@ const LLAMA: &[Entry] = &[
     ("head", "lm_head", Part::Linear),
 ];
 
-/// The parts of a GPT-2.
+/// The parameters of a GPT-2.
 #[rustfmt::skip]
 const GPT2: &[Entry] = &[
     ("embedding", "wte", Part::Table),
@@ -44,7 +44,7 @@ const GPT2: &[Entry] = &[
     ("head", "lm_head", Part::Linear),
 ];
 
-/// The names of all parts.
+/// The names of all parameters.
 pub(super) fn names(shape: Shape) -> Names {
     Names::new(match shape {
         Shape::Llama => LLAMA,
@@ -61,7 +61,7 @@ impl DecoderConfig {
         }
     }
 
-    /// A network of this configuration, to be filled from a checkpoint.
+    /// A network of this configuration whose parameters are loaded later.
     fn unfilled(&self, blocks: usize, device: &Device) -> DecoderOnly {
         let (d, inner, keys, ff) = (
             self.width,
@@ -137,7 +137,7 @@ impl DecoderOnly {
     ) -> Result<Self, CheckpointError> {
         weights.strip_wrappers();
         match config.shape {
-            // Saved with or without the head: `transformer.h.0…` or `h.0…`.
+            // Saved with or without the head: names start with `transformer.h.0…` or `h.0…`.
             Shape::Gpt2 => weights.strip_prefix("transformer."),
             // Likewise `model.layers.0…` or `layers.0…`.
             Shape::Llama if weights.contains("embed_tokens.weight") => {
@@ -148,7 +148,7 @@ impl DecoderOnly {
             }
             Shape::Llama => {}
         }
-        // Buffers in older files (masks, frequencies), which are computed here.
+        // Buffers in older files (masks, frequencies), which this implementation computes itself.
         weights.remove(|name| {
             name.ends_with(".attn.bias")
                 || name.ends_with(".attn.masked_bias")
@@ -168,7 +168,7 @@ impl DecoderOnly {
         Ok(model)
     }
 
-    /// The network's configuration, as its weights determine it.
+    /// The network's configuration, where `tied` follows from its weights.
     pub(crate) fn config_of(&self, config: &DecoderConfig) -> DecoderConfig {
         DecoderConfig {
             tied: self.head.is_none(),

@@ -1,4 +1,4 @@
-//! The sizes of a decoder-only network, and what is counted from them.
+//! The sizes of a decoder-only network and the parameter counts that follow from them.
 
 use crate::checkpoint::Weights;
 use crate::layers::Map;
@@ -16,14 +16,14 @@ pub enum Shape {
 /// The kind of position encoding.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Positions {
-    /// Queries and keys are rotated.
+    /// Rotary embeddings of queries and keys.
     Rotary {
         /// The base of the wavelengths.
         theta: f64,
         /// The scaling for longer inputs.
         scaling: Scaling,
     },
-    /// Learned embeddings for this many positions.
+    /// Learned embeddings of this many positions.
     Learned(usize),
 }
 
@@ -40,7 +40,7 @@ pub struct DecoderConfig {
     pub layers: usize,
     /// `H`.
     pub heads: usize,
-    /// Key-value heads; each is shared by `H` over this many query heads.
+    /// Key-value heads, each shared by `H / key_heads` query heads.
     pub key_heads: usize,
     /// `K`; must be even for rotary positions.
     pub head_width: usize,
@@ -50,11 +50,12 @@ pub struct DecoderConfig {
     pub epsilon: f64,
     /// Whether the output head is the embedding.
     pub tied: bool,
-    /// Whether the maps to queries, keys and values have biases, as in Qwen2; all maps of a GPT-2 do.
+    /// Whether the linear layers for queries, keys and values have biases, as in Qwen2; in a GPT-2, all
+    /// linear layers have them.
     pub qkv_bias: bool,
-    /// Whether the queries and keys of every head pass a norm before they are turned, as in Qwen3.
+    /// Whether each head's queries and keys are normalised before the rotation, as in Qwen3.
     pub qk_norm: bool,
-    /// How positions are told apart.
+    /// How positions are encoded.
     pub positions: Positions,
     /// The maximum sequence length in training.
     pub longest: usize,
@@ -100,8 +101,8 @@ impl DecoderConfig {
         Ok(self)
     }
 
-    /// The configuration for a checkpoint with these weights, under Hugging Face's names. A head in them that differs
-    /// from the embedding is used, whatever `tie_word_embeddings` says, as in Transformers 5 (4.x ignores it).
+    /// The configuration for a checkpoint with these weights, under Hugging Face's names. A head that differs
+    /// from the embedding is used regardless of `tie_word_embeddings`, as in Transformers 5 (4.x ignores it).
     pub(super) fn of_weights(&self, weights: &Weights) -> Self {
         let is_own = weights.contains(HEAD) && !weights.are_equal(HEAD, self.embedding_name());
         DecoderConfig {
@@ -120,7 +121,7 @@ impl DecoderConfig {
         self.key_heads * self.head_width
     }
 
-    /// Whether a map of the blocks has a bias.
+    /// Whether a linear layer of the blocks has a bias.
     pub(super) fn has_bias(&self, map: Map) -> bool {
         match self.shape {
             Shape::Llama => self.qkv_bias && matches!(map, Map::Q | Map::K | Map::V),
@@ -128,7 +129,7 @@ impl DecoderConfig {
         }
     }
 
-    /// Numbers in the biases of one block's maps.
+    /// The total size of the biases of one block's linear layers.
     fn map_biases(&self) -> usize {
         let maps = self.block_maps().into_iter();
         maps.filter(|(map, _)| self.has_bias(*map))
@@ -136,7 +137,7 @@ impl DecoderConfig {
             .sum()
     }
 
-    /// Numbers in the biases of maps and norms; `None` where it has none.
+    /// The total size of the biases of linear layers and norms; `None` if there are none.
     pub fn biases(&self) -> Option<usize> {
         let norms = match self.shape {
             Shape::Llama => 0,
@@ -146,12 +147,12 @@ impl DecoderConfig {
         (all > 0).then_some(all)
     }
 
-    /// Numbers in the gains of all norms.
+    /// The total size of all norms' gains.
     pub fn norm_gains(&self) -> usize {
         (2 * self.layers + 1) * self.width + self.layers * self.qk_norm_parameters()
     }
 
-    /// Parameters of the norms of one block's queries and keys, which all heads share.
+    /// The number of parameters of one block's query and key norms, which all heads share.
     fn qk_norm_parameters(&self) -> usize {
         match self.qk_norm {
             true => 2 * self.head_width,
@@ -159,7 +160,7 @@ impl DecoderConfig {
         }
     }
 
-    /// Parameters of the final norm.
+    /// The number of parameters of the final norm.
     pub fn norm_parameters(&self) -> usize {
         match self.shape {
             Shape::Llama => self.width,
@@ -167,14 +168,14 @@ impl DecoderConfig {
         }
     }
 
-    /// Parameters of one block.
+    /// The number of parameters of one block.
     pub fn block_parameters(&self) -> usize {
         let maps = self.block_maps();
         let weights: usize = maps.iter().map(|(_, [input, output])| input * output).sum();
         weights + self.map_biases() + 2 * self.norm_parameters() + self.qk_norm_parameters()
     }
 
-    /// The number of all parameters in closed form.
+    /// The total number of parameters in closed form.
     pub fn parameters(&self) -> usize {
         let positions = match self.positions {
             Positions::Learned(count) => count * self.width,
@@ -187,7 +188,8 @@ impl DecoderConfig {
             + self.norm_parameters()
     }
 
-    /// The number of weights that multiply an input token and an output token; the head only applies to output.
+    /// The number of weights that an input token and an output token are multiplied by; the head applies only
+    /// to output.
     pub fn weights_per_token(&self) -> [usize; 2] {
         let block: usize = (self.block_maps().iter())
             .map(|(_, [input, output])| input * output)

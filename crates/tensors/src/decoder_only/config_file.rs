@@ -8,7 +8,7 @@ use crate::checkpoint::CheckpointError;
 use crate::checkpoint::config_keys::{self, Family};
 use crate::layers::rotary::Scaling;
 
-/// The file of a Llama, Mistral, Qwen2 or Qwen3. Keys that are absent have Transformers' defaults.
+/// The `config.json` of a Llama, Mistral, Qwen2 or Qwen3. Absent keys have Transformers' defaults.
 #[derive(Deserialize)]
 struct LlamaFile {
     vocab_size: usize,
@@ -25,7 +25,7 @@ struct LlamaFile {
     tie_word_embeddings: bool,
     rope_theta: Option<f64>,
     rope_scaling: Option<Value>,
-    /// Newer files have both in here.
+    /// Newer files hold both here.
     rope_parameters: Option<Value>,
     #[serde(default)]
     attention_bias: bool,
@@ -33,13 +33,13 @@ struct LlamaFile {
     mlp_bias: bool,
     #[serde(default = "longest_llama")]
     max_position_embeddings: usize,
-    /// Of Qwen: the kind of attention of every layer.
+    /// Only in Qwen: the kind of attention of each layer.
     layer_types: Option<Vec<String>>,
 }
 
 impl LlamaFile {
-    /// The base and the scaling of rotary positions. Transformers 4.x has them in `rope_theta` and `rope_scaling`, 5.x
-    /// in `rope_parameters`. A file with both must agree, since each version reads its own.
+    /// The base and the scaling of rotary positions. Transformers 4.x uses `rope_theta` and `rope_scaling`,
+    /// 5.x `rope_parameters`; in a file with both they must agree, since each version reads its own.
     fn rotary(&self) -> Result<(f64, Scaling), String> {
         let whole = |value: &Option<Value>| value.clone().filter(|value| !value.is_null());
         let parameters = whole(&self.rope_parameters);
@@ -72,13 +72,13 @@ impl LlamaFile {
     }
 }
 
-/// The kind of a layer in which a token sees all before it.
+/// The kind of layer with full causal attention.
 const FULL: &str = "full_attention";
 
-/// Transformers' `rope_theta` where a file has none.
+/// Transformers' `rope_theta` if a file has none.
 const DEFAULT_THETA: f64 = 10_000.0;
 
-/// GPT-2's file.
+/// The `config.json` of a GPT-2.
 #[derive(Deserialize)]
 struct Gpt2File {
     vocab_size: usize,
@@ -120,15 +120,15 @@ fn yes() -> bool {
 }
 
 impl DecoderConfig {
-    /// What errors say of it.
+    /// The "wanted" part of errors.
     pub(crate) const WANTED: &str = "the config.json of a Llama (model_type llama; hidden_act silu, no biases), a Mistral (mistral, without a sliding window), a Qwen2 (qwen2), a Qwen3 (qwen3) or a GPT-2 (gpt2; activation_function gelu_new)";
 
-    /// Whether a `model_type` is one of these.
+    /// Whether this `model_type` is supported.
     pub fn knows(model_type: &str) -> bool {
         Family::decoder_only(model_type).is_some()
     }
 
-    /// Reads the values of a `config.json`; errors call it `name`.
+    /// Reads the values of a `config.json`; errors refer to it as `name`.
     ///
     /// # Errors
     /// It is not a supported configuration.
@@ -170,7 +170,7 @@ impl DecoderConfig {
         let key_heads = match (file.num_key_value_heads, family) {
             (Some(count), _) => count,
             (None, Family::Llama) => heads,
-            // Transformers' defaults are those of one published size.
+            // Transformers' defaults fit only one published size.
             (None, _) => return Err("no num_key_value_heads".to_string()),
         };
         let head_width = match (file.head_dim, family) {

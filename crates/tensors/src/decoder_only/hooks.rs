@@ -1,11 +1,11 @@
-//! Hooks for tuning methods in the blocks, and their shapes without weights.
+//! Hooks in the blocks for tuning methods, and their shapes as computed from the configuration alone.
 
 use super::config::{DecoderConfig, Shape};
 use super::model::DecoderOnly;
 use crate::layers::{Adapter, Linear, Map, SubLayer};
 
 impl DecoderOnly {
-    /// Every linear map of the blocks.
+    /// Every linear layer of the blocks.
     pub fn maps_mut(&mut self) -> Vec<(Map, &mut Linear)> {
         let mut maps = Vec::new();
         for block in &mut self.blocks {
@@ -39,7 +39,7 @@ impl DecoderOnly {
 }
 
 impl DecoderConfig {
-    /// Every linear map of one block with its `[in, out]`.
+    /// Every linear layer of one block with its shape `[in, out]`.
     pub(super) fn block_maps(&self) -> Vec<(Map, [usize; 2])> {
         let (d, inner, keys, ff) = (
             self.width,
@@ -60,13 +60,14 @@ impl DecoderConfig {
         maps
     }
 
-    /// Every linear map of the blocks with its `[in, out]`, in the order of [`DecoderOnly::maps_mut`].
+    /// Every linear layer of the blocks with its shape `[in, out]`, in the order of
+    /// [`DecoderOnly::maps_mut`].
     pub fn maps(&self) -> Vec<(Map, [usize; 2])> {
         self.block_maps().repeat(self.layers)
     }
 
-    /// The names of these maps in Transformers' network. GPT-2's `c_attn` holds a block's queries, keys and values side
-    /// by side, so it is listed three times.
+    /// The names of these layers in Transformers' network. GPT-2's `c_attn` combines a block's queries, keys
+    /// and values, so it is listed three times.
     pub fn map_names(&self) -> Vec<String> {
         let names = super::checkpoint::names(self.shape);
         let names = match self.shape {

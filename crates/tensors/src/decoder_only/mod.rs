@@ -1,10 +1,10 @@
-//! Decoder-only networks, of the shapes of Llama (Touvron et al. 2023, arXiv 2302.13971: rotary positions,
-//! root-mean-square norms, SwiGLU, optionally shared key-value heads) and GPT-2 (Radford et al. 2019: learned
-//! positions, layer norms, tanh-gelu, biases).
+//! Decoder-only networks with the architecture of Llama (Touvron et al. 2023, arXiv 2302.13971: rotary
+//! positions, root-mean-square norms, SwiGLU, optionally shared key-value heads) or GPT-2 (Radford et al.
+//! 2019: learned positions, layer norms, tanh-gelu, biases).
 //!
-//! An input is read together with its output as one causal sequence, the prompt's vectors first. The examples of a
-//! batch are packed without padding, `[N, D]`. A common beginning of all examples (a prompt, or examples in context) is
-//! computed once.
+//! An input and its output form one causal sequence, which starts with the prompt's vectors. The examples of
+//! a batch are packed without padding, `[N, D]`. A common beginning of all examples (a prompt, or examples in
+//! context) is computed once.
 
 mod blocks;
 mod checkpoint;

@@ -18,26 +18,26 @@ use promptshift_kernels::{self as kernels, Visible};
 #[derive(Module, Debug)]
 pub struct DecoderOnly {
     pub(super) embedding: Param<Tensor<2>>,
-    /// `[positions, D]`, if they are learned.
+    /// `[positions, D]`, only with learned positions.
     pub(super) positions: Option<Param<Tensor<2>>>,
     pub(super) blocks: Vec<Block>,
     pub(super) norm: Norm,
     /// The output head; `None` if it is the embedding.
     pub(super) head: Option<Linear>,
-    /// Radians for each position, if positions are rotary.
+    /// Radians per position, for rotary positions.
     #[module(skip)]
     pub(super) turns: Vec<f64>,
 }
 
-/// Embedded inputs, to be read together with their outputs.
+/// Embedded inputs; their outputs follow in the same sequences.
 #[derive(Debug, Clone)]
 pub struct Read {
     /// `[N, D]`, the prompt's vectors and the tokens of each example.
     rows: Tensor<2>,
-    /// The rows of each example.
+    /// The number of rows of each example.
     lengths: Vec<usize>,
-    /// The number of rows that all examples have in common: the prompt and, among tokens, examples in context. Each
-    /// example has at least one row after them.
+    /// The number of rows that all examples have in common: the prompt and, among tokens, examples in
+    /// context. Each example has at least one row after them.
     shared: usize,
     /// One for each block, or empty.
     prefixes: Vec<KeyValue>,
@@ -47,7 +47,8 @@ pub struct Read {
 #[derive(Debug)]
 pub struct Cache {
     kept: KvCache,
-    /// The number of tokens and prompt vectors that each example has read, which is the position of its next token.
+    /// The number of tokens and prompt vectors that each example has read, which is the position of its next
+    /// token.
     positions: Vec<usize>,
 }
 
@@ -68,23 +69,23 @@ impl Cache {
     }
 }
 
-/// What precedes a stream.
+/// The keys and values before a stream of rows.
 struct Past<'a> {
-    /// Keys and values of each block, or empty.
+    /// The keys and values of each block, or empty.
     key_values: &'a [KeyValue],
     /// How many of them have a position.
     positions: usize,
 }
 
-/// The rows that go through the blocks together.
+/// The rows that pass through the blocks together.
 struct Stream<'a> {
     /// Embedded, `[N, D]`.
     rows: Tensor<2>,
-    /// How they are packed.
+    /// How the rows are packed.
     packing: Packing,
-    /// What precedes them.
+    /// The keys and values that precede them.
     past: Past<'a>,
-    /// The positions of each example whose final states are wanted, equally many for each.
+    /// The positions of each example whose final states are needed, the same number for each.
     wanted: &'a [Vec<usize>],
 }
 
@@ -149,7 +150,7 @@ impl DecoderOnly {
             let fed = output.saturating_sub(1);
             order.extend((0..fed).map(|at| inputs + row * targets.width + at));
             lengths.push(input + fed);
-            // An output's first token is predicted at the input's last.
+            // The state of the input's last token predicts the output's first token.
             let first = input.saturating_sub(1);
             let mut places: Vec<usize> = (first..first + output).collect();
             places.resize(most, first);
@@ -169,8 +170,8 @@ impl DecoderOnly {
         self.norm.forward(pick(states, &real))
     }
 
-    /// Runs rows through the blocks and returns the states of the wanted ones. `keep` receives the keys and values of
-    /// each block, past ones included.
+    /// Runs rows through the blocks and returns the states of the wanted ones. `keep` receives each block's
+    /// keys and values, including past ones.
     fn run(&self, stream: Stream, pass: &mut Pass, mut keep: impl FnMut(&KeyValue)) -> Tensor<2> {
         let Stream {
             rows,
@@ -181,7 +182,7 @@ impl DecoderOnly {
         let positions: Vec<usize> = (packing.places().iter())
             .map(|at| past.positions + at)
             .collect();
-        // With a past there are more keys than queries.
+        // With past keys there are more keys than queries.
         let prefix = prefix_len(past.key_values);
         let counts = (0..packing.batch()).flat_map(|_| prefix + 1..=prefix + packing.width());
         let each = wanted.iter().flatten();
@@ -207,7 +208,7 @@ impl DecoderOnly {
                 ..BlockInputs::new(x)
             };
             let all = Rc::clone(&all);
-            // In the last block, other rows are computed only as keys and values.
+            // In the last block, the other rows are only needed as keys and values.
             let asked = (index + 1 == self.blocks.len()).then(|| Rc::clone(&asked));
             let key_value;
             (x, key_value) = pass.block(block, inputs, move |block, inputs, dropout| {
@@ -226,7 +227,7 @@ impl DecoderOnly {
         }
     }
 
-    /// The rotations of rows at these positions, if positions are rotary.
+    /// The rotations of rows at these positions, for rotary positions.
     pub(super) fn turns(&self, places: &[usize]) -> Option<Turns> {
         (!self.turns.is_empty()).then(|| Turns::new(places, &self.turns))
     }
@@ -249,14 +250,14 @@ impl DecoderOnly {
         kernels::cross_entropy(logits, &real, z_loss)
     }
 
-    /// The most probable output of every example, as [`greedy`] decodes.
+    /// The most probable output of each example, decoded by [`greedy`].
     pub fn generate(&self, read: &Read, ends: &[u32], limit: usize) -> Vec<Generated> {
         let (first, cache) = self.start(read);
         greedy(first, &mut UnderWay { model: self, cache }, ends, limit)
     }
 
-    /// Reads the inputs: logits `[B, V]` of the first tokens, and the cache for decoding. A common beginning is
-    /// computed once.
+    /// Processes the inputs (prefill): logits `[B, V]` of the first tokens, and the key/value cache for
+    /// decoding. A common beginning is computed once.
     pub fn start(&self, read: &Read) -> (Tensor<2>, Cache) {
         let prefix = prefix_len(&read.prefixes);
         let shared = match read.lengths.len() {
@@ -284,8 +285,8 @@ impl DecoderOnly {
         (logits, Cache::new(key_values, read.lengths.clone(), prefix))
     }
 
-    /// Runs examples of these `lengths` after the past: the state of each one's last row, `[B, D]`, and the keys and
-    /// values of every block.
+    /// Runs examples of these `lengths` after the past: returns the state of each example's last row,
+    /// `[B, D]`, and the keys and values of every block.
     fn last_states(
         &self,
         rows: Tensor<2>,
@@ -366,7 +367,7 @@ impl Decoding for UnderWay<'_> {
     }
 }
 
-/// The number of tokens that all rows begin with, leaving each row at least one token.
+/// The number of leading tokens that all rows share, leaving each row at least one token.
 fn beginning(tokens: &Tokens) -> usize {
     let rows: Vec<&[u32]> = (tokens.ids.chunks(tokens.width.max(1)).zip(&tokens.lengths))
         .map(|(ids, &length)| &ids[..length.saturating_sub(1)])

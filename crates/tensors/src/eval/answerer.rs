@@ -1,4 +1,4 @@
-//! Gets a model's answers in the way that a [`Wording`] says: by generation, or by the most probable class words.
+//! Produces a model's answers as a [`Wording`] specifies: by generation, or by the most probable class words.
 
 use super::predict::{Answer, generated, log_likelihoods, of_classes};
 use super::{Answering, NotFinite, POSITIONS};
@@ -10,22 +10,22 @@ use promptshift_text::domain::card::Card;
 use promptshift_text::domain::format::without_content;
 use promptshift_text::domain::wording::{Aggregate, ScoreBy, Wording};
 
-/// What all questions to a model have in common.
+/// The settings shared by all questions to a model.
 pub struct Answerer<'a> {
     /// The training domain, whose class words the model answers with.
     pub source: &'a Card,
     /// The wording of inputs and answers.
     pub wording: &'a Wording,
-    /// Its tokenizer.
+    /// The model's tokenizer.
     pub tokenizer: &'a Tokenizer,
     /// Sequence lengths.
     pub limits: &'a Limits,
 }
 
-/// A word of a class.
+/// A word that stands for a class.
 struct Word {
     class: usize,
-    /// With the end of sequence, if it is generated.
+    /// Token ids, with the end of sequence if the word is generated.
     ids: Vec<u32>,
 }
 
@@ -71,8 +71,8 @@ impl Answerer<'_> {
         })
     }
 
-    /// Chooses the class with the largest share, the first one on ties; with a prior, the largest share divided by the
-    /// prior.
+    /// Chooses the class with the largest share, the first one on ties; with a prior, the largest share
+    /// divided by it.
     fn ranking<'b>(
         &'b self,
         tuned: &'b Tuned,
@@ -119,8 +119,8 @@ impl Answerer<'_> {
         log_likelihoods(tuned, batch, &ids, self.tokenizer.pad())
     }
 
-    /// The words of every class, class by class. A BERT has one word for each class, the head's, without an end of
-    /// sequence.
+    /// The words of every class, class by class. A BERT has one word for each class, that of the head,
+    /// without an end of sequence.
     fn words(&self) -> Vec<Word> {
         let is_of_pairs = self.tokenizer.pair().is_some();
         let of_class = |(class, words): (usize, Vec<&str>)| {
@@ -138,7 +138,7 @@ impl Answerer<'_> {
         classes.into_iter().enumerate().flat_map(of_class).collect()
     }
 
-    /// Log-probabilities of words → the log of each class's share among all classes.
+    /// Turns log-probabilities of words into the log of each class's share among all classes.
     fn of_classes(&self, words: &[Word], log_probs: &[f64]) -> Vec<f64> {
         let aggregate = self.wording.verbalizer.as_ref().map(|v| v.aggregate);
         let mut shares: Vec<f64> = (0..self.source.labels.len())
@@ -218,13 +218,14 @@ mod tests {
         close(&logs, &[0.5, 0.25, 0.25]);
         assert_eq!(first_largest(&logs), 0);
         assert_eq!(first_largest(&[-1.0, -0.5, -0.5]), 1);
-        // Far below the smallest probability that an f64 can hold.
+        // Far below the smallest positive f64.
         let mut tiny = [-2_000.0, -2_000.0 - 3.0_f64.ln()];
         normalise(&mut tiny);
         close(&tiny, &[0.75, 0.25]);
     }
 
-    /// Zhao et al. 2021, §5: p = (0.6, 0.4) divided by (0.8, 0.2) without content is (0.75, 2), the second class.
+    /// Zhao et al. 2021, §5: p = (0.6, 0.4) divided by the content-free (0.8, 0.2) is (0.75, 2): the second
+    /// class.
     #[test]
     fn a_prior_is_divided_out() {
         let prior = log_mean(&[

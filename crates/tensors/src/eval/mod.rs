@@ -6,12 +6,12 @@ pub mod answerer;
 pub mod predict;
 pub mod propose;
 
-/// Padded input positions in a batch: enough to keep two cores busy, few enough that the scores of a T5-base fit beside
-/// its weights.
+/// Padded input positions in a batch: enough to keep two cores busy, few enough that the attention scores of
+/// a T5-base fit into memory beside its weights.
 const POSITIONS: usize = 8_192;
 
-/// Answers encodings batch by batch, similar lengths together: an iterator that yields the number done after each
-/// batch. To stop, the caller stops iterating.
+/// Answers encodings in batches of similar length: an iterator that yields the number done after each batch.
+/// To stop early, stop iterating.
 #[must_use = "nothing is answered until the iterator is advanced"]
 pub struct Answering<'a, T> {
     encodings: &'a [Encoding],
@@ -21,7 +21,7 @@ pub struct Answering<'a, T> {
     done: usize,
 }
 
-/// Answers one batch, in its order.
+/// Answers one batch, preserving its order.
 type AnswerBatch<'a, T> = dyn FnMut(&[&Encoding]) -> Result<Vec<T>, NotFinite> + 'a;
 
 impl<'a, T> Answering<'a, T> {
@@ -41,13 +41,13 @@ impl<'a, T> Answering<'a, T> {
         }
     }
 
-    /// Answers the rest and returns all answers in the encodings' order.
+    /// Answers the remaining encodings and returns all answers in the encodings' order.
     ///
     /// # Errors
     /// The network's output is not finite.
     ///
     /// # Panics
-    /// It has returned an error before.
+    /// The iterator has already returned an error.
     pub fn finish(mut self) -> Result<Vec<T>, NotFinite> {
         self.try_for_each(|done| done.map(drop))?;
         let found = (self.found.into_iter())
@@ -74,17 +74,17 @@ impl<T> Iterator for Answering<'_, T> {
     }
 }
 
-/// Log-probabilities that are NaN or infinite, as after an overflow of weights or states. An answer read from them
-/// would be meaningless, so none is scored.
+/// Some log-probabilities are NaN or infinite, as after an overflow of weights or states. Answers computed
+/// from them would be meaningless, so none is scored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the log-probabilities of {bad} of {of} inputs are NaN or infinite: no answer can be read from them, and none is \
      scored"
 )]
 pub struct NotFinite {
-    /// The number of inputs read together that have such a log-probability.
+    /// The number of inputs in the batch with such a log-probability.
     pub bad: usize,
-    /// Inputs that were read together.
+    /// The number of inputs in the batch.
     pub of: usize,
 }
 

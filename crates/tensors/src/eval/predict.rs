@@ -1,6 +1,6 @@
-//! THE BORDER back from tensors to text: generated answers to examples, and the probability of given words as answers.
-//! The latter takes one encoder pass for each example and one decoder pass for each word, or one pass of a head with a
-//! logit for each class.
+//! The border from tensors back to text: generated answers to examples, and the probability of given words as
+//! answers. The latter takes one encoder pass per example and one decoder pass per word, or one pass of a
+//! head with a logit for each class.
 
 use super::{Answering, NotFinite, POSITIONS};
 use crate::batch::{Encoding, inputs};
@@ -14,11 +14,11 @@ use promptshift_numbers::recipe::Limits;
 pub struct Answer {
     /// The text; the class's label if classes were ranked, or if one of its words was generated.
     pub text: String,
-    /// The generated tokens, with the end of sequence if it came within the limit; if classes were ranked, those of the
-    /// most probable word of the class.
+    /// The generated tokens, including the end of sequence if it was generated within the limit; if classes
+    /// were ranked, the tokens of the class's most probable word.
     pub token_ids: Vec<u32>,
-    /// The sum of the generated tokens' log-probabilities (natural); if classes were ranked, the log of the class's
-    /// share among all classes.
+    /// The sum of the generated tokens' log-probabilities (natural); if classes were ranked, the log of the
+    /// class's share among all classes.
     pub log_prob: f64,
     /// If classes were ranked, the log of each one's share.
     pub class_log_probs: Option<Vec<f64>>,
@@ -43,7 +43,7 @@ pub fn predict<'a>(
     })
 }
 
-/// The answers to one batch, as [`predict`] gives them.
+/// The answers of [`predict`] to one batch.
 pub(super) fn generated(
     tuned: &Tuned,
     batch: &[&Encoding],
@@ -66,8 +66,8 @@ pub(super) fn generated(
     Ok(answers.collect())
 }
 
-/// The text of an answer's ids, which are vocabulary tokens, positions in a pair's second text, or, for a pair without
-/// one to answer from, a class.
+/// The text of an answer's ids, which are vocabulary tokens, positions in a pair's second text, or a class if
+/// the pair has no text to answer from.
 fn text(ids: &[u32], encoding: &Encoding, tokenizer: &Tokenizer, labels: &[String]) -> String {
     match (tokenizer.pair(), &encoding.second, ids) {
         (None, _, ids) => tokenizer.decode(ids),
@@ -77,8 +77,8 @@ fn text(ids: &[u32], encoding: &Encoding, tokenizer: &Tokenizer, labels: &[Strin
     }
 }
 
-/// The log-probability (natural) of each of `words`, token ids with the end of sequence, as the
-/// answer to each input of a batch: `[encoding][word]`.
+/// The log-probability (natural) of each of `words` (token ids with the end of sequence) as the answer to
+/// each input of a batch: `[encoding][word]`.
 ///
 /// `tuned` must not require gradients.
 ///
@@ -105,8 +105,8 @@ pub(super) fn log_likelihoods(
     Ok(found)
 }
 
-/// The logit of each class under a classification head, `[encoding][class]`: its log-probability up to a constant that
-/// all classes share. Otherwise as [`log_likelihoods`].
+/// The logit of each class under a classification head, `[encoding][class]`: its log-probability up to a
+/// constant shared by all classes. Otherwise as [`log_likelihoods`].
 pub(super) fn of_classes(
     tuned: &Tuned,
     batch: &[&Encoding],

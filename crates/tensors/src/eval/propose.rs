@@ -1,11 +1,12 @@
-//! Wordings that a backbone proposes: words of a template and, for a verbalizer, vocabulary words near those of the
-//! classes.
+//! Lets a backbone propose wordings: words of a template and, for a verbalizer, vocabulary words near those
+//! of the classes.
 //!
-//! For a template the backbone fills in missing spans of its input, after LM-BFF (Gao, Fisch & Chen 2021, arXiv
-//! 2012.15723, §5.2), which also uses a T5. Deviations: the paper's beam search maximises the sum over all training
-//! examples at every token. Here each example is filled in greedily on its own, and all fillings are then ranked by that
-//! sum, so a filling that no single example produces is not found. The paper puts the label's word where a masked
-//! model's mask would be; here the answer is at the end, where a T5 writes it.
+//! For a template the backbone fills in missing spans of its input, after LM-BFF (Gao, Fisch & Chen 2021,
+//! arXiv 2012.15723, §5.2), which also uses a T5. Deviations: the paper's beam search maximises the sum over
+//! all training examples at every token. Here each example is filled in greedily on its own, and then all
+//! fillings are ranked by that sum, so a filling that no single example produces is not found. The paper puts
+//! the label's word where a masked language model's mask would be; here the answer is at the end, where a T5
+//! writes it.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +20,7 @@ use promptshift_numbers::inspect::cosine;
 use promptshift_numbers::recipe::Limits;
 use promptshift_text::domain::Example;
 
-/// Text for the missing spans.
+/// Text proposed for the missing spans.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Proposal {
     /// One text for each span, in order; some may be empty.
@@ -30,7 +31,7 @@ pub struct Proposal {
     pub examples: usize,
 }
 
-/// A backbone that fills missing spans in examples' inputs, each followed by its answer: first [each on its
+/// Uses a backbone to fill missing spans in examples' inputs, each followed by its answer: first [each on its
 /// own](Self::filling), then [ranked over all of them](Self::ranking).
 pub struct Proposer<'a> {
     tuned: &'a Tuned,
@@ -41,8 +42,8 @@ pub struct Proposer<'a> {
 }
 
 impl<'a> Proposer<'a> {
-    /// For examples with this many missing spans; those that would be truncated are left out. `None` if the tokenizer
-    /// has no sentinels.
+    /// For examples with this many missing spans; examples that would be truncated are skipped. `None` if the
+    /// tokenizer has no sentinel tokens.
     ///
     /// `tuned` must not require gradients.
     pub fn new(
@@ -96,7 +97,7 @@ impl<'a> Proposer<'a> {
                 *fillings.entry(filling).or_default() += 1;
             }
         }
-        // Equal texts are one filling, however they are tokenized.
+        // Fillings with equal text count as one, however they are tokenized.
         let mut texts: BTreeMap<Vec<String>, (Vec<Vec<u32>>, usize)> = BTreeMap::new();
         for (filling, count) in fillings {
             let spans = filling.iter().map(|ids| self.tokenizer.decode(ids));
@@ -120,8 +121,8 @@ impl<'a> Proposer<'a> {
     }
 }
 
-/// Ranks fillings by their probability for all examples: an iterator that yields the number of examples done after each
-/// batch.
+/// Ranks fillings by their probability for all examples: an iterator that yields the number of examples done
+/// after each batch.
 #[must_use = "nothing is ranked until the iterator is advanced"]
 pub struct Ranking<'a> {
     /// The fillings, and how many examples produced each.
@@ -138,13 +139,13 @@ impl Iterator for Ranking<'_> {
 }
 
 impl Ranking<'_> {
-    /// Scores the rest and returns all fillings, the most probable first.
+    /// Scores the remaining examples and returns all fillings, the most probable first.
     ///
     /// # Errors
     /// The network's output is not finite.
     ///
     /// # Panics
-    /// It has returned an error before.
+    /// The iterator has already returned an error.
     pub fn finish(self) -> Result<Vec<Proposal>, NotFinite> {
         let found = self.likelihoods.finish()?;
         let mean = |word: usize| {
@@ -163,8 +164,8 @@ impl Ranking<'_> {
     }
 }
 
-/// What an answer fills into each span, in the format of span corruption: each sentinel followed by its words; `None`
-/// if a span is not answered.
+/// The text that an answer fills into each span, in the format of span corruption: each sentinel followed by
+/// its words; `None` if a span is missing.
 fn filling(ids: &[u32], sentinels: &[u32], end: u32) -> Option<Vec<Vec<u32>>> {
     let ids = ids.split(|&id| id == end).next().unwrap_or_default();
     let spans = sentinels.len() - 1;
@@ -178,7 +179,7 @@ fn filling(ids: &[u32], sentinels: &[u32], end: u32) -> Option<Vec<Vec<u32>>> {
         .collect()
 }
 
-/// The answer that gives this filling.
+/// The target sequence that encodes this filling.
 fn written(filling: &[Vec<u32>], sentinels: &[u32], end: u32) -> Vec<u32> {
     let mut ids = Vec::new();
     for (span, &sentinel) in filling.iter().zip(sentinels) {
@@ -190,7 +191,7 @@ fn written(filling: &[Vec<u32>], sentinels: &[u32], end: u32) -> Vec<u32> {
     ids
 }
 
-/// A word with its similarity.
+/// A word with its similarity to a class.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Neighbour {
     /// One token of the vocabulary.
@@ -199,9 +200,9 @@ pub struct Neighbour {
     pub cosine: f64,
 }
 
-/// For each class, given by its words, the `count` nearest whole words, of letters only, that the tokenizer has as
-/// single tokens, nearest first. A word is assigned only to its nearest class, as Schick et al. 2020 (arXiv 2010.13641)
-/// do by likelihood; ties go to the first class and the lower id.
+/// For each class, given by its words, the `count` nearest words, nearest first. Candidates are whole words
+/// of letters only that the tokenizer has as single tokens. A word is assigned only to its nearest class, as
+/// in Schick et al. 2020 (arXiv 2010.13641), who use likelihood; ties go to the first class and the lower id.
 pub fn embedding_neighbours(
     backbone: &Backbone,
     classes: &[Vec<&str>],

@@ -1,5 +1,5 @@
-//! Tensor formats: plain numbers, and quantised blocks with scales (ggml's `ggml-quants.c` and `ggml-common.h`,
-//! `block_q4_0` and its neighbours).
+//! Tensor formats: plain numbers, and quantised blocks with scales (ggml's `ggml-quants.c` and
+//! `ggml-common.h`, `block_q4_0` and similar).
 
 use half::{bf16, f16};
 
@@ -17,8 +17,7 @@ pub(super) enum Format {
     Q6K,
 }
 
-/// ggml's names of the formats that are not supported (`ggml_type` in `ggml.h`, which has withdrawn the missing
-/// numbers).
+/// ggml's names of unsupported formats (`ggml_type` in `ggml.h`, which has withdrawn the missing numbers).
 const UNREAD: [(u32, &str); 25] = [
     (6, "Q5_0"),
     (7, "Q5_1"),
@@ -55,7 +54,7 @@ fn unread(number: u32) -> String {
     }
 }
 
-/// Numbers in a block of the formats with two levels of scales.
+/// The number of values in a super-block: the block of formats with two levels of scales.
 const SUPER: usize = 256;
 
 impl Format {
@@ -80,7 +79,7 @@ impl Format {
         })
     }
 
-    /// Numbers in a block.
+    /// The number of values in a block.
     pub(super) fn block(self) -> usize {
         match self {
             Format::F32 | Format::F16 | Format::Bf16 => 1,
@@ -102,12 +101,12 @@ impl Format {
         }
     }
 
-    /// The size in bytes of `count` numbers, in whole blocks.
+    /// The size in bytes of `count` values, in whole blocks.
     pub(super) fn bytes(self, count: usize) -> usize {
         (count / self.block()).saturating_mul(self.block_bytes())
     }
 
-    /// Decodes the numbers in these bytes.
+    /// Decodes the values in these bytes.
     pub(super) fn values(self, bytes: &[u8]) -> Vec<f32> {
         let blocks = bytes.chunks_exact(self.block_bytes());
         let mut out = Vec::with_capacity(blocks.len() * self.block());
@@ -143,13 +142,13 @@ fn half(block: &[u8], at: usize) -> f32 {
     f16::from_le_bytes([block[at], block[at + 1]]).to_f32()
 }
 
-/// The low halves of the bytes, then the high halves.
+/// The low nibbles of all bytes, then the high nibbles.
 fn nibbles(bytes: &[u8], value: impl Fn(u8) -> f32, out: &mut Vec<f32>) {
     out.extend(bytes.iter().map(|byte| value(byte & 15)));
     out.extend(bytes.iter().map(|byte| value(byte >> 4)));
 }
 
-/// The scale and minimum of the `part`th 32 numbers, six bits each, from twelve bytes.
+/// The scale and minimum of the `part`th group of 32 values, six bits each, packed into twelve bytes.
 fn scale_and_least(packed: &[u8], part: usize) -> (f32, f32) {
     let (scale, least) = if part < 4 {
         (packed[part] & 63, packed[part + 4] & 63)
@@ -162,7 +161,8 @@ fn scale_and_least(packed: &[u8], part: usize) -> (f32, f32) {
     (f32::from(scale), f32::from(least))
 }
 
-/// Q4_K and Q5_K: eight parts of 32 numbers. `fifth` holds the fifth bits, one bit for each part; it is empty for Q4_K.
+/// Q4_K and Q5_K: eight parts of 32 values. `fifth` holds the fifth bits, one bit position for each part; it
+/// is empty for Q4_K.
 fn four_or_five(block: &[u8], fifth: &[u8], quarters: &[u8], out: &mut Vec<f32>) {
     let (scales, leasts, packed) = (half(block, 0), half(block, 2), &block[4..16]);
     for (pair, bytes) in quarters.chunks_exact(32).enumerate() {
@@ -177,7 +177,7 @@ fn four_or_five(block: &[u8], fifth: &[u8], quarters: &[u8], out: &mut Vec<f32>)
     }
 }
 
-/// Q6_K: two halves of 128 numbers, each of four rows of 32; one scale for 16 numbers.
+/// Q6_K: two halves of 128 values, each of four rows of 32, with one scale for every 16 values.
 fn six(block: &[u8], out: &mut Vec<f32>) {
     let (low, rest) = block.split_at(128);
     let (high, rest) = rest.split_at(64);

@@ -1,7 +1,8 @@
-//! A Llama's configuration and weights under Hugging Face's names.
+//! Converts a Llama's configuration and weights to Hugging Face's names and layout.
 //!
-//! llama.cpp rotates neighbouring coordinates of a head where Hugging Face rotates its halves, so llama.cpp's converter
-//! reorders the rows of queries and keys (`LlamaModel.permute` in `convert_hf_to_gguf.py`). The order is restored here.
+//! llama.cpp rotates adjacent coordinates of a head, Hugging Face its two halves, so llama.cpp's converter
+//! permutes the rows of queries and keys (`LlamaModel.permute` in `convert_hf_to_gguf.py`). The permutation
+//! is undone here.
 
 use super::{Gguf, GgufError};
 use crate::checkpoint::Weights;
@@ -9,10 +10,10 @@ use crate::decoder_only::{DecoderConfig, Positions, Scaling, Shape};
 
 const WANTED: &str = "the metadata of a Llama (general.architecture llama)";
 
-/// A file's network: configuration and weights.
+/// The configuration and weights of a file's network.
 ///
 /// # Errors
-/// It is not a Llama, or not a supported one.
+/// It is not a Llama, or an unsupported one.
 pub fn network(file: &Gguf) -> Result<(DecoderConfig, Weights), GgufError> {
     let config = config(file)?;
     let mut weights = Weights::empty(file.path());
@@ -128,7 +129,7 @@ fn published(part: &str) -> Option<String> {
     })
 }
 
-/// Rows `2 i` and `2 i + 1` of a head become rows `i` and `i + K/2`.
+/// Moves rows `2 i` and `2 i + 1` of a head to rows `i` and `i + K/2`.
 fn halves(values: &[f32], heads: usize, head_width: usize, columns: usize) -> Vec<f32> {
     let half = head_width / 2;
     let row = |row: usize| &values[row * columns..(row + 1) * columns];

@@ -1,11 +1,11 @@
 //! GGUF, the file format of llama.cpp: metadata, then tensors, most of them quantised in blocks.
 //!
-//! Specification: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>, versions 2 and 3, little-endian. A file
-//! is read whole and validated while it is read; nothing in it is executed.
+//! Specification: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>, versions 2 and 3,
+//! little-endian. The whole file is read and validated during parsing; nothing in it is executed.
 //!
-//! Supported is a Llama (`general.architecture` `llama`) with tensors in F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q4_K, Q5_K
-//! or Q6_K and a byte-level BPE tokenizer that adds nothing to a text (`tokenizer.ggml.model` `gpt2`,
-//! `tokenizer.ggml.pre` `smollm` or `gpt-2`). Everything else is rejected by name.
+//! Supported: a Llama (`general.architecture` `llama`) with tensors in F32, F16, BF16, Q8_0, Q4_0, Q4_1,
+//! Q4_K, Q5_K or Q6_K and a byte-level BPE tokenizer that adds nothing to a text (`tokenizer.ggml.model`
+//! `gpt2`, `tokenizer.ggml.pre` `smollm` or `gpt-2`). Anything else is rejected by name.
 
 mod blocks;
 mod llama;
@@ -32,7 +32,7 @@ pub struct GgufError {
     pub found: String,
 }
 
-/// A tensor's place in the file.
+/// A tensor's location in the file.
 #[derive(Debug, Clone)]
 struct Place {
     /// The innermost dimension first, as in the file.
@@ -41,7 +41,7 @@ struct Place {
     start: usize,
 }
 
-/// A parsed file; its tensors are still encoded.
+/// A parsed file, with its tensors not yet decoded.
 pub struct Gguf {
     path: String,
     values: BTreeMap<String, Value>,
@@ -49,11 +49,11 @@ pub struct Gguf {
     bytes: Vec<u8>,
 }
 
-/// The maximum number of tensors, and of metadata values: far more than any file has.
+/// The maximum number of tensors and of metadata values, far above that of any real file.
 const MOST: u64 = 1 << 20;
 
 impl Gguf {
-    /// Parses a file's bytes; errors call it `path`.
+    /// Parses a file's bytes; errors refer to it as `path`.
     ///
     /// # Errors
     /// Not GGUF, of another version, damaged, or with a tensor in an unsupported format.
@@ -118,7 +118,7 @@ impl Gguf {
             Some(other) => return Err(format!("general.alignment {other:?}")),
         };
         let data = reader.at().next_multiple_of(alignment);
-        // Tensors that share bytes could need many times the file's size in memory.
+        // Tensors that overlap could take many times the file's size in memory.
         let mut of_all = 0_usize;
         for (name, place) in &mut places {
             let count = (place.dims.iter()).try_fold(1_usize, |product, &dim| {
@@ -233,7 +233,7 @@ mod tests {
         assert!(error(&many).contains("tensors and"));
     }
 
-    /// A file of one tensor, without its values.
+    /// A file with one tensor, without the tensor's values.
     fn tensor_in(format: u32) -> Vec<u8> {
         let mut bytes = b"GGUF\x03\0\0\0".to_vec();
         let (tensors, pairs) = (1_u64, 0_u64);
@@ -286,7 +286,7 @@ mod tests {
             assert!(error.contains(&wanted), "{error}");
             assert!(error.contains("Q8_0, Q4_0"), "{error}");
         }
-        // A supported format gets further: to the values, which are missing.
+        // With a supported format, parsing continues to the missing values.
         assert!(error(&tensor_in(8)).contains("ends within tensor 'output.weight'"));
     }
 }

@@ -7,20 +7,20 @@ use super::{Gguf, GgufError};
 
 const WANTED: &str = "a byte-level BPE tokenizer that adds nothing to a text (tokenizer.ggml.model gpt2, tokenizer.ggml.pre smollm or gpt-2); or such a model in a folder with its tokenizer.json";
 
-/// Flags by which a tokenizer adds tokens to every text; the `tokenizer.json` made here adds none.
+/// Flags that make a tokenizer add tokens to every text; the `tokenizer.json` made here adds none.
 const ADDITIONS: [&str; 3] = [
     "tokenizer.ggml.add_space_prefix",
     "tokenizer.ggml.add_bos_token",
     "tokenizer.ggml.add_eos_token",
 ];
 
-/// Control and user-defined tokens, which are matched in a text before all others.
+/// Control and user-defined tokens, which are matched in a text before all other tokens.
 const ADDED: [i64; 2] = [3, 4];
 
 /// The bytes of a `tokenizer.json` equivalent to a file's tokenizer.
 ///
 /// # Errors
-/// It has none, or an unsupported one.
+/// There is none, or an unsupported one.
 pub fn tokenizer_json(file: &Gguf) -> Result<Vec<u8>, GgufError> {
     let wrong = |found: String| file.wrong(WANTED, found);
     match file.text("tokenizer.ggml.model") {

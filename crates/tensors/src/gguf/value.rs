@@ -1,6 +1,6 @@
-//! The values of a header, and what reads them from its bytes, one after another.
+//! The metadata values of a header, and a reader that parses them in sequence.
 
-/// A value of the metadata.
+/// A metadata value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// An integer of any width.
@@ -15,7 +15,7 @@ pub enum Value {
     List(Vec<Value>),
 }
 
-/// Reads from the front, with bounds checks.
+/// A bounds-checked sequential reader.
 pub(super) struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -69,7 +69,7 @@ impl<'a> Reader<'a> {
         String::from_utf8(bytes.to_vec()).map_err(|_| "a text that is not UTF-8".to_string())
     }
 
-    /// A value of the type with this number.
+    /// Reads a value of the type with this number.
     pub(super) fn value(&mut self, kind: u32) -> Result<Value, String> {
         Ok(match kind {
             0 => Value::Integer(self.array::<1>()?[0].into()),
@@ -91,7 +91,7 @@ impl<'a> Reader<'a> {
 
     fn list(&mut self) -> Result<Value, String> {
         let (kind, length) = (self.u32()?, self.size()?);
-        // Nested lists could recurse without end, and no key has one.
+        // Nested lists could recurse without bound, and no known key has one.
         if kind == 9 || length > self.bytes.len() {
             return Err(format!("a list of {length} values of kind {kind}"));
         }

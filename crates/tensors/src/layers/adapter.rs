@@ -1,4 +1,4 @@
-//! The bottleneck adapters after or beside a sub-layer.
+//! Bottleneck adapters after a sub-layer or in parallel to it.
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
@@ -6,18 +6,18 @@ use burn::tensor::activation::{gelu, relu};
 
 use promptshift_kernels as kernels;
 
-/// A part of a block with a norm before it and a residual around it.
+/// A part of a block with its own norm and residual connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SubLayer {
-    /// Self-attention of a stack.
+    /// Self-attention.
     SelfAttention,
-    /// Attention of the decoder to the encoder.
+    /// The decoder's attention to the encoder's output.
     CrossAttention,
-    /// The feed-forward.
+    /// The feed-forward layer.
     FeedForward,
 }
 
-/// `y + s · up(f(down(h)))`, where `y` is the sub-layer's output and [`Side`] says what `h` is.
+/// `y + s · up(f(down(h)))`, where `y` is the sub-layer's output and [`Side`] selects `h`.
 #[derive(Module, Debug)]
 pub struct Adapter {
     /// `[D, m]`.
@@ -33,12 +33,12 @@ pub struct Adapter {
     /// `f`.
     #[module(skip)]
     pub nonlinearity: Nonlinearity,
-    /// Where its input comes from.
+    /// The source of `h`.
     #[module(skip)]
     pub side: Side,
 }
 
-/// The nonlinearity between an adapter's two maps.
+/// The nonlinearity between an adapter's two linear layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Nonlinearity {
     /// `max(x, 0)`.
@@ -52,15 +52,15 @@ pub enum Nonlinearity {
 pub enum Side {
     /// The sub-layer's output.
     After,
-    /// The sum of the sub-layer's output and its residual stream.
+    /// The sum of the sub-layer's output and the residual stream.
     Joined,
-    /// The sub-layer's input, after its norm.
+    /// The sub-layer's input, after its norm (a parallel adapter).
     Beside,
 }
 
 impl Adapter {
-    /// What the adapter reads from before its sub-layer, `[N, D]`: the normed input or the residual stream; `None` if
-    /// it only reads the output.
+    /// The tensor that the adapter reads from before its sub-layer, `[N, D]`: the normalised input or the
+    /// residual stream; `None` if it reads only the output.
     fn before(&self, input: &Tensor<2>, stream: &Tensor<2>) -> Option<Tensor<2>> {
         match self.side {
             Side::After => None,
@@ -69,7 +69,8 @@ impl Adapter {
         }
     }
 
-    /// The earlier input, if any, and the sub-layer's output, each `[N, D]` → the adapted output.
+    /// The tensor from [`before`](Self::before), if any, and the sub-layer's output, each `[N, D]` → the
+    /// adapted output.
     fn forward(&self, before: Option<Tensor<2>>, output: Tensor<2>) -> Tensor<2> {
         let read = match (before, self.side) {
             (Some(input), Side::Beside) => input,
@@ -86,7 +87,8 @@ impl Adapter {
     }
 }
 
-/// Applies a feed-forward's adapter, if it has one, which may read the sub-layer's input or stream.
+/// Applies the adapter of a feed-forward layer, if it has one; it may read the sub-layer's input or the
+/// residual stream.
 pub(crate) fn adapted(
     adapter: Option<&Adapter>,
     input: Tensor<2>,
@@ -100,7 +102,7 @@ pub(crate) fn adapted(
     adapter.forward(before, feed_forward(input))
 }
 
-/// Applies an attention's adapter, if it has one, which reads only the output.
+/// Applies the adapter of an attention layer, if it has one; it reads only the output.
 pub(crate) fn adapted_output(adapter: Option<&Adapter>, output: Tensor<2>) -> Tensor<2> {
     match adapter {
         Some(adapter) => adapter.forward(None, output),

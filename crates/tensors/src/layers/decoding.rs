@@ -1,4 +1,4 @@
-//! Greedy decoding, and the key-value cache of a decoder, with room for tokens to come.
+//! Greedy decoding, and a decoder's key/value cache with spare capacity for coming tokens.
 
 use burn::tensor::{Device, Tensor};
 
@@ -9,23 +9,23 @@ use promptshift_kernels as kernels;
 /// One generated output.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Generated {
-    /// The tokens, the end token included if it came.
+    /// The tokens, including the end token if it was generated.
     pub ids: Vec<u32>,
     /// The sum of their log-probabilities (natural).
     pub log_prob: f64,
 }
 
-/// A network in the middle of an output, with a cache of what each example has read.
+/// The state of decoding a batch, with a cache of the tokens so far.
 pub trait Decoding {
-    /// Logits `[B, V]` of the tokens that follow `last`, which has one token for each row kept.
+    /// Logits `[B, V]` of the tokens that follow `last`, which has one token for each remaining row.
     fn next_logits(&mut self, last: &[u32]) -> Tensor<2>;
 
     /// Keeps only these rows of the batch.
     fn keep(&mut self, rows: &[usize]);
 }
 
-/// Appends the most probable token until every example has ended (with one of `ends`) or has `limit` tokens. `first`
-/// are the logits `[B, V]` of the first tokens. Ties go to the lower id.
+/// Appends the most probable token until every example has ended (with one of `ends`) or has `limit` tokens.
+/// `first` are the logits `[B, V]` of the first tokens. Ties go to the lower id.
 pub fn greedy(
     first: Tensor<2>,
     decoding: &mut dyn Decoding,
@@ -35,7 +35,7 @@ pub fn greedy(
     let [batch, _] = first.dims();
     let ended = |id: Option<&u32>| id.is_some_and(|id| ends.contains(id));
     let mut outputs = vec![Generated::default(); batch];
-    // The example that each row decodes.
+    // The example that each row belongs to.
     let mut rows: Vec<usize> = (0..batch).collect();
     let mut last = vec![0; batch];
     let mut first = Some(first);
@@ -65,29 +65,30 @@ pub fn greedy(
     outputs
 }
 
-/// Finished rows are dropped once at most this fraction of rows is left: dropping copies the cache.
+/// Finished rows are removed once at most this fraction of rows is active, because removal copies the cache.
 const SHRINK: (usize, usize) = (3, 4);
 
-/// The keys and values of every block of a decoder, for a batch that grows by one token per example at a time. Adding a
-/// token copies nothing unless the room is used up.
+/// The keys and values of every block of a decoder, for a batch that grows by one token per example at a
+/// time. Adding a token copies nothing unless the capacity is used up.
 ///
-/// The keys of an example fill its rows from the start; the next ones follow directly and overwrite the padding of
-/// a short input.
+/// An example's keys fill its rows from the start; new ones follow directly and overwrite the padding of a
+/// short input.
 #[derive(Debug)]
 pub struct KvCache {
-    /// Per block, `[B·C, W]`.
+    /// `[B·C, W]` for each block.
     blocks: Vec<KeyValue>,
     /// The number of real keys of each example.
     seen: Vec<usize>,
-    /// `C`, the room for keys of each example.
+    /// `C`, the capacity in keys for each example.
     capacity: usize,
 }
 
-/// The room grows by this many tokens.
+/// The capacity grows by this many tokens.
 const ROOM: usize = 16;
 
 impl KvCache {
-    /// A cache that starts with keys and values `[B·T, W]` of each block; `seen` counts each example's real ones.
+    /// A cache that starts with keys and values `[B·T, W]` of each block; `seen` is the number of real ones
+    /// of each example.
     pub(crate) fn new(blocks: Vec<KeyValue>, seen: Vec<usize>) -> Self {
         let rows = blocks.first().map_or(0, |block| block.key.dims()[0]);
         KvCache {
@@ -111,7 +112,7 @@ impl KvCache {
         }
     }
 
-    /// Makes room for one more token of each example; [`put`](Self::put) then takes their keys and values.
+    /// Makes room for one more token of each example; then [`put`](Self::put) stores its keys and values.
     pub(crate) fn advance(&mut self) {
         for seen in &mut self.seen {
             *seen += 1;
@@ -128,17 +129,18 @@ impl KvCache {
         }
     }
 
-    /// The number of real keys of each example, the current token included.
+    /// The number of real keys of each example, including the current token.
     pub(crate) fn seen(&self) -> &[usize] {
         &self.seen
     }
 
-    /// The number of keys per example that [`put`](Self::put) returns, unused room included.
+    /// The number of keys per example that [`put`](Self::put) returns, including unused capacity.
     pub(crate) fn capacity(&self) -> usize {
         self.capacity
     }
 
-    /// Stores a block's keys and values `[B, W]` of the newest token and returns all of the block's, `[B·C, W]`.
+    /// Stores a block's keys and values `[B, W]` of the newest token and returns all keys and values of the
+    /// block, `[B·C, W]`.
     pub(crate) fn put(&mut self, block: usize, newest: KeyValue) -> KeyValue {
         let places: Vec<usize> = (self.seen.iter().enumerate())
             .map(|(example, seen)| example * self.capacity + seen - 1)

@@ -1,11 +1,11 @@
-//! Inverted dropout for training: T5's, with one mask for all positions of a sequence, and the usual one.
+//! Inverted dropout for training: T5's, with one mask for all positions of a sequence, and the standard one.
 
 use burn::tensor::Tensor;
 
 use promptshift_kernels::{self as kernels, Dropped, Mask, Rows};
 
-/// The source of dropout masks. Each use takes the next mask of the seed, so a seed gives the same masks whatever else
-/// runs. At rate 0 it changes nothing and takes no mask.
+/// The source of dropout masks. Each use takes the seed's next mask, so a seed gives the same masks whatever
+/// else runs. At rate 0 it changes nothing and uses no mask.
 #[derive(Debug, Clone)]
 pub struct Dropout {
     rate: f64,
@@ -23,7 +23,7 @@ impl Dropout {
         }
     }
 
-    /// How many masks were taken; the argument of [`resumed`](Self::resumed).
+    /// The number of masks used so far; pass it to [`resumed`](Self::resumed).
     pub fn taken(&self) -> u64 {
         self.taken
     }
@@ -38,7 +38,7 @@ impl Dropout {
         Dropout::new(0.0, 0)
     }
 
-    /// Drops features of `x` `[B·T, D]`, the same ones at every position of a sequence.
+    /// Drops features of `x` `[B·T, D]`, the same ones at all positions of a sequence.
     pub fn rows(&mut self, x: Tensor<2>, batch: usize) -> Tensor<2> {
         let lengths = vec![x.dims()[0] / batch; batch];
         self.packed_rows(x, &lengths)
@@ -60,12 +60,12 @@ impl Dropout {
         }
     }
 
-    /// Attention dropout in which every query loses the same keys, as in T5.
+    /// Attention dropout that drops the same keys for all queries, as in T5.
     pub fn keys(&mut self) -> Option<Dropped> {
         self.mask().map(Dropped::Keys)
     }
 
-    /// Attention dropout in which each weight is dropped independently, as in BERT.
+    /// Attention dropout that drops each weight independently, as in BERT.
     pub fn weights(&mut self) -> Option<Dropped> {
         self.mask().map(Dropped::Each)
     }

@@ -1,5 +1,5 @@
-//! What tuning methods inject into a forward pass besides tokens: soft prompts, prefixes of attention, and label
-//! vectors in place of the output head.
+//! Tensors that tuning methods inject into a forward pass besides tokens: soft prompts, attention prefixes,
+//! and label vectors that replace the output head.
 
 use burn::tensor::{Tensor, TensorData};
 
@@ -19,18 +19,19 @@ impl KeyValue {
     }
 }
 
-/// The tensors that a tuning method injects into one forward pass. A list is empty or holds one prefix per block.
+/// The tensors that a tuning method injects into one forward pass. Each list is empty or has one prefix per
+/// block.
 #[derive(Debug, Clone, Default)]
 pub struct Injected {
     /// Vectors `[P, D]` before the embedded input.
     pub prompt: Option<Tensor<2>>,
     /// Prefixes of the encoder's self-attention, `[P, H·K]` each.
     pub encoder: Vec<KeyValue>,
-    /// Prefixes of the decoder's self-attention; of the only stack where there is no encoder.
+    /// Prefixes of the decoder's self-attention; in a network without encoder, of its only stack.
     pub decoder: Vec<KeyValue>,
     /// The positions of these prefixes.
     pub decoder_positions: PrefixPositions,
-    /// Prefixes of the decoder's attention to the encoder.
+    /// Prefixes of the decoder's cross-attention.
     pub cross: Vec<KeyValue>,
     /// Vectors `[P, D]` before the decoder's start token.
     pub decoder_prompt: Option<Tensor<2>>,
@@ -62,13 +63,13 @@ impl Injected {
     }
 }
 
-/// The positions of the prefixes of the decoder's self-attention.
+/// The positions of prefixes of the decoder's self-attention.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum PrefixPositions {
-    /// None: T5's relative bias is 0 on them.
+    /// None: T5's relative bias is 0 for them.
     #[default]
     Nowhere,
-    /// Before the start token, as tokens would: T5's relative bias is that of their distance.
+    /// Before the start token, like tokens: T5's relative bias depends on their distance.
     BeforeStart,
 }
 
@@ -77,7 +78,8 @@ pub(crate) fn prefix_len(prefixes: &[KeyValue]) -> usize {
     prefixes.first().map_or(0, |prefix| prefix.key.dims()[0])
 }
 
-/// Puts a block's prefix `[P, H·K]` before the keys and values `[B·T, H·K]` of every example: `[B·(P+T), H·K]`.
+/// Prepends a block's prefix `[P, H·K]` to the keys and values `[B·T, H·K]` of every example:
+/// `[B·(P+T), H·K]`.
 pub(crate) fn prepend_prefix(
     prefix: Option<&KeyValue>,
     key_value: KeyValue,
@@ -114,12 +116,12 @@ pub(crate) fn of_each(prefix: &Tensor<2>, batch: usize) -> Tensor<3> {
         .expand([batch, length, width])
 }
 
-/// The lengths, each with `prefix` more keys.
+/// The lengths, each increased by `prefix`.
 pub(crate) fn with_prefix(prefix: usize, lengths: &[usize]) -> Vec<usize> {
     lengths.iter().map(|length| length + prefix).collect()
 }
 
-/// An output head over a few tokens: outputs consist only of these, and each has a vector `[D]`.
+/// An output head over a few tokens, each with a vector `[D]`; no other tokens are generated.
 #[derive(Debug, Clone)]
 pub struct LabelHead {
     /// `C` tokens.
@@ -128,7 +130,7 @@ pub struct LabelHead {
     pub vectors: Tensor<2>,
 }
 
-/// The logit of all other tokens: their probability and its gradient are 0.
+/// The logit of all other tokens, so that their probability and its gradient are 0.
 const NEVER: f32 = -1e9;
 
 impl LabelHead {

@@ -1,4 +1,4 @@
-//! Linear maps, with what tuning adds to them (a low-rank product, a bias, scales), and norms.
+//! Linear layers with the deltas that tuning adds (a low-rank update, a bias, scales), and norms.
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
@@ -6,18 +6,18 @@ use burn::tensor::{Device, Tensor};
 use crate::checkpoint::unfilled;
 use promptshift_kernels as kernels;
 
-/// A linear map `y = x W + b`, `W` `[in, out]`, and what tuning adds.
+/// A linear layer `y = x W + b`, `W` `[in, out]`, with the delta that tuning adds.
 #[derive(Module, Debug)]
 pub struct Linear {
     pub(crate) weight: Param<Tensor<2>>,
     /// `b` `[out]`; T5 and Llama have none.
     pub(crate) bias: Option<Param<Tensor<1>>>,
-    /// What a tuning method adds.
+    /// The delta of a tuning method.
     pub delta: Option<Delta>,
 }
 
 impl Linear {
-    /// A map without bias, from a weight `[in, out]`.
+    /// A linear layer without bias, from a weight `[in, out]`.
     pub(crate) fn new(weight: Tensor<2>) -> Self {
         Linear {
             weight: Param::from_tensor(weight),
@@ -26,7 +26,7 @@ impl Linear {
         }
     }
 
-    /// A map `[in, out]` without bias, to be filled from a checkpoint.
+    /// A linear layer `[in, out]` without bias, to be loaded from a checkpoint.
     pub(crate) fn unfilled(shape: [usize; 2], device: &Device) -> Self {
         Linear {
             weight: unfilled(shape, device),
@@ -35,7 +35,7 @@ impl Linear {
         }
     }
 
-    /// Adds a bias to be filled from a checkpoint.
+    /// Adds a bias, to be loaded from a checkpoint.
     pub(crate) fn with_unfilled_bias(self, device: &Device) -> Self {
         let [_, output] = self.weight.lazy_shape().dims();
         Linear {
@@ -64,7 +64,7 @@ impl Linear {
         }
     }
 
-    /// Merges the low-rank product into the weight, so that inference costs nothing extra.
+    /// Merges the low-rank update into the weight, so that inference has no extra cost.
     pub fn merge(&mut self) {
         let low_rank = self
             .delta
@@ -76,8 +76,8 @@ impl Linear {
     }
 }
 
-/// Additions to a linear map `y = x W`, `W` `[in, out]`; each is optional:
-/// `y = ((x ⊙ s_in) W + scale · (x ⊙ s_in) A B + b) ⊙ s_out`. The map's own bias is added where `b` is.
+/// Additions to a linear layer `y = x W`, `W` `[in, out]`; each is optional:
+/// `y = ((x ⊙ s_in) W + scale · (x ⊙ s_in) A B + b) ⊙ s_out`. The layer's own bias is added to `b`.
 #[derive(Module, Debug, Default)]
 pub struct Delta {
     /// LoRA's two low-rank factors.
@@ -90,7 +90,7 @@ pub struct Delta {
     pub output_scale: Option<Param<Tensor<1>>>,
 }
 
-/// `scale · x A B`; the dense `A B` is never formed during tuning.
+/// The low-rank update `scale · x A B`; the dense `A B` is never formed during tuning.
 #[derive(Module, Debug)]
 pub struct LowRank {
     /// `A` `[in, r]`.
@@ -102,7 +102,7 @@ pub struct LowRank {
 }
 
 impl LowRank {
-    /// `[N, in]` → `[N, out]`: two low-rank products, scaled at the smaller width.
+    /// `[N, in]` → `[N, out]`: two low-rank products, scaled at width `r`.
     fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         kernels::linear(kernels::linear(x, self.a.val()) * self.scale, self.b.val())
     }
@@ -138,8 +138,8 @@ impl Delta {
     }
 }
 
-/// A norm of rows: root-mean-square norm (T5, Llama), or layer norm with a bias (GPT-2, BERT) or without one
-/// (ModernBERT).
+/// Normalisation of rows: root-mean-square norm (T5, Llama), or layer norm with a bias (GPT-2, BERT) or
+/// without one (ModernBERT).
 #[derive(Module, Debug)]
 pub struct Norm {
     pub(crate) gain: Param<Tensor<1>>,
@@ -159,7 +159,7 @@ enum Scaled {
 }
 
 impl Norm {
-    /// A norm of width `D` without bias, `x / rms(x) ⊙ gain`, to be filled from a checkpoint.
+    /// A norm of width `D` without bias, `x / rms(x) ⊙ gain`, to be loaded from a checkpoint.
     pub(crate) fn unfilled(width: usize, epsilon: f64, device: &Device) -> Self {
         Norm {
             gain: unfilled([width], device),

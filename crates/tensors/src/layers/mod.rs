@@ -1,5 +1,5 @@
-//! The building blocks of all networks: batches of tokens, linear maps with tuning deltas, norms, adapters, dropout,
-//! gradient checkpointing, greedy decoding.
+//! The building blocks of all networks: token batches, linear layers with tuning deltas, norms, adapters,
+//! dropout, gradient checkpointing, greedy decoding.
 
 mod adapter;
 mod decoding;
@@ -22,5 +22,5 @@ pub use pass::{GradientCheckpointing, Pass};
 pub use tokens::Tokens;
 pub(crate) use tokens::{Packing, pick};
 
-/// Types that recipes name: linear maps and forms of heads.
+/// Types that recipes use: linear layers and forms of heads.
 pub use promptshift_numbers::recipe::{HeadForm, Map};

@@ -1,9 +1,9 @@
-//! One pass through a network: its dropout, and, in training, the blocks that are computed again for their gradients.
+//! One pass through a network: its dropout and, in training, gradient checkpointing.
 //!
-//! Gradient checkpointing (Chen et al. 2016, arXiv 1604.06174): a block is run without recording what its gradients need;
-//! only its input and its output are kept. After the loss's backward pass the blocks are run again, the last one first,
-//! recorded this time, and their gradients are computed from that of their output. A step then needs the activations of
-//! one block rather than of all, and a forward pass more.
+//! Gradient checkpointing (Chen et al. 2016, arXiv 1604.06174): a block runs without recording the operations
+//! that its gradients need; only its input and its output are kept. After the loss's backward pass the blocks
+//! are recomputed with recording, the last one first, and their gradients are computed from the gradient of
+//! their output. A step then needs the activations of one block instead of all, and one more forward pass.
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::{GradientsAccumulator, GradientsParams};
@@ -19,43 +19,43 @@ pub use promptshift_numbers::recipe::GradientCheckpointing;
 pub struct Pass {
     /// The source of dropout masks.
     pub dropout: Dropout,
-    /// What is computed again; `None` without gradient checkpointing.
+    /// The segments to recompute; `None` without gradient checkpointing.
     recomputed: Option<Recomputed>,
 }
 
-/// The parts of a pass that are not recorded, and what later parts start from.
+/// The unrecorded parts of a pass, and the tensors that later parts start from.
 #[derive(Default)]
 struct Recomputed {
     segments: Vec<Segment>,
-    /// Injected tensors: as blocks read them, and as they were computed.
+    /// Injected tensors: as blocks read them (detached), and as they were computed.
     injected: Vec<(Tensor<2>, Tensor<2>)>,
 }
 
-/// A part of the pass whose output is known, but not how it came about.
+/// A part of the pass whose output is known but was not recorded.
 struct Segment {
-    /// The output, from which later parts of the pass start.
+    /// The output, which later parts of the pass start from.
     output: Tensor<2>,
-    /// Computes it, recorded.
+    /// Recomputes the output with recording.
     recorded: Box<dyn FnOnce() -> Tensor<2>>,
 }
 
 /// The tensors that a block reads.
 #[derive(Clone)]
 pub(crate) struct BlockInputs {
-    /// The states before it, `[N, D]`.
+    /// The states before the block, `[N, D]`.
     pub x: Tensor<2>,
-    /// The encoder's output `[B·T, D]`, for a decoder's block.
+    /// The encoder's output `[B·T, D]`, for a decoder block.
     pub encoded: Option<Tensor<2>>,
-    /// The bias of its self-attention.
+    /// The position bias of its self-attention.
     pub bias: Option<DistanceBias>,
     /// A prefix of its self-attention.
     pub prefix: Option<KeyValue>,
-    /// A prefix of its attention to the encoder.
+    /// A prefix of its cross-attention.
     pub cross_prefix: Option<KeyValue>,
 }
 
 impl BlockInputs {
-    /// Only the states before the block.
+    /// Inputs without anything but the states before the block.
     pub fn new(x: Tensor<2>) -> Self {
         BlockInputs {
             x,
@@ -77,7 +77,7 @@ impl BlockInputs {
             || of_prefix(&self.cross_prefix)
     }
 
-    /// The same values, through which no gradient flows.
+    /// The same values, detached from the graph.
     fn detached(self) -> Self {
         let of_prefix = |prefix: KeyValue| KeyValue {
             key: detached(prefix.key),
@@ -96,8 +96,7 @@ impl BlockInputs {
     }
 }
 
-/// The same values, through which no gradient flows. Burn's own `detach` leaves a tensor that requires a gradient
-/// one that does.
+/// The same values, detached from the graph. Burn's own `detach` keeps `require_grad` of a tensor.
 fn detached(x: Tensor<2>) -> Tensor<2> {
     x.detach().set_require_grad(false)
 }
@@ -111,7 +110,7 @@ impl Pass {
         }
     }
 
-    /// A pass of training. [`gradients`](Self::gradients) must compute its gradients.
+    /// A training pass. [`gradients`](Self::gradients) must compute its gradients.
     pub fn training(dropout: Dropout, checkpointing: GradientCheckpointing) -> Self {
         Pass {
             dropout,
@@ -122,8 +121,8 @@ impl Pass {
         }
     }
 
-    /// Runs a block. `run` returns the states after it, and what else the caller wants to know; it is called again for
-    /// gradients, and must compute the same then.
+    /// Runs a block. `run` returns the states after it, and whatever else the caller needs; it is called
+    /// again for gradients, and must then compute the same values.
     pub(crate) fn block<B: Module + 'static, E>(
         &mut self,
         block: &B,
@@ -148,8 +147,8 @@ impl Pass {
         (output, extra)
     }
 
-    /// A tensor that several blocks read. Each of them is recorded by itself, so the way to the tensor may not be a
-    /// part of any.
+    /// A tensor that several blocks read. Each block is recorded separately, so no block's recording may
+    /// include the computation of this tensor.
     pub(crate) fn shared(&mut self, x: Tensor<2>) -> Tensor<2> {
         match &mut self.recomputed {
             Some(recomputed) if x.is_tracked() => {
@@ -164,8 +163,8 @@ impl Pass {
         }
     }
 
-    /// The tensors that a tuning method injects, some of which may come from one network: the way to them is taken once,
-    /// after all blocks.
+    /// The tensors that a tuning method injects, some of which may come from one network: the backward pass
+    /// through their computation runs once, after all blocks.
     pub(crate) fn inject(&mut self, injected: Injected) -> Injected {
         let Some(recomputed) = &mut self.recomputed else {
             return injected;
@@ -180,8 +179,8 @@ impl Pass {
         })
     }
 
-    /// The gradients of `loss`, which this pass computed, in all parameters of `module` that require them; and the
-    /// source of dropout masks for the next pass.
+    /// The gradients of `loss`, which this pass computed, with respect to all parameters of `module` that
+    /// require them; and the source of dropout masks for the next pass.
     pub fn gradients<M: Module>(self, loss: &Tensor<1>, module: &M) -> (GradientsParams, Dropout) {
         let computed = loss.backward();
         let Some(Recomputed {
@@ -203,7 +202,7 @@ impl Pass {
             sum.accumulate(module, GradientsParams::from_grads(computed, module));
         };
         collect(computed, &segments, &mut of_segments);
-        // A segment's output is read by later ones alone, so the last one's gradient is complete.
+        // Only later segments read a segment's output, so the last segment's gradient is complete.
         while let (Some(segment), Some(gradient)) = (segments.pop(), of_segments.pop()) {
             if let Some(gradient) = gradient {
                 let computed = backward([((segment.recorded)(), gradient)]);
@@ -221,7 +220,7 @@ impl Pass {
     }
 }
 
-/// Adds the gradient of `output` among the computed ones to `sum`, if it has one.
+/// Adds the gradient of `output`, if `computed` contains one, to `sum`.
 fn add_gradient(sum: &mut Option<Tensor<2>>, output: &Tensor<2>, computed: &mut Gradients) {
     if let Some(more) = output.grad_remove(computed) {
         *sum = Some(match sum.take() {
@@ -231,7 +230,7 @@ fn add_gradient(sum: &mut Option<Tensor<2>>, output: &Tensor<2>, computed: &mut 
     }
 }
 
-/// The gradients in what these tensors were computed from, given theirs.
+/// The gradients with respect to the inputs of these tensors, given the tensors' own gradients.
 fn backward(tensors: impl IntoIterator<Item = (Tensor<2>, Tensor<2>)>) -> Gradients {
     (tensors.into_iter())
         .map(|(tensor, gradient)| (tensor * Tensor::from_inner(gradient)).sum())

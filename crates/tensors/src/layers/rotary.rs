@@ -1,32 +1,32 @@
-//! Rotary positions (Su et al. 2021, "RoFormer", arXiv 2104.09864) in Llama's layout: coordinate `i` of a head is
-//! rotated with coordinate `i + K/2`.
+//! Rotary positions (Su et al. 2021, "RoFormer", arXiv 2104.09864) in Llama's layout: coordinate `i` of a
+//! head is rotated with coordinate `i + K/2`.
 
 use serde_json::Value;
 
 use promptshift_kernels::Rotation;
 
-/// How wavelengths are scaled so that a network reads longer inputs than in its first training (Transformers,
+/// How wavelengths are scaled so that a network can read longer inputs than in pre-training (Transformers,
 /// `modeling_rope_utils.py`).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Scaling {
-    /// As trained.
+    /// Unchanged.
     None,
-    /// All wavelengths by one factor.
+    /// Scales all wavelengths by one factor.
     Linear(f64),
-    /// Long wavelengths by a factor, short ones not at all (Llama 3).
+    /// Scales long wavelengths by a factor and leaves short ones unchanged (Llama 3).
     Llama3 {
         /// The factor.
         factor: f64,
-        /// Wavelengths over the original length divided by this are scaled by the whole factor.
+        /// Wavelengths above the original length divided by this are scaled by the full factor.
         low: f64,
-        /// Wavelengths under the original length divided by this are not scaled.
+        /// Wavelengths below the original length divided by this are not scaled.
         high: f64,
         /// The original context length.
         original: f64,
     },
 }
 
-/// Known keys of a scaling; the last seven belong to types that are rejected by name.
+/// The supported keys of a scaling; the last seven belong to types that are rejected by name.
 const KNOWN: [&str; 14] = [
     "rope_type",
     "type",
@@ -45,10 +45,10 @@ const KNOWN: [&str; 14] = [
 ];
 
 impl Scaling {
-    /// Parses `rope_scaling`, or its replacement in newer files.
+    /// Parses `rope_scaling` or, in newer files, `rope_parameters`.
     ///
     /// # Errors
-    /// An unsupported type; the error text.
+    /// An unsupported type; returns the error text.
     pub fn of_json(json: Option<&Value>) -> Result<Self, String> {
         let Some(json) = json.filter(|json| !json.is_null()) else {
             return Ok(Scaling::None);
@@ -98,7 +98,7 @@ impl Scaling {
                 original,
             } => {
                 let wavelengths = original * frequency / std::f64::consts::TAU;
-                // 0 where the whole factor applies, 1 where none of it does.
+                // 0 where the full factor applies, 1 where it does not apply at all.
                 let share = ((wavelengths - low) / (high - low)).clamp(0.0, 1.0);
                 (1.0 - share) * frequency / factor + share * frequency
             }
@@ -117,12 +117,12 @@ pub(crate) fn frequencies(head_width: usize, theta: f64, scaling: Scaling) -> Ve
 /// The rotations of a pass.
 pub(crate) struct Turns {
     pub(crate) keys: Rotation,
-    /// Includes the `1/√K` of attention.
+    /// Includes attention's factor `1/√K`.
     pub(crate) queries: Rotation,
 }
 
 impl Turns {
-    /// The rotations of rows at these positions; `frequencies` are the `K/2` of [`frequencies`].
+    /// The rotations of rows at these positions; `frequencies` are those of [`frequencies`], `[K/2]`.
     pub(crate) fn new(positions: &[usize], frequencies: &[f64]) -> Self {
         let keys = Rotation::new(positions, frequencies);
         let head_width = 2.0 * frequencies.len() as f32;

@@ -1,29 +1,30 @@
 //! Batches of token ids, padded and packed.
 //!
-//! In a packed batch the rows of all examples follow each other without padding, for everything that treats rows
-//! independently; only attention pads them to the longest example. A batch of short examples and one long one is mostly
-//! padding; batches of similar lengths, as in training, still have some.
+//! In a packed batch the rows of all examples follow each other without padding. This suffices for all
+//! operations that treat rows independently; only attention pads each example to the longest. A batch of
+//! short examples and one long one is mostly padding; batches of similar lengths, as in training, still
+//! contain some.
 
 use burn::tensor::{Int, Tensor, TensorData};
 
 use std::ops::Range;
 
-/// Token ids of a batch, padded on the right to one width.
+/// Token ids of a batch, padded on the right to a common width.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tokens {
     /// `[B·T]`, row by row.
     pub ids: Vec<u32>,
-    /// The real tokens of each row.
+    /// The number of real tokens of each row.
     pub lengths: Vec<usize>,
     /// `T`.
     pub width: usize,
-    /// For each row, the number of tokens before each of a soft prompt's `P` vectors; empty if the prompt precedes the
-    /// input.
+    /// For each row, the number of tokens before each of a soft prompt's `P` vectors; empty if the prompt
+    /// precedes the input.
     pub soft: Vec<Vec<usize>>,
 }
 
 impl Tokens {
-    /// Pads `rows` with `pad` to the longest of them.
+    /// Pads `rows` with `pad` to the longest one.
     pub fn padded<R: AsRef<[u32]>>(rows: &[R], pad: u32) -> Self {
         let lengths: Vec<usize> = rows.iter().map(|row| row.as_ref().len()).collect();
         let width = lengths.iter().copied().max().unwrap_or(0);
@@ -40,13 +41,13 @@ impl Tokens {
         }
     }
 
-    /// Adds soft-prompt positions, `P` for each row; if the rows of `soft` are all empty, the prompt precedes the
+    /// Adds soft-prompt positions, `P` for each row; if all rows of `soft` are empty, the prompt precedes the
     /// input.
     ///
     /// # Panics
     /// `soft` does not have one list for each row, or their lengths differ.
     pub fn with_soft(self, soft: Vec<Vec<usize>>) -> Self {
-        assert_eq!(soft.len(), self.batch(), "places of a prompt for every row");
+        assert_eq!(soft.len(), self.batch(), "prompt positions for every row");
         let vectors = soft.first().map_or(0, Vec::len);
         assert!(
             soft.iter().all(|row| row.len() == vectors),
@@ -56,7 +57,7 @@ impl Tokens {
         Tokens { soft, ..self }
     }
 
-    /// Some of the rows, padded to the longest of them.
+    /// A range of rows, padded to the longest of them.
     pub(crate) fn rows(&self, rows: Range<usize>) -> Self {
         let lengths = self.lengths[rows.clone()].to_vec();
         let width = lengths.iter().copied().max().unwrap_or(0);
@@ -97,11 +98,11 @@ impl Tokens {
 /// Maps between the packed and the padded rows of a batch.
 #[derive(Clone)]
 pub(crate) struct Packing {
-    /// The rows of each example.
+    /// The number of rows of each example.
     lengths: Vec<usize>,
     /// `T`, the padded length of each example.
     width: usize,
-    /// The packed row for every padded position, `[B·T]`; `None` where no example needs padding.
+    /// The packed row for every padded position, `[B·T]`; `None` if no example needs padding.
     filled: Option<Vec<usize>>,
 }
 
@@ -141,7 +142,7 @@ impl Packing {
         self.width
     }
 
-    /// The rows of each example.
+    /// The number of rows of each example.
     pub(crate) fn lengths(&self) -> &[usize] {
         &self.lengths
     }

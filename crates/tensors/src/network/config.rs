@@ -1,4 +1,4 @@
-//! What is known about a network without its weights: sizes, hooks, parameter counts in closed form.
+//! A network's properties that are known without its weights: sizes, hooks, parameter counts in closed form.
 
 use std::fmt;
 use std::path::Path;
@@ -11,19 +11,19 @@ use crate::decoder_only::{DecoderConfig, Positions};
 use crate::layers::{HeadForm, Map, SubLayer};
 use crate::t5::T5Config;
 
-/// The kind of a network, by which tuning methods differ.
+/// The kind of a network, which determines how tuning methods apply to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// An encoder and a decoder.
+    /// An encoder-decoder.
     T5,
-    /// A decoder alone: a Llama or a GPT-2.
+    /// A decoder-only network: a Llama or a GPT-2.
     DecoderOnly,
-    /// An encoder with a head.
+    /// An encoder with an output head.
     Bert,
 }
 
 impl Kind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Kind; 3] = [Kind::T5, Kind::DecoderOnly, Kind::Bert];
 
     /// The name in files.
@@ -53,16 +53,16 @@ pub enum Config {
     T5(T5Config),
     /// A Llama or a GPT-2.
     DecoderOnly(DecoderConfig),
-    /// BERT and its relatives.
+    /// A BERT or a related encoder.
     Bert(BertConfig),
 }
 
-/// The number of attention layers of each kind (one for each block), and the width of their keys.
+/// The number of attention layers of each kind (at most one per block), and the width of their keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attentions {
     /// Encoder self-attention.
     pub encoder: usize,
-    /// Self-attention of the decoder, or of the only stack.
+    /// Decoder self-attention, or that of the only stack.
     pub decoder: usize,
     /// Cross-attention.
     pub cross: usize,
@@ -73,19 +73,19 @@ pub struct Attentions {
 /// The stack of blocks before the head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stack {
-    /// Its path in [`Tuned`](crate::tuning::Tuned); `.blocks` and `.norm` are within.
+    /// Its path in [`Tuned`](crate::tuning::Tuned), which contains `.blocks` and `.norm`.
     pub path: &'static str,
-    /// Its blocks.
+    /// The number of blocks.
     pub blocks: usize,
-    /// Parameters of each block.
+    /// The number of parameters of each block.
     pub block_parameters: usize,
-    /// Parameters that the first block has fewer than the others.
+    /// The number of parameters that the first block lacks.
     pub first_block_lacks: usize,
-    /// Parameters of the final norm.
+    /// The number of parameters of the final norm.
     pub norm_parameters: usize,
 }
 
-/// The kinds of config.json that are known.
+/// The supported kinds of config.json.
 const WANTED: &str = "the config.json of a T5 (model_type t5; feed_forward_proj relu, as in v1.0, or gated-gelu, as in v1.1), a Llama (llama), Mistral (mistral), Qwen (qwen2, qwen3), GPT-2 (gpt2), BERT (bert), RoBERTa (roberta, xlm-roberta), DistilBERT (distilbert) or ModernBERT (modernbert)";
 
 impl Config {
@@ -101,7 +101,8 @@ impl Config {
         Self::parse(&bytes, &path.display().to_string())
     }
 
-    /// Parses and checks the text of a `config.json`, of the kind given by its `model_type`; errors call it `name`.
+    /// Parses and checks the text of a `config.json`, whose `model_type` determines its kind; errors refer to
+    /// it as `name`.
     ///
     /// # Errors
     /// As [`Config::read`].
@@ -120,12 +121,12 @@ impl Config {
                 wanted: WANTED,
                 found: format!("model_type '{other}'"),
             }),
-            // The T5 parser reports what is wrong.
+            // The T5 parser reports the error.
             None => Ok(Config::T5(T5Config::parse(bytes, name)?)),
         }
     }
 
-    /// What kind of network it is.
+    /// The kind of the network.
     pub fn kind(&self) -> Kind {
         match self {
             Config::T5(_) => Kind::T5,
@@ -134,7 +135,7 @@ impl Config {
         }
     }
 
-    /// `V`, the rows of the embedding.
+    /// `V`, the number of rows of the embedding.
     pub fn vocabulary(&self) -> usize {
         match self {
             Config::T5(t5) => t5.vocab_size,
@@ -152,7 +153,7 @@ impl Config {
         }
     }
 
-    /// The number of all parameters.
+    /// The total number of parameters.
     pub fn parameters(&self) -> usize {
         match self {
             Config::T5(t5) => t5.parameters(),
@@ -161,7 +162,8 @@ impl Config {
         }
     }
 
-    /// The number of parameters of a head of this form; a new classifier may have a map before its last one.
+    /// The number of parameters of a head of this form, including the linear layer before a new classifier's
+    /// output layer, if there is one.
     pub fn head_parameters(&self, form: HeadForm) -> usize {
         let dense = match (self, form) {
             (Config::Bert(bert), HeadForm::Classes(_)) => bert.classifier_parameters(),
@@ -170,7 +172,7 @@ impl Config {
         dense + form.parameters(self.width())
     }
 
-    /// Every linear map of the blocks with its `[in, out]`.
+    /// Every linear layer of the blocks with its shape `[in, out]`.
     pub fn maps(&self) -> Vec<(Map, [usize; 2])> {
         match self {
             Config::T5(t5) => t5.maps(),
@@ -179,7 +181,8 @@ impl Config {
         }
     }
 
-    /// The names of these maps in Transformers' network; a module that combines several maps is listed for each.
+    /// The names of these layers in Transformers' network; a module that combines several layers is listed
+    /// for each.
     pub fn map_names(&self) -> Vec<String> {
         match self {
             Config::T5(t5) => t5.map_names(),
@@ -197,7 +200,7 @@ impl Config {
         }
     }
 
-    /// Its attentions.
+    /// The attention layers.
     pub fn attentions(&self) -> Attentions {
         match self {
             Config::T5(t5) => Attentions {
@@ -221,7 +224,7 @@ impl Config {
         }
     }
 
-    /// The size of all norms' gains.
+    /// The total size of all norms' gains.
     pub fn norm_gains(&self) -> usize {
         match self {
             Config::T5(t5) => (2 * t5.num_layers + 3 * t5.decoder_layers() + 2) * self.width(),
@@ -230,7 +233,7 @@ impl Config {
         }
     }
 
-    /// The size of all biases of maps and norms; `None` if there are none, as in T5.
+    /// The total size of all biases of linear layers and norms; `None` if there are none, as in T5.
     pub fn biases(&self) -> Option<usize> {
         match self {
             Config::T5(_) => None,
@@ -274,7 +277,7 @@ impl Config {
                 first_block_lacks: 0,
                 norm_parameters: decoder.norm_parameters(),
             },
-            // The norms are part of the blocks, but for a ModernBERT's last one.
+            // The blocks contain the norms, except a ModernBERT's final norm.
             Config::Bert(bert) => Stack {
                 path: "backbone",
                 blocks: bert.layers,
@@ -285,8 +288,8 @@ impl Config {
         }
     }
 
-    /// The number of weights that multiply an input token and an output token: half of the operations of a forward
-    /// pass, without attention's own products.
+    /// The number of weights that an input token and an output token are multiplied by: half of the
+    /// operations of a forward pass, without the products inside attention.
     pub fn weights_per_token(&self) -> [usize; 2] {
         match self {
             Config::T5(t5) => t5.weights_per_token(),
@@ -295,8 +298,8 @@ impl Config {
         }
     }
 
-    /// The limit on positions, and what it counts; `None` for T5's relative positions and for rotary ones, which are
-    /// unlimited.
+    /// The limit on positions and what counts towards it; `None` for relative positions (T5) and rotary ones,
+    /// which are unlimited.
     pub fn positions(&self) -> Option<PositionsEnd> {
         match self {
             Config::T5(_) => None,
@@ -308,7 +311,7 @@ impl Config {
         }
     }
 
-    /// The T5's configuration, if it is one.
+    /// The configuration of a T5, if it is one.
     pub fn t5(&self) -> Option<&T5Config> {
         match self {
             Config::T5(t5) => Some(t5),
@@ -317,8 +320,8 @@ impl Config {
         }
     }
 
-    /// Whether it generates answers token by token. A network that doesn't is given a head, initialised from N(0,
-    /// deviation²).
+    /// Whether the network generates answers token by token. A network that does not gets a head, initialised
+    /// from N(0, deviation²).
     pub fn writes(&self) -> Writes {
         match self {
             Config::T5(_) | Config::DecoderOnly(_) => Writes::Tokens,
@@ -332,9 +335,9 @@ impl Config {
 /// A limit on positions: see [`Config::positions`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PositionsEnd {
-    /// It counts the tokens of an input; a prompt's vectors have no position.
+    /// Counts the tokens of an input; a prompt's vectors have no positions.
     OfInput(usize),
-    /// It counts a prompt's vectors, an input and its output together.
+    /// Counts a prompt's vectors, an input and its output together.
     OfAll(usize),
 }
 

@@ -1,5 +1,6 @@
-//! Networks of several kinds behind one interface: what tuning methods, the training loop and prediction need from a
-//! backbone. Each operation is one exhaustive match; a new kind is a variant here and one of [`Config`].
+//! A common interface to networks of several kinds: the operations that tuning methods, the training loop and
+//! prediction need. Each operation is one exhaustive match; a new kind needs a variant here and one of
+//! [`Config`].
 
 mod config;
 
@@ -14,27 +15,27 @@ use crate::t5::{self, T5};
 
 pub use config::{Attentions, Config, Kind, PositionsEnd, Stack, Writes};
 
-/// A network with its parameters. Their paths in [`Tuned`](crate::tuning::Tuned) do not contain the kind.
+/// A network with its parameters. Their paths in [`Tuned`](crate::tuning::Tuned) do not include the kind.
 #[derive(Module, Debug)]
 #[allow(clippy::large_enum_variant, reason = "only a few exist at a time")]
 pub enum Network {
-    /// An encoder and a decoder.
+    /// An encoder-decoder.
     T5(T5),
-    /// A decoder alone.
+    /// A decoder-only network.
     DecoderOnly(DecoderOnly),
-    /// An encoder with a head.
+    /// An encoder with an output head.
     Bert(Bert),
 }
 
-/// A network's state after reading its input, before the first output token.
+/// A network's state after encoding its input, before the first output token.
 #[derive(Debug, Clone)]
 #[allow(clippy::large_enum_variant, reason = "only one exists at a time")]
 pub enum Encoded {
-    /// The encoder's states.
+    /// The encoder's output.
     T5(t5::Encoded),
-    /// The embedded input, which is read together with its output.
+    /// The embedded input; its output follows in the same sequence.
     DecoderOnly(Read),
-    /// The encoder's states.
+    /// The encoder's output.
     Bert(bert::Encoded),
 }
 
@@ -56,7 +57,7 @@ impl From<Bert> for Network {
     }
 }
 
-/// Why an operation never meets two kinds.
+/// Why the two values of an operation always have the same kind.
 const ONE_KIND: &str = "a network only decodes what it has encoded itself";
 
 impl Network {
@@ -76,8 +77,8 @@ impl Network {
         }
     }
 
-    /// The configuration that it was loaded with, corrected by its weights, which decide whether the head is the
-    /// embedding, and whether a BERT has a pooler.
+    /// The configuration that it was loaded with, corrected by its weights, which determine whether the head
+    /// is tied to the embedding and whether a BERT has a pooler.
     pub fn config_of(&self, config: &Config) -> Config {
         match (self, config) {
             (Network::T5(t5), Config::T5(config)) => t5.config_of(config).into(),
@@ -98,7 +99,7 @@ impl Network {
         }
     }
 
-    /// Replaces all parameters by `weights`, those of an added head included: the inverse of [`Network::weights`].
+    /// Replaces all parameters by `weights`, an added head's included: the inverse of [`Network::weights`].
     /// ([`Network::load`] ignores such a head.) `config` is the network's own.
     ///
     /// # Errors
@@ -126,7 +127,7 @@ impl Network {
         self.embedding().device()
     }
 
-    /// Reads a batch of inputs, with the tensors that a tuning method injects.
+    /// Encodes a batch of inputs, with the tensors that a tuning method injects.
     pub fn encode(&self, tokens: &Tokens, injected: Injected, pass: &mut Pass) -> Encoded {
         let mut injected = pass.inject(injected);
         match self {
@@ -180,8 +181,8 @@ impl Network {
         }
     }
 
-    /// The most probable output of every example, token by token until one of `ends` or `limit` tokens; for a head, the
-    /// most probable answer, as [`HeadForm`](crate::layers::HeadForm) describes.
+    /// The most probable output of each example, token by token up to one of `ends` or `limit` tokens; with a
+    /// head, the most probable answer as described in [`HeadForm`](crate::layers::HeadForm).
     pub fn generate(&self, encoded: &Encoded, ends: &[u32], limit: usize) -> Vec<Generated> {
         match (self, encoded) {
             (Network::T5(t5), Encoded::T5(encoded)) => t5.generate(encoded, ends, limit),
@@ -193,7 +194,7 @@ impl Network {
         }
     }
 
-    /// Every linear map of the blocks, in the order of [`Config::maps`].
+    /// Every linear layer of the blocks, in the order of [`Config::maps`].
     pub fn maps_mut(&mut self) -> Vec<(Map, &mut Linear)> {
         match self {
             Network::T5(t5) => t5.maps_mut(),
@@ -211,7 +212,7 @@ impl Network {
         }
     }
 
-    /// The T5, if it is one, for methods that only a T5 supports.
+    /// The T5, if it is one; for methods that support only a T5.
     pub fn into_t5(self) -> Option<T5> {
         match self {
             Network::T5(t5) => Some(t5),
@@ -225,7 +226,7 @@ impl Network {
         matches!(self, Network::Bert(bert) if bert.says_words())
     }
 
-    /// Adds a head to a network that has none of its own; returns any other unchanged.
+    /// Adds an output head to an encoder; returns any other network unchanged.
     pub fn with_head(self, head: Head) -> Self {
         match self {
             Network::Bert(bert) => Network::Bert(bert.with_head(head)),

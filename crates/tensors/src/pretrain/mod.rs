@@ -1,7 +1,7 @@
-//! Pre-training of the bundled miniature: its tokenizer, its objectives and its loop.
+//! Pre-training of the bundled miniature: its tokenizer, objectives and training loop.
 //!
-//! The objectives are T5's span corruption (Raffel et al. 2020 §3.1.4) and the prefix LM of T5's LM-adapted checkpoints
-//! (Lester et al. 2021 §3.1). models/nano/README.md describes the text.
+//! The objectives are T5's span corruption (Raffel et al. 2020 §3.1.4) and the prefix LM of T5's LM-adapted
+//! checkpoints (Lester et al. 2021 §3.1). models/nano/README.md describes the text.
 
 mod objective;
 mod recipe;

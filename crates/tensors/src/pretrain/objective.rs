@@ -1,10 +1,10 @@
-//! Turns documents in token ids into (input, target) by span corruption or prefix LM.
+//! Turns a tokenized document into an (input, target) pair by span corruption or prefix LM.
 
 use rand::RngExt;
 use rand::seq::index;
 use rand_chacha::ChaCha8Rng;
 
-/// The share of tokens that span corruption hides, and the mean length of a hidden span (T5).
+/// The share of tokens that span corruption masks, and the mean length of a masked span (T5).
 const NOISE_DENSITY: f64 = 0.15;
 const MEAN_SPAN: f64 = 3.0;
 
@@ -20,12 +20,12 @@ pub fn prefix_lm(ids: &[u32], cut: usize) -> Pair {
     (prefix.to_vec(), rest.to_vec())
 }
 
-/// Replaces each span (`start..end`, in order, not touching) by a sentinel in the input; the target has each sentinel
-/// followed by the tokens it replaces. There is no sentinel after the last span: masks end in noise (T5's
-/// `noise_span_to_unique_sentinel`).
+/// Replaces each span (`start..end`, in order, not adjacent) by a sentinel in the input; the target has each
+/// sentinel followed by the tokens it replaces. No sentinel follows the last span, because a mask always ends
+/// in noise (T5's `noise_span_to_unique_sentinel`).
 ///
 /// # Panics
-/// More spans than sentinels.
+/// There are more spans than sentinels.
 pub fn corrupt(ids: &[u32], spans: &[(usize, usize)], sentinels: &[u32]) -> Pair {
     let (mut input, mut target) = (Vec::with_capacity(ids.len()), Vec::new());
     let mut from = 0;
@@ -40,8 +40,9 @@ pub fn corrupt(ids: &[u32], spans: &[(usize, usize)], sentinels: &[u32]) -> Pair
     (input, target)
 }
 
-/// T5's span corruption of a whole document: 15 % of the tokens in spans of 3 on average; the first span is not noise,
-/// the last one is (`random_spans_noise_mask`). `None` for documents of fewer than two tokens.
+/// T5's span corruption of a whole document: 15 % of the tokens in spans of mean length 3. The document
+/// starts with tokens that are kept and ends with a masked span (`random_spans_noise_mask`). `None` for
+/// documents of fewer than two tokens.
 pub fn span_corruption(ids: &[u32], sentinels: &[u32], rng: &mut ChaCha8Rng) -> Option<Pair> {
     let spans = random_spans(ids.len(), sentinels.len(), rng)?;
     Some(corrupt(ids, &spans, sentinels))
@@ -83,8 +84,8 @@ fn parts(total: usize, count: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
         .collect()
 }
 
-/// The tokens of the given byte ranges (names and answers) as spans, each kept with probability `share`; ranges that
-/// touch an earlier span are dropped.
+/// The tokens of the given byte ranges (names and answers) as spans, each kept with probability `share`;
+/// ranges adjacent to an earlier span are dropped.
 pub fn salient_spans(
     offsets: &[(usize, usize)],
     ranges: &[(usize, usize)],

@@ -1,5 +1,5 @@
-//! The recipe of a miniature, committed beside its weights, and the tokenizer that it trains: byte-pair merges that never
-//! cross the syllables of a name.
+//! The recipe of a miniature, committed next to its weights, and the tokenizer that it trains: byte-pair
+//! merges that never cross a syllable boundary of a name.
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -23,11 +23,11 @@ use promptshift_text::synthetic::{DocumentMix, Phrasings, tokenizer_document};
 pub struct PretrainRecipe {
     /// Seed of initialisation and text.
     pub seed: u64,
-    /// How the weights are initialised.
+    /// The initialisation of the weights.
     pub initialisation: Initialisation,
     /// Documents in a batch.
     pub batch_size: usize,
-    /// Maximum input length in tokens; documents with longer inputs are left out.
+    /// Maximum input length in tokens; documents with longer inputs are skipped.
     pub input_limit: usize,
     /// Maximum target length in tokens; longer targets are truncated.
     pub target_limit: usize,
@@ -87,23 +87,23 @@ pub struct Stage {
     pub name: String,
     /// Optimiser steps.
     pub steps: usize,
-    /// The share of documents for span corruption, in [0, 1]; the others are for prefix LM.
+    /// The share of documents for span corruption, in [0, 1]; the rest are for prefix LM.
     pub span_corruption: f64,
-    /// Among those, the share whose spans are names and answers rather than random.
+    /// Of those, the share whose spans are names and answers instead of random ones.
     pub salient_spans: f64,
-    /// The share of documents with a natural cut that are split there; others are split anywhere.
+    /// The share of documents with a natural cut that are split there; others are split at a random position.
     pub natural_cut: f64,
     /// The share of passages with notes that contain questions.
     pub qa_share: f64,
-    /// Share of documents that are lists of keys and values.
+    /// The share of documents that are lists of keys and values.
     pub glossary_share: f64,
-    /// The share of documents with sentence pairs that do or do not mean the same.
+    /// The share of documents with sentence pairs that do or do not have the same meaning.
     pub pairs_share: f64,
-    /// The share of question-first notes with random cue words rather than fixed ones.
+    /// The share of question-first notes with random cue words instead of fixed ones.
     pub varied_cues: f64,
     /// How many phrasings of a statement or question are used.
     pub phrasings: Phrasings,
-    /// Fewest and most facts in a passage; each domain's own where absent.
+    /// The minimum and maximum number of facts in a passage; each domain's own if absent.
     pub facts: Option<(usize, usize)>,
 }
 
@@ -113,7 +113,7 @@ impl PretrainRecipe {
         self.stages.iter().map(|stage| stage.steps).sum()
     }
 
-    /// The `config.json` of the result, for a tokenizer of this size.
+    /// The `config.json` of the trained model, for a tokenizer of this size.
     pub fn config(&self, vocab_size: usize) -> T5Config {
         T5Config {
             vocab_size,
@@ -131,11 +131,11 @@ impl PretrainRecipe {
 /// Separates the syllables of a name while merges are learnt; used nowhere else.
 const SYLLABLE_BREAK: &str = "\u{1}";
 
-/// Trains the tokenizer: `<pad>` 0, `</s>` 1, `<unk>` 2, pieces, and the sentinels at the end in
-/// T5's order (`<extra_id_0>` is the last id).
+/// Trains the tokenizer: `<pad>` 0, `</s>` 1, `<unk>` 2, pieces, and the sentinels at the end in T5's order
+/// (`<extra_id_0>` is the last id).
 ///
+/// # Errors
 /// An error of `tokenizers`.
-/// What `tokenizers` refuses.
 pub fn train_tokenizer(recipe: &PretrainRecipe) -> tokenizers::Result<Tokenizer> {
     let Vocabulary {
         size,
@@ -175,13 +175,14 @@ fn metaspace_decoder() -> MetaspaceDecoder {
 /// How names are split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Names {
-    /// At their syllables, whose separator is removed.
+    /// At their syllables; removes the separator.
     AtSyllables,
     /// Not at all.
     Whole,
 }
 
-/// Splits into words with their preceding space, single punctuation characters and pairs of digits, and splits names.
+/// Splits into words with their preceding space, single punctuation characters and pairs of digits, and
+/// splits names.
 fn pre_tokenizer(names: Names) -> tokenizers::Result<PreTokenizerWrapper> {
     let mut steps: Vec<PreTokenizerWrapper> = vec![
         Metaspace::new('▁', PrependScheme::Always, true).into(),

@@ -1,5 +1,5 @@
-//! The pre-training loop, and a probe of its progress: can the model answer in a format of its pre-training, about
-//! entities and in phrasings that it has never seen?
+//! The pre-training loop, and a probe of its progress: can the model answer in a format of its pre-training,
+//! about entities and in phrasings that it has never seen?
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -57,22 +57,23 @@ pub enum PretrainError {
     NotFinite(#[from] NotFinite),
 }
 
-/// What pre-training starts from.
+/// The initial tokenizer and weights of a pre-training.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Start {
     /// The recipe's own tokenizer and initialisation.
     Recipe,
-    /// A T5's folder: its tokenizer, sizes and weights. The recipe's shape, vocabulary and initialisation are ignored.
+    /// Those of a T5's folder: its tokenizer, sizes and weights. The recipe's shape, vocabulary and
+    /// initialisation are ignored.
     Checkpoint(PathBuf),
 }
 
-/// The files that a tokenizer may be in.
+/// The file names of tokenizers.
 const TOKENIZERS: [&str; 2] = ["tokenizer.json", "spiece.model"];
 
 /// One point of the learning curve.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PretrainPoint {
-    /// Steps taken.
+    /// Steps taken so far.
     pub step: usize,
     /// The current stage.
     pub stage: String,
@@ -82,13 +83,13 @@ pub struct PretrainPoint {
     pub target_tokens: u64,
     /// Mean loss per target token since the previous point.
     pub loss: f64,
-    /// Seconds since the start, without probes.
+    /// Seconds since the start, probes excluded.
     pub seconds: f64,
-    /// How well it answers in a format of its pre-training.
+    /// How well the model answers in a format of its pre-training.
     pub probe: ProbeScore,
 }
 
-/// What is committed beside the weights.
+/// The report that is committed next to the weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PretrainReport {
     /// The recipe.
@@ -105,20 +106,20 @@ pub struct PretrainReport {
 pub struct Pretraining<'a> {
     /// The recipe.
     pub recipe: &'a PretrainRecipe,
-    /// The start.
+    /// The initial tokenizer and weights.
     pub from: &'a Start,
     /// The text.
     pub text: &'a Text,
     /// The folder for the model.
     pub out: &'a Path,
-    /// The model is written every this many steps, and at the end.
+    /// The number of steps between writes of the model, which is also written at the end.
     pub checkpoint_every: usize,
     /// The device.
     pub device: &'a Device,
 }
 
-/// Trains a model on a text by a recipe, and also its tokenizer if it starts afresh. Writes `tokenizer.json`,
-/// `config.json`, `model.safetensors` and `pretraining.json`.
+/// Trains a model, and unless it starts from a checkpoint its tokenizer, on a text by a recipe. Writes
+/// `tokenizer.json`, `config.json`, `model.safetensors` and `pretraining.json`.
 ///
 /// `watch` is called after every step (its number and loss) and for every point of the curve.
 ///
@@ -178,7 +179,7 @@ pub fn pretrain(
     Ok(report)
 }
 
-/// Trains the recipe's tokenizer, written into `out`, and initialises the weights.
+/// Trains the recipe's tokenizer, writes it into `out`, and initialises the weights.
 fn fresh(
     recipe: &PretrainRecipe,
     out: &Path,
@@ -190,7 +191,7 @@ fn fresh(
     write(&out.join("tokenizer.json"), json.as_bytes())?;
     let tokenizer = Tokenizer::parse(json.as_bytes(), "tokenizer.json", &config)?;
 
-    // Through the file's format, so that a checkpoint holds exactly what training started from.
+    // Uses the file's format, so that a checkpoint would hold exactly the initial weights.
     let weights = initialise(&config, recipe.initialisation, recipe.seed);
     let model = T5::load(&config, weights, device)?;
     Ok((tokenizer, config, model))
@@ -237,7 +238,7 @@ fn start(recipe: &PretrainRecipe, model: T5) -> Trainer {
     Trainer::new(module, optimizer, course, objective, recipe.seed)
 }
 
-/// Counts since the start, and the loss since the previous point.
+/// Counters since the start, and the loss since the previous point.
 #[derive(Default)]
 struct Since {
     seconds: f64,
@@ -281,7 +282,7 @@ fn write_json(path: &Path, value: &impl Serialize) -> Result<(), PretrainError> 
     write(path, (text + "\n").as_bytes())
 }
 
-/// Writes a temporary file and renames it, so that a killed run leaves the previous checkpoint intact.
+/// Writes a temporary file and renames it, so that an interrupted run leaves the previous checkpoint intact.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), PretrainError> {
     let beside = path.with_extension("partial");
     std::fs::write(&beside, bytes).map_err(|source| io(&beside, source))?;
@@ -295,7 +296,7 @@ fn io(path: &Path, source: std::io::Error) -> PretrainError {
     }
 }
 
-/// Questions for each domain.
+/// Questions per domain.
 const QUESTIONS: usize = 60;
 
 /// Exact match on the source-like domain and its mean over all others, in [0, 1].
@@ -307,8 +308,9 @@ pub struct ProbeScore {
     pub others: f64,
 }
 
-/// Scores `model` on validation passages. The answer is checked token by token under teacher forcing: greedy decoding
-/// after `Reply:` gives the answer exactly if each of its tokens is the most probable one after the tokens before it.
+/// Scores `model` on validation passages. The answer is checked token by token under teacher forcing: greedy
+/// decoding after `Reply:` yields exactly the answer if each of its tokens is the most probable one given the
+/// tokens before it.
 pub fn probe(model: &T5, tokenizer: &Tokenizer) -> ProbeScore {
     let mut squad = 0.0;
     let mut others = Vec::new();

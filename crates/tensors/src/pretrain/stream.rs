@@ -11,13 +11,13 @@ use crate::layers::Tokens;
 use crate::tokenizer::Tokenizer;
 use promptshift_text::synthetic::{Document, DocumentMix, document};
 
-/// The number of batches that are made at a time and sorted by length.
+/// The number of batches that are prepared together and sorted by length.
 const POOL: usize = 12;
 
-/// The share of a document's names and answers that salient-span corruption hides.
+/// The share of a document's names and answers that salient-span corruption masks.
 const SALIENT_SHARE: f64 = 0.4;
 
-/// Documents of fewer tokens can't be split.
+/// Documents with fewer tokens can't be split.
 const SHORTEST: usize = 4;
 
 /// The text to train on.
@@ -25,9 +25,9 @@ const SHORTEST: usize = 4;
 pub enum Text {
     /// Generated documents, in the mix of the recipe's stages.
     Generated,
-    /// These documents, drawn with replacement; from one longer than the recipe's maximum input, a random window. They
-    /// have no answers to hide and no natural cut, so only a stage's steps and its share of span corruption apply. At
-    /// least one document, none empty.
+    /// These documents, drawn with replacement; for documents above the recipe's maximum input length, a
+    /// random window. They have no answers to mask and no natural cut, so only a stage's steps and its share
+    /// of span corruption apply. There must be at least one document, and none may be empty.
     Documents(Vec<String>),
 }
 
@@ -45,7 +45,7 @@ impl Text {
     }
 }
 
-/// See the module's documentation.
+/// An endless stream of training batches.
 pub struct Stream<'a> {
     recipe: &'a PretrainRecipe,
     text: &'a Text,
@@ -63,13 +63,13 @@ impl<'a> Stream<'a> {
             text,
             tokenizer,
             sentinels: (0..).map_while(|k| tokenizer.sentinel(k)).collect(),
-            // The tokenizer's documents use the seed itself.
+            // The documents for training the tokenizer use the seed itself.
             rng: ChaCha8Rng::seed_from_u64(recipe.seed.wrapping_add(1)),
             waiting: Vec::new(),
         }
     }
 
-    /// Discards batches made ahead: the next batch belongs to another stage.
+    /// Discards prepared batches, because the next batch belongs to another stage.
     pub fn enter_stage(&mut self) {
         self.waiting.clear();
     }
@@ -117,10 +117,10 @@ impl<'a> Stream<'a> {
         self.waiting.shuffle(&mut self.rng);
     }
 
-    /// One document as input and target with their ends of sequence; `None` if the input is too long.
+    /// One document as input and target, each with an end of sequence; `None` if the input is too long.
     fn pair(&mut self, document: &Document, stage: &Stage) -> Option<Pair> {
         let (mut ids, mut offsets) = self.tokenizer.encode_with_offsets(&document.text);
-        // Room for the end of sequence, and for one sentinel more than tokens hidden.
+        // Leaves room for the end of sequence, and for one more sentinel than masked tokens.
         let longest = self.recipe.input_limit.saturating_sub(2);
         if let Text::Documents(_) = self.text
             && ids.len() > longest
@@ -159,7 +159,7 @@ impl<'a> Stream<'a> {
         span_corruption(ids, &self.sentinels, &mut self.rng)
     }
 
-    /// Where prefix LM splits: at the document's natural cut, or anywhere in its middle half.
+    /// The position where prefix LM splits: the document's natural cut, or a random one in its middle half.
     fn cut(
         &mut self,
         ids: &[u32],

@@ -1,4 +1,4 @@
-//! A T5's parameters under Hugging Face's names, for loading and saving; every tensor is accounted for.
+//! Maps a T5's parameters to Hugging Face's names, for loading and saving. No tensor may be left over.
 
 use burn::tensor::Device;
 
@@ -11,13 +11,14 @@ use super::position::{Direction, RelativeBias};
 use crate::checkpoint::{CheckpointError, Entry, Names, Part, Weights, unfilled};
 use crate::layers::{Linear, Norm};
 
-/// Copies of the embedding in the encoder and the decoder, saved beside it or instead of it.
+/// Copies of the embedding in the encoder and the decoder, which a file has in addition to it or instead of
+/// it.
 const COPIES: [&str; 2] = ["encoder.embed_tokens.weight", "decoder.embed_tokens.weight"];
 
 /// A table in published v1.0 decoders that T5 does not use; Transformers ignores it too.
 const UNUSED: &str = "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight";
 
-/// The parts of a v1.1.
+/// The parameters of a v1.1.
 #[rustfmt::skip]
 const PARTS: &[Entry] = &[
     ("embedding", "shared", Part::Table),
@@ -51,12 +52,12 @@ const PARTS: &[Entry] = &[
     ("head", "lm_head", Part::Linear),
 ];
 
-/// The names of all parts.
+/// The names of all parameters.
 pub(super) fn names(activation: Activation) -> Names {
     let names = Names::new(PARTS);
     match activation {
         Activation::GatedGelu => names,
-        // v1.0 has one linear map where v1.1 has two.
+        // v1.0 has one linear layer where v1.1 has two.
         Activation::Relu => names
             .without("encoder.blocks.*.feed_forward.gate")
             .without("decoder.blocks.*.feed_forward.gate")
@@ -64,7 +65,7 @@ pub(super) fn names(activation: Activation) -> Names {
     }
 }
 
-/// Gives the embedding its name, under whichever it was saved.
+/// Renames the embedding, which may be saved under several names, to its standard name.
 fn prepare(weights: &mut Weights, config: &T5Config) -> Result<(), CheckpointError> {
     weights.strip_wrappers();
     weights.name_one_of(EMBEDDING, &COPIES);
@@ -78,7 +79,7 @@ fn prepare(weights: &mut Weights, config: &T5Config) -> Result<(), CheckpointErr
 }
 
 impl T5Config {
-    /// A network of this configuration with this many blocks, to be filled from a checkpoint.
+    /// A network of this configuration with this many blocks, whose parameters are loaded later.
     fn unfilled(&self, [encoder_blocks, decoder_blocks]: [usize; 2], device: &Device) -> T5 {
         let (vocab, d, inner, ff) = (self.vocab_size, self.d_model, self.inner(), self.d_ff);
         let linear = |input, output| Linear::unfilled([input, output], device);
@@ -175,7 +176,7 @@ impl T5 {
         Ok(model)
     }
 
-    /// The network's configuration, as its weights determine it.
+    /// The network's configuration, as determined by its weights.
     pub(crate) fn config_of(&self, config: &T5Config) -> T5Config {
         let (tied, scales) = (self.head.is_none(), self.output_scale != 1.0);
         T5Config {

@@ -8,13 +8,13 @@ use serde_json::Value;
 use crate::checkpoint::config_keys::{self, Family};
 use crate::checkpoint::{CheckpointError, Weights};
 
-/// The shape of a T5 backbone, v1.0 or v1.1. Field names are `config.json`'s.
+/// The configuration of a T5, v1.0 or v1.1. Fields are named as in `config.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct T5Config {
     /// Always `t5`.
     pub model_type: String,
-    /// `V`, the rows of the embedding and of the head (32,128 in the published checkpoints, more than the tokenizer's
-    /// 32,100 ids).
+    /// `V`, the number of rows of the embedding and of the head (32,128 in the published checkpoints, more
+    /// than the tokenizer's 32,100 ids).
     pub vocab_size: usize,
     /// `D`.
     pub d_model: usize,
@@ -22,16 +22,16 @@ pub struct T5Config {
     pub d_kv: usize,
     /// `H`.
     pub num_heads: usize,
-    /// `F`, the width between the feed-forward's two maps.
+    /// `F`, the inner width of the feed-forward layers.
     pub d_ff: usize,
-    /// Encoder blocks.
+    /// The number of encoder blocks.
     pub num_layers: usize,
-    /// Decoder blocks; defaults to the encoder's number.
+    /// The number of decoder blocks; defaults to that of the encoder.
     #[serde(default)]
     pub num_decoder_layers: Option<usize>,
-    /// Relative-position buckets (32).
+    /// The number of relative-position buckets (32).
     pub relative_attention_num_buckets: usize,
-    /// The distance from which all positions share a bucket (128).
+    /// The distance from which on all positions share a bucket (128).
     #[serde(default = "published_max_distance")]
     pub relative_attention_max_distance: usize,
     /// ε of the norms (1e-6).
@@ -39,21 +39,21 @@ pub struct T5Config {
     /// `gated-gelu` in v1.1; `relu` in v1.0, whose files may omit it. See [`T5Config::activation`].
     #[serde(default = "relu_when_absent")]
     pub feed_forward_proj: String,
-    /// `false` in v1.1: the output head is a separate matrix. `true` in v1.0: it is the embedding. For a loaded
-    /// checkpoint, the weights decide.
+    /// `false` in v1.1: the output head is a separate matrix. `true` in v1.0: the head is tied to the
+    /// embedding. For a loaded checkpoint, the weights determine it.
     #[serde(default = "tied_when_absent")]
     pub tie_word_embeddings: bool,
-    /// Whether states are scaled by `1/√D` before the head; see [`T5Config::scales_output`]. Files of Transformers 5
-    /// have this key, and `true` for `tie_word_embeddings` whatever the head is.
+    /// Whether states are scaled by `1/√D` before the head; see [`T5Config::scales_output`]. Files of
+    /// Transformers 5 have this key, and `true` for `tie_word_embeddings` regardless of the head.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale_decoder_outputs: Option<bool>,
-    /// The token that starts every output (0, the padding token: T5 has no start token); defaults to padding, as files
-    /// of Transformers 5 may omit it.
+    /// The token that starts every output (0, the padding token: T5 has no start token); defaults to padding,
+    /// as files of Transformers 5 may omit it.
     #[serde(default)]
     pub decoder_start_token_id: u32,
-    /// Padding (0).
+    /// The id of the padding token (0).
     pub pad_token_id: u32,
-    /// End of sequence (1).
+    /// The id of the end-of-sequence token (1).
     pub eos_token_id: u32,
 }
 
@@ -61,7 +61,7 @@ pub struct T5Config {
 pub(super) const EMBEDDING: &str = "shared.weight";
 pub(super) const HEAD: &str = "lm_head.weight";
 
-/// The feed-forward's activation.
+/// The activation of the feed-forward layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activation {
     /// v1.0: `relu(x W)`.
@@ -70,23 +70,23 @@ pub enum Activation {
     GatedGelu,
 }
 
-/// Transformers' default; old files do not have the key.
+/// Transformers' default; old files lack the key.
 fn published_max_distance() -> usize {
     128
 }
 
-/// Transformers' default; v1.1 files say `gated-gelu`.
+/// Transformers' default; v1.1 files have `gated-gelu`.
 fn relu_when_absent() -> String {
     "relu".to_string()
 }
 
-/// Transformers' default; v1.1 files say `false`.
+/// Transformers' default; v1.1 files have `false`.
 fn tied_when_absent() -> bool {
     true
 }
 
-/// Checks that `dense_act_fn` and `is_gated_act` agree with `feed_forward_proj`, from which Transformers derives them.
-/// Where a file has them, they override it.
+/// Checks that `dense_act_fn` and `is_gated_act` agree with `feed_forward_proj`, from which Transformers
+/// derives them. If a file has them, they override it.
 fn check_activation(json: &Value) -> Result<(), String> {
     let projection = json.get("feed_forward_proj").and_then(Value::as_str);
     let wanted: (&[&str], bool) = match projection {
@@ -107,7 +107,7 @@ fn check_activation(json: &Value) -> Result<(), String> {
 }
 
 impl T5Config {
-    /// What errors say was wanted.
+    /// The "wanted" part of errors.
     pub(crate) const WANTED: &str = "the config.json of a T5 (model_type t5; feed_forward_proj relu, as in v1.0, or gated-gelu, as in v1.1)";
 
     /// Reads and checks `config.json`.
@@ -122,7 +122,7 @@ impl T5Config {
         Self::parse(&bytes, &path.display().to_string())
     }
 
-    /// Parses and checks the text of a `config.json`; errors call it `name`.
+    /// Parses and checks the text of a `config.json`; errors refer to it as `name`.
     ///
     /// # Errors
     /// As [`T5Config::read`].
@@ -150,7 +150,7 @@ impl T5Config {
         }
         let mut config: T5Config =
             serde_json::from_value(json).map_err(|e| wrong(format!("a T5 config, but {e}")))?;
-        // A v1.1 in the form of Transformers 5, until the weights are known.
+        // A v1.1 saved by Transformers 5, as far as known without the weights.
         config.tie_word_embeddings &= config.scale_decoder_outputs != Some(false);
         if !matches!(config.feed_forward_proj.as_str(), "relu" | "gated-gelu") {
             return Err(wrong(format!(
@@ -196,19 +196,19 @@ impl T5Config {
         }
     }
 
-    /// Whether states are scaled by `1/√D` before the head: `scale_decoder_outputs` or, in files older than
-    /// Transformers 5, whether the head is the embedding.
+    /// Whether states are scaled by `1/√D` before the head: `scale_decoder_outputs` or, in files from before
+    /// Transformers 5, whether the head is tied to the embedding.
     pub fn scales_output(&self) -> bool {
         self.scale_decoder_outputs
             .unwrap_or(self.tie_word_embeddings)
     }
 
-    /// The configuration for a checkpoint with these weights, under Hugging Face's names. A head in them that differs
-    /// from the embedding is used, whatever `tie_word_embeddings` says, as in Transformers 5. With a file of
+    /// The configuration for a checkpoint with these weights, under Hugging Face's names. A head that differs
+    /// from the embedding is used regardless of `tie_word_embeddings`, as in Transformers 5. With a file of
     /// Transformers 5, the head is always separate from the embedding.
     pub(super) fn of_weights(&self, weights: &Weights) -> Self {
         let is_own = weights.contains(HEAD) && !weights.are_equal(HEAD, EMBEDDING);
-        // Files of 4.x state reliably that there is a separate head, so it must not be absent.
+        // In files of 4.x, `tie_word_embeddings: false` is reliable, so the separate head must exist.
         let is_said = !self.tie_word_embeddings && self.scale_decoder_outputs.is_none();
         let scales = self.scales_output();
         let tied = !(is_own || is_said);
@@ -219,14 +219,14 @@ impl T5Config {
         }
     }
 
-    /// Decoder blocks.
+    /// The number of decoder blocks.
     pub fn decoder_layers(&self) -> usize {
         self.num_decoder_layers.unwrap_or(self.num_layers)
     }
 
     /// `H·K`, the width inside attention.
     pub fn inner(&self) -> usize {
-        // An overflow is rejected later by the shapes of the tensors.
+        // An overflow is detected later by comparing the shapes of tensors.
         self.num_heads.saturating_mul(self.d_kv)
     }
 
@@ -271,13 +271,13 @@ impl T5Config {
         }
     }
 
-    /// Parameters of one block of the decoder: two attentions, the feed-forward, three norms.
+    /// The number of parameters of one decoder block: two attention layers, the feed-forward, three norms.
     pub fn decoder_block_parameters(&self) -> usize {
         8 * self.d_model * self.inner() + self.feed_forward_parameters() + 3 * self.d_model
     }
 
-    /// The number of weights that multiply an input token (the encoder, and the decoder's keys and values of it) and an
-    /// output token (the rest of the decoder and the head).
+    /// The number of weights that an input token is multiplied by (the encoder, and the keys and values of
+    /// cross-attention) and an output token (the rest of the decoder and the head).
     pub fn weights_per_token(&self) -> [usize; 2] {
         let (d, inner, ff) = (self.d_model, self.inner(), self.feed_forward_parameters());
         let encoder = self.num_layers * (4 * d * inner + ff);
@@ -286,14 +286,15 @@ impl T5Config {
         [encoder + cross, decoder + self.vocab_size * d]
     }
 
-    /// Operations of the encoder for each token of an input of `length`: two for each weight, and two for each position
-    /// and inner dimension in each of attention's two products (queries with keys, weights with values).
+    /// The encoder's operations per token of an input of `length`: two for each weight, and two for each
+    /// position and inner dimension in each of attention's two products (queries with keys, weights with
+    /// values).
     pub fn encoder_operations_per_token(&self, length: usize) -> usize {
         let weights = 4 * self.d_model * self.inner() + self.feed_forward_parameters();
         self.num_layers * (2 * weights + 4 * length * self.inner())
     }
 
-    /// The number of all parameters in closed form.
+    /// The total number of parameters in closed form.
     pub fn parameters(&self) -> usize {
         let (d, inner) = (self.d_model, self.inner());
         let encoder =
@@ -336,19 +337,19 @@ mod tests {
         assert_eq!(config.parameters(), 60_506_624);
     }
 
-    /// `tie_word_embeddings` and `scale_decoder_outputs` as in files of 4.x and 5.x, and weights with a head: absent,
-    /// equal to the embedding, or different.
+    /// `tie_word_embeddings` and `scale_decoder_outputs` as in files of 4.x and 5.x, combined with weights
+    /// whose head is absent, equal to the embedding, or different.
     #[test]
     fn the_weights_determine_the_head_and_the_file_the_scaling() {
         let (no, yes) = (Some(false), Some(true));
         for (tie, scale, head, tied, scales) in [
-            // 4.x, v1.1 and v1.0.
+            // 4.x: v1.1 and v1.0.
             (no, None, Some(2.0), false, false),
             (no, None, Some(1.0), false, false),
             (yes, None, None, true, true),
             (None, None, Some(1.0), true, true),
             (yes, None, Some(2.0), false, true),
-            // 5.x: v1.1, v1.0, and a v1.1 that 5.x has tied.
+            // 5.x: v1.1, v1.0, and a v1.1 whose head 5.x has tied.
             (yes, no, Some(2.0), false, false),
             (yes, yes, None, true, true),
             (yes, no, None, true, false),
@@ -371,7 +372,7 @@ mod tests {
             let loaded = config.of_weights(&weights);
             let found = (loaded.tie_word_embeddings, loaded.scales_output());
             assert_eq!(found, (tied, scales), "{tie:?} {scale:?} {head:?}");
-            // The scaling stays the same when the corrected configuration is corrected again.
+            // Correcting the corrected configuration again keeps the scaling.
             assert_eq!(loaded.of_weights(&weights).scales_output(), scales);
         }
     }

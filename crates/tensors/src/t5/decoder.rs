@@ -1,4 +1,4 @@
-//! The decoder: causal self-attention, attention to the encoder, feed-forward.
+//! The decoder: causal self-attention, cross-attention, feed-forward.
 
 use std::rc::Rc;
 
@@ -24,18 +24,19 @@ pub(super) struct DecoderBlock {
     pub(super) feed_forward: FeedForward,
 }
 
-/// The keys that a decoder block's queries attend to, teacher-forced.
+/// The keys that a decoder block's queries attend to under teacher forcing.
 struct Seen {
     /// `B`.
     batch: usize,
-    /// Of each query, in self-attention; `None` for itself and all before it.
+    /// The number of keys for each query in self-attention; `None` for causal attention: itself and the
+    /// positions before it.
     own: Option<Vec<usize>>,
-    /// Of each example, in attention to the encoder.
+    /// The number of keys for each example in cross-attention.
     encoder: Vec<usize>,
 }
 
 impl DecoderBlock {
-    /// Teacher-forced: the states after it.
+    /// The states after the block, under teacher forcing.
     fn forward(&self, inputs: BlockInputs, seen: &Seen, dropout: &mut Dropout) -> Tensor<2> {
         let batch = seen.batch;
         let BlockInputs {
@@ -85,22 +86,22 @@ pub struct Decoder {
     pub(super) norm: Norm,
 }
 
-/// The state of decoding: the keys and values of all tokens so far, and those of the encoder's output, which are
-/// computed once.
+/// The key/value cache of decoding: the keys and values of all tokens so far, and those of the encoder's
+/// output, which are computed once.
 #[derive(Debug)]
 pub struct Cache {
-    /// For each block.
+    /// The self-attention keys and values of each block.
     past: KvCache,
-    /// For each block, from the encoder's output.
+    /// The cross-attention keys and values of each block.
     encoder: Vec<KeyValue>,
     lengths: Vec<usize>,
     /// The number of prefix keys in `past`.
     prefix: usize,
     /// The positions of the prefix.
     positions: PrefixPositions,
-    /// Tokens decoded, the decoder's prompt included.
+    /// The number of tokens decoded so far, including the decoder's prompt.
     step: usize,
-    /// The ladder's cache.
+    /// The cache of a ladder's decoder.
     pub(super) side: Option<Box<Cache>>,
     /// Replaces the output head.
     pub(super) output: Option<LabelHead>,
@@ -118,7 +119,7 @@ impl Decoder {
         self.forward_through(embedded, batch, encoded, pass, &mut |_, x| x)
     }
 
-    /// As [`Decoder::forward`]; `at` is applied to the input of each block and to the output of the last.
+    /// As [`Decoder::forward`]; applies `at` to the input of each block and to the output of the last.
     pub(super) fn forward_through(
         &self,
         embedded: Tensor<2>,
@@ -168,7 +169,7 @@ impl Decoder {
         without_prompt(hidden, batch, prompt)
     }
 
-    /// A cache for decoding from `encoded`, which contains only the decoder's prompt.
+    /// A cache for decoding from `encoded`, which initially contains only prefixes and the decoder's prompt.
     pub fn start(&self, encoded: &Encoded) -> Cache {
         let injected = &encoded.injected;
         let batch = encoded.lengths.len();
@@ -216,7 +217,8 @@ impl Decoder {
         first.map_or(0, |block| block.self_attention.key_width())
     }
 
-    /// The bias of queries at positions `first..first + queries` on `prefix` prefix keys followed by `keys` keys.
+    /// The bias for queries at positions `first..first + queries` and `prefix` prefix keys followed by `keys`
+    /// keys.
     fn bias(
         &self,
         prefix: usize,
@@ -250,7 +252,7 @@ impl Decoder {
         let off = &mut Dropout::off();
         let [batch, _] = embedded.dims();
         cache.past.advance();
-        // The query is alone, but at position `step`: it needs that row of the bias table.
+        // There is one query, but at position `step`: it needs that row of the bias table.
         let keys = cache.past.capacity() - cache.prefix;
         let bias = self.bias(cache.prefix, cache.positions, cache.step, 1, keys);
         let seen = cache.past.seen().to_vec();
@@ -310,7 +312,7 @@ impl Cache {
     }
 }
 
-/// Puts a prompt `[P, D]` before every example's rows `[B·U, D]`; also returns `P`.
+/// Prepends a prompt `[P, D]` to every example's rows `[B·U, D]`; also returns `P`.
 fn after_prompt(prompt: &Tensor<2>, rows: Tensor<2>, batch: usize) -> (Tensor<2>, usize) {
     let [length, width] = prompt.dims();
     let own = rows.dims()[0] / batch;
@@ -319,7 +321,7 @@ fn after_prompt(prompt: &Tensor<2>, rows: Tensor<2>, batch: usize) -> (Tensor<2>
     (flat(all), length)
 }
 
-/// Drops each example's first `prompt` rows.
+/// Removes each example's first `prompt` rows.
 fn without_prompt(rows: Tensor<2>, batch: usize, prompt: usize) -> Tensor<2> {
     if prompt == 0 {
         return rows;

@@ -1,4 +1,5 @@
-//! The encoder: blocks of self-attention and feed-forward, each with a norm before it and a residual around it.
+//! The encoder: blocks of self-attention and feed-forward, each with pre-normalisation and a residual
+//! connection.
 
 use std::rc::Rc;
 
@@ -12,20 +13,20 @@ use crate::layers::{
 };
 use promptshift_kernels::{DistanceBias, Visible};
 
-/// The encoder's input: embedded tokens, optionally after a soft prompt.
+/// The encoder's input: embedded tokens, optionally with a soft prompt.
 #[derive(Debug, Clone)]
 pub struct Embedded {
     /// `[B, T, D]`.
     pub rows: Tensor<3>,
     /// The number of real positions of each example; the rest is padding.
     pub lengths: Vec<usize>,
-    /// What a tuning method injects into the stacks.
+    /// The tensors that a tuning method injects into the stacks.
     pub injected: Injected,
 }
 
 impl Embedded {
-    /// Puts a soft prompt `[P, D]` before every example. The prompt takes the positions `0..P`, so relative positions
-    /// are computed over `P + T` (Lester et al. 2021).
+    /// Prepends a soft prompt `[P, D]` to every example. The prompt has the positions `0..P`, so relative
+    /// positions are computed over `P + T` (Lester et al. 2021).
     pub fn after_prompt(self, prompt: Tensor<2>) -> Self {
         let [batch, _, width] = self.rows.dims();
         let [length, _] = prompt.dims();
@@ -37,16 +38,16 @@ impl Embedded {
         }
     }
 
-    /// Inserts a soft prompt `[P, D]` among every example's tokens: vector `p` comes after the first `places[b][p]`
-    /// tokens of example `b`; `places[b]` must not decrease.
+    /// Inserts a soft prompt `[P, D]` between every example's tokens: vector `p` follows the first
+    /// `places[b][p]` tokens of example `b`; `places[b]` must not decrease.
     ///
     /// # Panics
-    /// There are not `P` places for each of `B` examples.
+    /// `places` does not have `P` entries for each of `B` examples.
     pub fn around_prompt(self, prompt: Tensor<2>, places: &[Vec<usize>]) -> Self {
         let [batch, own, width] = self.rows.dims();
         let [length, _] = prompt.dims();
         assert_eq!(places.len(), batch, "places for every example");
-        // The prompt's rows, then every example's.
+        // The prompt's rows, then all examples' rows.
         let table = Tensor::cat(vec![prompt, self.rows.reshape([batch * own, width])], 0);
         let mut order: Vec<i32> = Vec::with_capacity(batch * (length + own));
         for (example, places) in places.iter().enumerate() {
@@ -79,7 +80,7 @@ pub struct Encoded {
     pub(super) side: Option<Tensor<2>>,
     /// The number of real positions of each example.
     pub lengths: Vec<usize>,
-    /// What a tuning method injects into the decoder.
+    /// The tensors that a tuning method injects into the decoder.
     pub injected: Injected,
 }
 
@@ -92,7 +93,7 @@ pub(super) struct EncoderBlock {
 }
 
 impl EncoderBlock {
-    /// The states after it; `seen` is how many keys each example's queries attend to.
+    /// The states after the block; `seen` is the number of keys that each example's queries attend to.
     fn forward(&self, inputs: BlockInputs, seen: &[usize], dropout: &mut Dropout) -> Tensor<2> {
         let batch = seen.len();
         let BlockInputs {
@@ -131,7 +132,7 @@ impl Encoder {
         self.forward_through(input, pass, &mut |_, x| x)
     }
 
-    /// As [`Encoder::forward`]; `at` is applied to the input of each block and to the output of the last.
+    /// As [`Encoder::forward`]; applies `at` to the input of each block and to the output of the last.
     pub(super) fn forward_through(
         &self,
         input: Embedded,

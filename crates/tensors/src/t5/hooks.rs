@@ -1,4 +1,4 @@
-//! Hooks for tuning methods in the blocks, and their shapes without weights.
+//! Hooks in the blocks for tuning methods, and their shapes as computed from the configuration alone.
 
 use super::config::{Activation, T5Config};
 use super::layers::{Attention, FeedForward};
@@ -25,7 +25,7 @@ impl FeedForward {
 }
 
 impl T5 {
-    /// Every linear map of the blocks, the encoder's first.
+    /// Every linear layer of the blocks, the encoder's first.
     pub fn maps_mut(&mut self) -> Vec<(Map, &mut Linear)> {
         let mut maps = Vec::new();
         for block in &mut self.encoder.blocks {
@@ -61,7 +61,7 @@ impl T5 {
 }
 
 impl T5Config {
-    /// Every linear map of the blocks with its `[in, out]`, in the order of [`T5::maps_mut`].
+    /// Every linear layer of the blocks with its shape `[in, out]`, in the order of [`T5::maps_mut`].
     pub fn maps(&self) -> Vec<(Map, [usize; 2])> {
         let attention = [Map::Q, Map::K, Map::V, Map::O];
         let feed_forward: &[Map] = match self.activation() {
@@ -75,7 +75,7 @@ impl T5Config {
         blocks.flatten().map(|map| (map, self.shape(map))).collect()
     }
 
-    /// The names of these maps in checkpoints, without `.weight`.
+    /// The names of these layers in checkpoints, without `.weight`.
     pub fn map_names(&self) -> Vec<String> {
         let names = super::checkpoint::names(self.activation());
         let encoder = names.maps("encoder.blocks", self.num_layers);
@@ -138,7 +138,7 @@ mod tests {
             .map(|(map, linear)| (map, linear.weight.val().dims()))
             .collect();
         assert_eq!(found, config.maps());
-        // Transposed, since checkpoints hold `[out, in]`.
+        // Transposed, because checkpoints store `[out, in]`.
         let mut written = model.weights();
         for (name, (_, [input, output])) in config.map_names().iter().zip(config.maps()) {
             let name = format!("{name}.weight");

@@ -11,19 +11,19 @@ use crate::checkpoint::Weights;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Initialisation {
-    /// As in T5X and Transformers: normal, with a scale for each matrix from its widths.
+    /// As in T5X and Transformers: normal, with a scale for each matrix that depends on its widths.
     Published,
-    /// After Trockman & Kolter 2023 ("Mimetic Initialization of Self-Attention Layers", arXiv 2305.09828), extended to
-    /// an encoder-decoder: attention starts by attending to equal tokens, values pass through unchanged,
-    /// cross-attention starts as an induction head, and the head reads what it copies. Nothing is frozen. A model of a
-    /// few layers and minutes saves the time of learning to copy.
+    /// After Trockman & Kolter 2023 ("Mimetic Initialization of Self-Attention Layers", arXiv 2305.09828),
+    /// extended to an encoder-decoder: initially, self-attention attends to equal tokens, values pass through
+    /// unchanged, cross-attention is an induction head, and the output head reads the copied token. Nothing
+    /// is frozen. This saves a small model with minutes of training the time of learning to copy.
     Mimetic,
 }
 
 /// Random weights under Hugging Face's names, from a seed.
 ///
 /// # Panics
-/// [`Initialisation::Mimetic`] needs `H·K = D` and at least two heads.
+/// [`Initialisation::Mimetic`] without `H·K = D` or with fewer than two heads.
 pub fn initialise(config: &T5Config, initialisation: Initialisation, seed: u64) -> Weights {
     let mut drawn = Drawn {
         rng: ChaCha8Rng::seed_from_u64(seed),
@@ -35,7 +35,7 @@ pub fn initialise(config: &T5Config, initialisation: Initialisation, seed: u64) 
     blocks.weights()
 }
 
-/// A dense matrix on the host, row by row, `[out, in]` as in checkpoints.
+/// A dense matrix on the host, row-major, `[out, in]` as in checkpoints.
 #[derive(Debug, Clone)]
 struct Matrix {
     rows: usize,
@@ -100,7 +100,7 @@ impl Matrix {
     }
 }
 
-/// One attention's four maps, `[out, in]`.
+/// The four matrices of one attention layer, `[out, in]`.
 struct AttentionInit {
     q: Matrix,
     k: Matrix,
@@ -108,7 +108,8 @@ struct AttentionInit {
     o: Matrix,
 }
 
-/// One block: its attentions (self, then cross in the decoder) and the feed-forward's three maps.
+/// One block: its attention layers (self-attention, then the decoder's cross-attention) and the three
+/// matrices of the feed-forward.
 struct BlockInit {
     attentions: Vec<AttentionInit>,
     feed_forward: [Matrix; 3],
@@ -159,7 +160,7 @@ impl Drawn {
                     .for_each(|(r, e)| *r -= along * e);
             }
             let length = row.iter().map(|v| v * v).sum::<f64>().sqrt();
-            // A row that is almost in the span of the others is drawn again.
+            // Redraws a row that is almost in the span of the others.
             if length > 1e-6 {
                 rows.push(row.into_iter().map(|v| v / length).collect());
             }
@@ -171,7 +172,8 @@ impl Drawn {
         }
     }
 
-    /// T5's own scales (Transformers `T5PreTrainedModel._init_weights`); attention's missing `1/√K` is in q's.
+    /// T5's own scales (Transformers `T5PreTrainedModel._init_weights`); the factor `1/√K` that attention
+    /// lacks is in q's.
     fn published(&mut self, config: &T5Config) -> ModelInit {
         let (d, inner, ff) = (config.d_model, config.inner(), config.d_ff);
         let scale = |width: usize| (width as f64).powf(-0.5);
@@ -214,17 +216,18 @@ impl Drawn {
             "mimetic initialisation needs two heads"
         );
         let inverse_root = (k as f32).powf(-0.5);
-        // Queries match tokens equal to their own.
+        // Queries match equal tokens.
         for attention in model.attentions() {
             attention.q = attention.k.clone().scaled(inverse_root);
         }
-        // Values pass through the block, up to a rotation.
+        // Values pass through the block up to a rotation.
         for block in model.encoder.iter_mut().chain(&mut model.decoder) {
             let (v, r) = (self.orthogonal(d), self.orthogonal(d));
             block.attentions[0].o = r.times(&v.transposed());
             block.attentions[0].v = v;
         }
-        // All cross-attentions share one rotation, which the head undoes: the attended token is generated.
+        // All cross-attention layers share one rotation, which the head undoes, so that the attended token is
+        // generated.
         let (v, r) = (self.orthogonal(d), self.orthogonal(d));
         for block in &mut model.decoder {
             block.attentions[1].o = r.times(&v.transposed());
@@ -235,7 +238,8 @@ impl Drawn {
             .embedding
             .times(&r.transposed())
             .scaled(COPY_STRENGTH * (d as f32).powf(-0.5));
-        // Positional heads: the previous and the next token in the encoder, one and two back in the decoder.
+        // Positional heads: they attend to the previous and the next token in the encoder, and one and two
+        // tokens back in the decoder.
         const LOOK: f32 = 5.0;
         let buckets = config.relative_attention_num_buckets;
         let at = |relative, direction| {
@@ -253,8 +257,8 @@ impl Drawn {
         model.encoder_bias.values[at(1, Direction::Bidirectional) * heads + 1] = LOOK;
         model.decoder_bias.values[at(-1, Direction::Causal) * heads] = LOOK;
         model.decoder_bias.values[at(-2, Direction::Causal) * heads + 1] = LOOK;
-        // Induction: in two cross-attention heads the key is the code of the previous token, written by head 0 of
-        // encoder block 0, and the query is the current token's code.
+        // Induction: in two cross-attention heads the key is the code of the previous token, which head 0 of
+        // encoder block 0 writes, and the query is the current token's code.
         let written = model.encoder[0].attentions[0]
             .o
             .transposed()

@@ -7,23 +7,23 @@ use burn::tensor::activation::relu;
 use crate::layers::{Adapter, Dropout, KeyValue, Linear, adapted, adapted_output};
 use promptshift_kernels::{self as kernels, AttentionInputs, DistanceBias, Heads, Visible};
 
-/// Multi-head attention without the usual `1/√K`, which T5 folds into the initialisation.
+/// Multi-head attention without the usual factor `1/√K`, which T5 folds into the initialisation.
 #[derive(Module, Debug)]
 pub struct Attention {
     pub(super) query: Linear,
     pub(super) key: Linear,
     pub(super) value: Linear,
     pub(super) output: Linear,
-    /// An adapter after or beside it.
+    /// An adapter after or in parallel to it.
     pub(super) adapter: Option<Adapter>,
     pub(super) heads: usize,
 }
 
-/// Which keys the queries attend to, and with what bias.
+/// Which keys the queries attend to, and the bias of the scores.
 pub struct View<'a> {
     /// `B`.
     pub batch: usize,
-    /// Added to the scores.
+    /// The bias added to the scores.
     pub bias: Option<DistanceBias>,
     /// The keys that each query may attend to.
     pub visible: Visible<'a>,
@@ -74,19 +74,19 @@ impl Attention {
     }
 }
 
-/// The feed-forward: v1.1's `(gelu_tanh(x W₀) ⊙ (x W₁)) W`, or v1.0's `relu(x W₁) W`.
+/// The feed-forward layers: v1.1's `(gelu_tanh(x W₀) ⊙ (x W₁)) W`, or v1.0's `relu(x W₁) W`.
 #[derive(Module, Debug)]
 pub struct FeedForward {
     /// `W₀`, only in v1.1.
     pub(super) gate: Option<Linear>,
     pub(super) up: Linear,
     pub(super) down: Linear,
-    /// An adapter after or beside it.
+    /// An adapter after or in parallel to it.
     pub(super) adapter: Option<Adapter>,
 }
 
 impl FeedForward {
-    /// `x` `[B·T, D]` (after the norm) → the term to add to `stream` `[B·T, D]`.
+    /// `x` `[B·T, D]` (after the norm) → the update of the residual `stream` `[B·T, D]`.
     pub fn forward(
         &self,
         x: Tensor<2>,

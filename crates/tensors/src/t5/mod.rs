@@ -1,7 +1,7 @@
-//! T5 v1.0 and v1.1 (Raffel et al. 2020; Shazeer 2020) as published: pre-norm blocks, relative positions, no biases; in
-//! v1.1 gated tanh-gelu and a separate output head.
+//! T5 v1.0 and v1.1 (Raffel et al. 2020; Shazeer 2020) as published: pre-norm blocks, relative positions, no
+//! biases; in v1.1 gated tanh-gelu and a separate output head.
 //!
-//! Hidden states are `[B·T, D]`: every linear map is one matrix product over all positions.
+//! Hidden states are `[B·T, D]`: every linear layer is one matrix product over all positions.
 
 mod checkpoint;
 mod config;

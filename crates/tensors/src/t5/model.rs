@@ -15,11 +15,11 @@ pub struct T5 {
     pub(super) embedding: Param<Tensor<2>>,
     pub(super) encoder: Encoder,
     pub(super) decoder: Decoder,
-    /// The output head; `None` in v1.0, which uses the embedding.
+    /// The output head; `None` if it is tied to the embedding, as in v1.0.
     pub(super) head: Option<Linear>,
     /// The side network of ladder side tuning.
     pub(super) ladder: Option<Ladder>,
-    /// The scale of states before the head: `1/√D` in v1.0, 1 in v1.1.
+    /// The factor that states are scaled by before the head: `1/√D` in v1.0, 1 in v1.1.
     #[module(skip)]
     pub(super) output_scale: f64,
     pub(super) start_id: usize,
@@ -36,7 +36,7 @@ impl T5 {
         self.embedding.val().device()
     }
 
-    /// `T` ids for each row → `[B, T, D]`; T5 does not scale its embeddings.
+    /// `T` ids per row → `[B, T, D]`; T5 does not scale its embeddings.
     pub fn embed(&self, tokens: &Tokens) -> Embedded {
         let rows = self.lookup(&tokens.ids);
         let [_, width] = rows.dims();
@@ -74,7 +74,7 @@ impl T5 {
         }
     }
 
-    /// Its encoder and its decoder.
+    /// The encoder and the decoder.
     pub fn into_stacks(self) -> (Encoder, Decoder) {
         (self.encoder, self.decoder)
     }
@@ -150,7 +150,7 @@ impl T5 {
         kernels::cross_entropy(logits, &real, z_loss)
     }
 
-    /// An empty cache for decoding from `encoded`.
+    /// An initial cache for decoding from `encoded`.
     pub fn start(&self, encoded: &Encoded) -> Cache {
         let mut cache = self.decoder.start(encoded);
         cache.side = (self.ladder.as_ref())
@@ -158,7 +158,7 @@ impl T5 {
         cache
     }
 
-    /// The token every output starts with, for `batch` rows.
+    /// The start token of every output, for `batch` rows.
     pub fn start_tokens(&self, batch: usize) -> Vec<u32> {
         vec![self.start_id as u32; batch]
     }
@@ -181,14 +181,14 @@ impl T5 {
         self.vocabulary_logits(hidden + ladder.upwards(own), cache.output.as_ref())
     }
 
-    /// The most probable output of every example, as [`greedy`] decodes.
+    /// The most probable output of each example, decoded by [`greedy`].
     pub fn generate(&self, encoded: &Encoded, ends: &[u32], limit: usize) -> Vec<Generated> {
         let mut cache = self.start(encoded);
         let first = self.next_logits(&self.start_tokens(encoded.lengths.len()), &mut cache);
         greedy(first, &mut UnderWay { model: self, cache }, ends, limit)
     }
 
-    /// Final decoder states `[N, D]` → logits `[N, V]`, by `output` if it replaces the head.
+    /// Final decoder states `[N, D]` → logits `[N, V]`, using `output` instead of the head if given.
     fn vocabulary_logits(&self, states: Tensor<2>, output: Option<&LabelHead>) -> Tensor<2> {
         let states = match self.output_scale {
             1.0 => states,
@@ -201,7 +201,7 @@ impl T5 {
         }
     }
 
-    /// The head's vectors `[C, D]` for some tokens.
+    /// The head's vectors `[C, D]` for these tokens.
     pub fn output_vectors(&self, ids: &[u32]) -> Tensor<2> {
         let Some(head) = &self.head else {
             return self.lookup(ids);

@@ -8,17 +8,17 @@ use promptshift_kernels::DistanceBias;
 /// Whether a stack attends in both directions (encoder) or only backwards (decoder).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
-    /// Half of the buckets for keys before the query, half for keys after it.
+    /// Half of the buckets are for keys before the query, half for keys after it.
     Bidirectional,
-    /// All buckets for keys before the query; keys after it fall into bucket 0 and are masked.
+    /// All buckets are for keys before the query; keys after it fall into bucket 0 and are masked.
     Causal,
 }
 
-/// The bucket of a key `relative` positions after its query (`_relative_position_bucket` in mesh-tensorflow and
-/// Transformers).
+/// The bucket of a key `relative` positions after its query (`_relative_position_bucket` in mesh-tensorflow
+/// and Transformers).
 ///
-/// The nearest half of a direction's buckets hold one distance each; the rest are spaced evenly in the logarithm up to
-/// `max_distance`; larger distances share the last bucket.
+/// The first half of a direction's buckets hold one distance each; the rest are spaced evenly on a
+/// logarithmic scale up to `max_distance`; larger distances share the last bucket.
 pub fn bucket(relative: i64, direction: Direction, buckets: usize, max_distance: usize) -> usize {
     let (buckets, offset, distance) = match direction {
         Direction::Bidirectional => {
@@ -32,7 +32,7 @@ pub fn bucket(relative: i64, direction: Direction, buckets: usize, max_distance:
     if distance < exact {
         return offset + distance;
     }
-    // In f32, as the published checkpoints were trained: at a bucket's edge f64 rounds differently.
+    // In f32, as in training of the published checkpoints: f64 rounds differently at bucket boundaries.
     let share = (distance as f32 / exact as f32).ln() / (max_distance as f32 / exact as f32).ln();
     let far = exact + (share * (buckets - exact) as f32) as usize;
     offset + far.min(buckets - 1)
@@ -48,9 +48,10 @@ pub struct RelativeBias {
 }
 
 impl RelativeBias {
-    /// The bias of queries at positions `first..first + queries` on keys `0..keys`.
+    /// The bias for queries at positions `first..first + queries` and keys `0..keys`.
     ///
-    /// When decoding with a cache, `first` is the step, so that the query uses its own row of the table and not row 0.
+    /// When decoding with a cache, `first` is the step, so that the query uses its own row of the table
+    /// instead of row 0.
     pub fn between(&self, first: usize, queries: usize, keys: usize) -> DistanceBias {
         let table = self.table.val();
         let [buckets, _] = table.dims();

@@ -1,5 +1,5 @@
-//! Text ↔ token ids: a `tokenizer.json` through the `tokenizers` crate, the models of SentencePiece, or BERT's
-//! `vocab.txt`, with checks of the model's special tokens.
+//! Converts between text and token ids: a `tokenizer.json` through the `tokenizers` crate, SentencePiece
+//! models, or BERT's `vocab.txt`, with checks of the model's special tokens.
 
 mod pairs;
 mod sentencepiece;
@@ -29,7 +29,7 @@ pub enum TokenizerError {
         /// What is wrong.
         reason: SentencePieceError,
     },
-    /// It has more ids than the model has embeddings, or so many fewer that padding does not explain it.
+    /// It has more ids than the model has embeddings, or fewer by more than padding explains.
     #[error(
         "{path}: {found} ids, but the model's vocab_size is {wanted}: the tokenizer belongs to another model, or tokens \
          were added to only one of the two"
@@ -54,7 +54,7 @@ pub enum TokenizerError {
         /// The tokenizer's largest id.
         found: u32,
     },
-    /// It has no newline token, which ends answers.
+    /// It has no newline token, which is needed to end answers.
     #[error("{path}: no newline token, which must end answers")]
     NoLine {
         /// The file.
@@ -68,7 +68,7 @@ pub enum TokenizerError {
         /// The token.
         token: &'static str,
     },
-    /// It joins two texts in an unknown way.
+    /// It joins two texts in an unsupported format.
     #[error(
         "{path}: wanted a tokenizer that joins two texts by separators, with one token before them and a separator \
          after them, found '{found}' for the texts 'a' and 'b'"
@@ -76,7 +76,7 @@ pub enum TokenizerError {
     Template {
         /// The file.
         path: String,
-        /// The tokens that it gives.
+        /// The tokens that it produces.
         found: String,
     },
     /// A token that T5 requires is absent or has another id than in config.json.
@@ -99,12 +99,12 @@ pub const PUBLISHED_PADDING: usize = 128;
 /// Vocabularies are padded to a multiple of 128 or of one of these.
 const MULTIPLES: [usize; 5] = [256, 512, 1_024, 2_048, 4_096];
 
-/// Tolerance: one spare row for this many ids.
+/// Tolerance: one spare row per this many ids.
 const SPARE: usize = 64;
 
-/// Whether an embedding with `rows` rows may belong to a tokenizer with `ids` ids: a few rows are spare, or the
-/// embedding was padded to a multiple of a power of two (`resize_token_embeddings(pad_to_multiple_of)`) that adds fewer
-/// rows than there were.
+/// Whether an embedding with `rows` rows may belong to a tokenizer with `ids` ids: only a few rows are spare,
+/// or the embedding was padded to a multiple of a power of two
+/// (`resize_token_embeddings(pad_to_multiple_of)`) and padding less than doubled it.
 fn is_padded(rows: usize, ids: usize) -> bool {
     let Some(more) = rows.checked_sub(ids) else {
         return false;
@@ -116,26 +116,26 @@ fn is_padded(rows: usize, ids: usize) -> bool {
                 .any(|multiple| more < multiple && rows.is_multiple_of(multiple)))
 }
 
-/// A text that exercises every kind of input: words, punctuation, newlines, other scripts, unassigned code points, and
+/// A text with every kind of input: words, punctuation, newlines, other scripts, unassigned code points, and
 /// a word longer than WordPiece's limit.
 const PROBE: &str = "Ab, c. 12\n\n\té 東京 🙂 \u{e000}\u{10fffd} \
     xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
 
-/// Text ↔ token ids.
+/// Converts between text and token ids.
 #[derive(Debug, Clone)]
 pub struct Tokenizer {
     model: Model,
     pad: u32,
     ends: Ends,
     pair: Option<Pair>,
-    /// The token before an output's text, if any.
+    /// The token before the text of an output, if any.
     opening: Option<u32>,
-    /// Special tokens that the model finds in texts.
+    /// Special tokens that the model would match in texts.
     found: Option<Found>,
 }
 
-/// Special tokens that a model finds in texts, as XLM-R's unigram model does, of which they are pieces. Separators and
-/// masks are put between texts here, so within a text they are unknown words.
+/// Special tokens that a model matches in texts, as XLM-R's unigram model does, because they are among its
+/// pieces. Here only this program inserts separators and masks, so within a text they become unknown words.
 #[derive(Debug, Clone)]
 struct Found {
     special: Vec<u32>,
@@ -145,9 +145,9 @@ struct Found {
 /// What ends an output, and how text is prepared for a network.
 #[derive(Debug, Clone)]
 enum Ends {
-    /// A special token after inputs and outputs: T5's end of sequence.
+    /// A special token after inputs and outputs: T5's end-of-sequence token.
     Sequence(u32),
-    /// A newline, for networks that continue a text. Any token that contains one ends an output, and so do special
+    /// A newline, for decoder-only networks. Any token that contains one ends an output, and so do special
     /// tokens; sorted.
     Line {
         /// The token of a single newline.
@@ -161,7 +161,7 @@ enum Ends {
 pub struct Pair {
     /// `[CLS]`.
     pub first: u32,
-    /// How many separators stand between the texts.
+    /// The number of separators between the texts.
     pub between: usize,
     /// `[MASK]`, if there is one.
     pub mask: Option<u32>,
@@ -169,8 +169,8 @@ pub struct Pair {
     pub gap: Option<Gap>,
 }
 
-/// A masked word between two texts, `first? [SEP] [MASK], second`: the pattern P₁ of Schick & Schütze 2021 (§4.1,
-/// MNLI) without its quotation marks.
+/// A masked word between two texts, `first? [SEP] [MASK], second`: the pattern P₁ of Schick & Schütze 2021
+/// (§4.1, MNLI) without its quotation marks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gap {
     /// `?`.
@@ -188,7 +188,8 @@ enum Model {
 }
 
 impl Tokenizer {
-    /// Parses the bytes of a `tokenizer.json` and checks it against the model's configuration; errors call it `name`.
+    /// Parses the bytes of a `tokenizer.json` and checks it against the model's configuration; errors refer
+    /// to it as `name`.
     ///
     /// # Errors
     /// It is unreadable, has another vocabulary, or lacks T5's special tokens.
@@ -204,12 +205,13 @@ impl Tokenizer {
         )
     }
 
-    /// Parses a tokenizer and checks that it encodes any text and decodes the result. The crate panics on some damaged
-    /// files, and finds other damage only when a text needs the damaged part.
+    /// Parses a tokenizer and checks that it can encode any text and decode the result. The crate panics on
+    /// some damaged files, and detects other damage only when a text uses the damaged part.
     fn json(bytes: &[u8], name: &str) -> Result<tokenizers::Tokenizer, TokenizerError> {
         let read = || -> Result<tokenizers::Tokenizer, tokenizers::Error> {
             let mut model = tokenizers::Tokenizer::from_bytes(bytes)?;
-            // A file may contain padding and truncation settings from an earlier use; here `batch` pads and truncates.
+            // A file may contain padding and truncation settings from an earlier use; here, `batch` pads and
+            // truncates.
             model.with_truncation(None)?;
             model.with_padding(None);
             for special in [false, true] {
@@ -298,7 +300,7 @@ impl Tokenizer {
         })
     }
 
-    /// Parses the bytes of a `tokenizer.json` for a network that continues a text.
+    /// Parses the bytes of a `tokenizer.json` for a decoder-only network.
     ///
     /// # Errors
     /// It is unreadable, has another vocabulary, or lacks a newline token.
@@ -309,7 +311,7 @@ impl Tokenizer {
     ) -> Result<Self, TokenizerError> {
         let json = Self::json(bytes, name)?;
         let tokens = json.get_vocab(true);
-        // A newline in byte-level BPE, or in byte fallback.
+        // A newline in byte-level BPE or in byte fallback.
         let is_line = |token: &str| token.contains(['\n', 'Ċ']) || token == "<0x0A>";
         let special = json.get_added_tokens_decoder();
         let special = special.iter().filter(|(_, token)| token.special);
@@ -338,10 +340,10 @@ impl Tokenizer {
         }
     }
 
-    /// Token ids of an input as its network reads it; for T5 without end of sequence.
+    /// The token ids of an input as the network reads it; for T5 without end of sequence.
     pub fn encode_input(&self, text: &str) -> (Vec<u32>, Vec<(usize, usize)>) {
         match (&self.model, &self.ends) {
-            // With the token that begins every text, if there is one.
+            // Includes the token that starts every text, if there is one.
             (Model::Json(model), Ends::Line { .. }) => {
                 let encoding = model
                     .encode(text, true)
@@ -352,7 +354,7 @@ impl Tokenizer {
         }
     }
 
-    /// Token ids of an output as its network generates it, without the end token.
+    /// The token ids of an output as the network generates it, without the end token.
     pub fn encode_output(&self, text: &str) -> Vec<u32> {
         match self.ends {
             Ends::Sequence(_) => self.opening.into_iter().chain(self.encode(text)).collect(),
@@ -365,8 +367,8 @@ impl Tokenizer {
         self.pair?.mask
     }
 
-    /// Adds a masked word between the two texts of a pair; `None` if the tokenizer is not for pairs or lacks the
-    /// tokens.
+    /// Adds a masked word between the two texts of a pair; `None` if the tokenizer is not for pairs or lacks
+    /// the required tokens.
     pub fn with_gap(self) -> Option<Self> {
         let gap = Gap {
             question: self.model.id("?")?,
@@ -383,7 +385,7 @@ impl Tokenizer {
         })
     }
 
-    /// Adds the first sentinel before the text of every output; `None` if there are no sentinels.
+    /// Adds the first sentinel before the text of every output; `None` if there are no sentinel tokens.
     pub fn opened(self) -> Option<Self> {
         Some(Tokenizer {
             opening: Some(self.sentinel(0)?),
@@ -391,7 +393,7 @@ impl Tokenizer {
         })
     }
 
-    /// Whether inputs end without an end token, so that an output continues them.
+    /// Whether an output directly continues its input, without an end token between them.
     pub fn continues(&self) -> bool {
         matches!(self.ends, Ends::Line { .. })
     }
@@ -401,7 +403,7 @@ impl Tokenizer {
         self.without_special(self.model.encode(text))
     }
 
-    /// Ids of a text, without special tokens that were found in it.
+    /// Replaces special tokens that were matched within a text.
     fn without_special(&self, mut ids: Vec<u32>) -> Vec<u32> {
         if let Some(found) = &self.found {
             for id in ids.iter_mut().filter(|id| found.special.contains(id)) {
@@ -411,7 +413,7 @@ impl Tokenizer {
         ids
     }
 
-    /// Token ids of `text` within a sentence, where a space precedes it: byte-level BPE has other tokens there.
+    /// Token ids of `text` within a sentence, after a space, where byte-level BPE has different tokens.
     pub fn encode_within(&self, text: &str) -> Vec<u32> {
         match text.is_empty() {
             true => Vec::new(),
@@ -459,7 +461,7 @@ impl Tokenizer {
         self.pair
     }
 
-    /// The token after an output: end of sequence, of each text of a pair, or newline.
+    /// The token after an output: end of sequence, separator of a pair, or newline.
     pub fn end(&self) -> u32 {
         match self.ends {
             Ends::Sequence(end) => end,

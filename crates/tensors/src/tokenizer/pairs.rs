@@ -1,9 +1,9 @@
-//! Tokenizers of encoders, which read pairs of texts: a `tokenizer.json` of any kind (WordPiece in a BERT and a
-//! DistilBERT, byte-level BPE in a RoBERTa and a ModernBERT, a unigram model in an XLM-R), the `vocab.txt` of older BERTs,
-//! or XLM-R's `sentencepiece.bpe.model`.
+//! Tokenizers of encoders, which read pairs of texts: a `tokenizer.json` of any kind (WordPiece in a BERT and
+//! a DistilBERT, byte-level BPE in a RoBERTa and a ModernBERT, a unigram model in an XLM-R), the `vocab.txt`
+//! of older BERTs, or XLM-R's `sentencepiece.bpe.model`.
 //!
-//! A string in a text that looks like a special token (`[SEP]`) is tokenized as ordinary words: texts have no markup,
-//! and every separator is one that was put between texts.
+//! A string in a text that looks like a special token (`[SEP]`) is tokenized as ordinary words: texts have no
+//! markup, and only this program inserts separators.
 
 use serde_json::json;
 
@@ -18,14 +18,14 @@ const UNKNOWN: &str = "[UNK]";
 /// Whether a vocabulary distinguishes case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Case {
-    /// It does not: texts are lower-cased and accents removed.
+    /// No: texts are lower-cased and accents removed.
     Lower,
-    /// It does.
+    /// Yes.
     Kept,
 }
 
 impl Case {
-    /// Reads a `tokenizer_config.json`; lower case if it says nothing, as in Transformers.
+    /// Reads a `tokenizer_config.json`; lower case if it does not say, as in Transformers.
     pub fn of_config(bytes: &[u8]) -> Self {
         let json: Option<serde_json::Value> = serde_json::from_slice(bytes).ok();
         match json.and_then(|json| json.get("do_lower_case")?.as_bool()) {
@@ -35,7 +35,7 @@ impl Case {
     }
 }
 
-/// A family's special tokens, and how many separators stand between two texts.
+/// A family's special tokens, and the number of separators between two texts.
 struct Special {
     pad: &'static str,
     first: &'static str,
@@ -65,11 +65,11 @@ impl Special {
     }
 }
 
-/// The form in which a tokenizer itself joins two texts: the first token, the separator, and how many separators stand
-/// between the texts. `None` if it adds nothing to texts.
+/// The format in which a tokenizer joins two texts: the first token, the separator, and the number of
+/// separators between the texts. `None` if it adds nothing to texts.
 ///
 /// # Errors
-/// It joins them in another way; the tokens that it gives.
+/// It uses another format; returns the tokens that it produces.
 fn template(model: &tokenizers::Tokenizer) -> Result<Option<(u32, u32, usize)>, String> {
     let encoding = (model.encode(("a", "b"), true)).map_err(|error| error.to_string())?;
     let (ids, special) = (encoding.get_ids(), encoding.get_special_tokens_mask());
@@ -97,13 +97,13 @@ fn template(model: &tokenizers::Tokenizer) -> Result<Option<(u32, u32, usize)>, 
 }
 
 impl Found {
-    /// What stands for special tokens in texts.
+    /// The token that replaces special tokens in texts.
     const UNKNOWN: &'static str = "<unk>";
 
-    /// Those of these tokens that the model finds where they are written; `None` if there are none.
+    /// Those of these tokens that the model matches in texts; `None` if there are none.
     ///
     /// # Errors
-    /// There are some, but no unknown token.
+    /// There are some, but there is no unknown token.
     fn of(model: &Model, tokens: [&str; 4]) -> Result<Option<Self>, ()> {
         let ids = tokens
             .iter()
@@ -138,8 +138,9 @@ impl Tokenizer {
         Tokenizer::of_pairs(Model::SentencePiece(Box::new(model)), None, name, config)
     }
 
-    /// Parses the bytes of a `tokenizer.json` and checks it against an encoder's configuration; errors call it `name`.
-    /// Texts are joined as the file says; if it does not say, as in the published models of the family.
+    /// Parses the bytes of a `tokenizer.json` and checks it against an encoder's configuration; errors refer
+    /// to it as `name`. Texts are joined as the file specifies or, if it does not, as in the family's
+    /// published models.
     ///
     /// # Errors
     /// It is unreadable, has another vocabulary, or lacks the family's special tokens.

@@ -1,8 +1,9 @@
-//! Burn's Adafactor with T5X's options that Burn lacks: an unfactored second moment, weight decay independent of the
-//! learning rate, and a step count that starts above 0.
+//! Adds to Burn's Adafactor the options of T5X that it lacks: an unfactored second moment, weight decay
+//! independent of the learning rate, and a step count that starts above 0.
 //!
-//! T5X `t5x/adafactor.py`; the paper's options are `prompt_tuning/configs/models/t5_1_1_prompt.gin`
-//! (google-research/prompt-tuning). On Flex a step is [`kernels::adafactor`](promptshift_kernels::adafactor).
+//! Follows T5X `t5x/adafactor.py`; the paper's options are in
+//! `prompt_tuning/configs/models/t5_1_1_prompt.gin` (google-research/prompt-tuning). On Flex a step runs
+//! [`kernels::adafactor`](promptshift_kernels::adafactor).
 
 use burn::optim::{Adafactor, AdafactorConfig, AdafactorState, LearningRate, Optimizer};
 use burn::tensor::{Device, Tensor};
@@ -10,12 +11,12 @@ use burn::tensor::{Device, Tensor};
 use promptshift_kernels::adafactor::{self as fused, Factors};
 use promptshift_numbers::recipe::{AdafactorRecipe, ParameterScaling, SecondMoment};
 
-/// ε₂: a relative step is at least this share of the learning rate. The value in T5X and Burn.
+/// ε₂: the minimum of the parameter scale that the learning rate is multiplied by. The value in T5X and Burn.
 const SMALLEST_SCALE: f32 = 1e-3;
-/// The weight of the new squares is the step number to this power. The value in T5X and Burn.
+/// The weight of the new squared gradients is the step number to this power. The value in T5X and Burn.
 const DECAY_RATE: f64 = -0.8;
 
-/// See the module's documentation.
+/// Adafactor with the options of the prompt-tuning paper.
 #[derive(Clone)]
 pub struct PaperAdafactor {
     plain: Adafactor,
@@ -42,7 +43,7 @@ impl PaperAdafactor {
         }
     }
 
-    /// The factors of step number `time`, counted from 1.
+    /// The parameters of step number `time`, counted from 1.
     fn fused(&self, lr: LearningRate, time: usize) -> fused::Step {
         fused::Step {
             size: lr,
@@ -70,7 +71,7 @@ impl PaperAdafactor {
         self.plain.step(lr, tensor, grad, state)
     }
 
-    /// A step for a matrix with a factored moment.
+    /// A step for a matrix with a factored second moment.
     fn factored_step<const D: usize>(
         &self,
         lr: LearningRate,
@@ -100,7 +101,7 @@ impl PaperAdafactor {
         (as_matrix(tensor), Some(state))
     }
 
-    /// A step for a vector, whose moment is never factored.
+    /// A step for a vector, whose second moment is never factored.
     fn vector_step(
         &self,
         lr: LearningRate,
@@ -124,7 +125,7 @@ impl PaperAdafactor {
     }
 }
 
-/// The same matrix; callers guarantee that `D` is 2.
+/// The same matrix with a generic rank; callers guarantee that `D` is 2.
 fn as_matrix<const D: usize>(matrix: Tensor<2>) -> Tensor<D> {
     let shape = matrix.shape();
     matrix.reshape(shape)
@@ -143,7 +144,7 @@ impl Optimizer for PaperAdafactor {
         if self.second_moment == SecondMoment::Factored && D > 1 {
             return self.factored_step(lr, tensor, grad, state);
         }
-        // Burn would factor a matrix, so it is passed as a vector.
+        // Burn would factor a matrix's second moment, so it is passed as a vector.
         let shape = tensor.shape();
         let count = [shape.num_elements()];
         let state = match state {
@@ -152,7 +153,7 @@ impl Optimizer for PaperAdafactor {
                 second_moment: state.second_moment.reshape(count),
                 column_second_moment: None,
             }),
-            // As if `start_step` steps with zero gradients had been taken.
+            // As after `start_step` steps with zero gradients.
             None if self.start_step > 0 => Some(AdafactorState {
                 time: self.start_step,
                 second_moment: Tensor::zeros(count, &grad.device()),
@@ -182,7 +183,7 @@ mod tests {
 
     use super::*;
 
-    /// Compares several steps on random gradients between the fused step and Burn's.
+    /// Compares the fused step with Burn's over several steps on random gradients.
     fn check<const D: usize>(optimizer: &PaperAdafactor, shape: [usize; D], seed: u64) {
         let device = Device::flex();
         device.seed(seed);
@@ -190,7 +191,7 @@ mod tests {
         let start = draw(0.5);
         let (mut one, mut other) = ((start.clone(), None), (start.clone(), None));
         for step in 0..4 {
-            // The second gradient is far smaller, and has a row or a value of zeros.
+            // The second gradient is much smaller, and has a row or a value of zeros.
             let mut grad = draw(if step == 1 { 1e-6 } else { 2.0 });
             grad = grad.slice_fill(0..1, 0.0);
             one = optimizer.step(0.1, one.0, grad.clone(), one.1);

@@ -1,6 +1,6 @@
-//! AdamW (Loshchilov & Hutter 2019): Burn's, with the step from [`kernels::adamw`](promptshift_kernels::adamw) on Flex
-//! (bit-identical, without ten temporaries of the gradient's size); and, for pre-training, with a step size relative to
-//! each tensor's initial scale.
+//! AdamW (Loshchilov & Hutter 2019): Burn's, but on Flex with the step from
+//! [`kernels::adamw`](promptshift_kernels::adamw) (bit-identical, without ten temporaries of the gradient's
+//! size); and, for pre-training, with a step size relative to each tensor's initial scale.
 
 use burn::module::{Module, ModuleVisitor, Param, ParamGroup};
 use burn::optim::{
@@ -13,7 +13,7 @@ use promptshift_kernels::adamw as fused;
 use promptshift_kernels::adamw::Moments;
 use promptshift_numbers::recipe::AdamWRecipe;
 
-/// See the module's documentation.
+/// AdamW with a fused step on Flex.
 #[derive(Clone)]
 pub struct AdamW {
     plain: Plain,
@@ -23,7 +23,7 @@ pub struct AdamW {
 }
 
 impl AdamW {
-    /// The optimiser for a recipe; each step is passed its learning rate.
+    /// The optimiser for a recipe; each step receives its learning rate.
     pub fn new(recipe: &AdamWRecipe) -> Self {
         let betas = [recipe.beta_1 as f32, recipe.beta_2 as f32];
         let (epsilon, weight_decay) = (recipe.epsilon as f32, recipe.weight_decay as f32);
@@ -82,15 +82,16 @@ impl Optimizer for AdamW {
     }
 }
 
-/// Gains start at 1 and need far smaller steps: a fifth of that.
+/// Gains start at 1 and need much smaller steps: a fifth.
 const GAIN_SCALE: f64 = 0.2;
 
-/// AdamW with β = (0.9, 0.98) and no weight decay. The step for each tensor of `module` is the learning rate times the
-/// tensor's current root mean square.
+/// AdamW with β = (0.9, 0.98) and no weight decay. The step size for each tensor of `module` is the learning
+/// rate times the tensor's initial root mean square.
 ///
-/// T5 initialises q with `1/√(D·K)` and its embedding with 1: a single absolute step size either overwrites the queries
-/// within a few steps or hardly moves the embedding. Adafactor's parameter scaling (T5's own pre-training) adapts the
-/// step to the tensor's current root mean square; here the scale is measured once, before the first step.
+/// T5 initialises q with `1/√(D·K)` and its embedding with 1: a single absolute step size would either
+/// overwrite the queries within a few steps or hardly change the embedding. Adafactor's parameter scaling
+/// (T5's own pre-training) adapts the step to the tensor's current root mean square; here the scale is
+/// measured once, before the first step.
 pub fn scaled_adamw<M: Module>(module: &M) -> ModuleOptimizer {
     let adamw = AdamW::new(&AdamWRecipe {
         // The rate passed to each step replaces this one.
@@ -167,7 +168,7 @@ mod tests {
 
     use super::*;
 
-    /// Compares several steps on random gradients between the fused step and Burn's.
+    /// Compares the fused step with Burn's over several steps on random gradients.
     fn check<const D: usize>(weight_decay: f64, shape: [usize; D], seed: u64) {
         let optimizer = AdamW::new(&AdamWRecipe {
             learning_rate: 0.1,
@@ -182,7 +183,7 @@ mod tests {
         let start = draw(0.5);
         let (mut one, mut other) = ((start.clone(), None), (start.clone(), None));
         for step in 0..4 {
-            // The second gradient is far smaller, and has a row or a value of zeros.
+            // The second gradient is much smaller, and has a row or a value of zeros.
             let mut grad = draw(if step == 1 { 1e-6 } else { 2.0 });
             grad = grad.slice_fill(0..1, 0.0);
             one = optimizer.step(0.1, one.0, grad.clone(), one.1);

@@ -1,5 +1,5 @@
-//! Checkpoints of an unfinished training: a training that resumes from one ends with the same result as one that
-//! was never interrupted.
+//! Checkpoints of an unfinished training. A training resumed from one has the same result as one that was
+//! never interrupted.
 //!
 //! ```text
 //! <folder>/halt.json                    the step, the loop's state and the files' hashes; written last
@@ -34,7 +34,7 @@ use promptshift_text::process::token;
 /// The minimum time between checkpoints; longer if writing one takes long.
 const EVERY: Duration = Duration::from_secs(60);
 
-/// Writing checkpoints takes at most one part in this many of the time.
+/// Writing checkpoints takes at most one part in this many of the total time.
 const SHARE: u32 = 20;
 
 const STATE: &str = "halt.json";
@@ -44,10 +44,10 @@ const TRAINED: &str = "trained.safetensors";
 const BEST: &str = "best.safetensors";
 const OPTIMIZER: &str = "optimizer.bpk";
 
-/// A checkpoint that can't be written or read.
+/// Why a checkpoint can't be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointerError {
-    /// The file system refused.
+    /// A file system operation failed.
     #[error("{}: {source}", path.display())]
     Io {
         /// The file or folder.
@@ -55,7 +55,7 @@ pub enum CheckpointerError {
         /// Why.
         source: io::Error,
     },
-    /// The state was truncated or edited.
+    /// The state is truncated or was edited.
     #[error("{}: wanted the state of an interrupted training, found {found}", path.display())]
     Malformed {
         /// The file.
@@ -63,7 +63,7 @@ pub enum CheckpointerError {
         /// What is wrong with it.
         found: String,
     },
-    /// The tensors are not those of the model.
+    /// The tensors do not match the model's.
     #[error(transparent)]
     Weights(#[from] CheckpointError),
     /// The optimiser's state can't be written.
@@ -77,7 +77,7 @@ pub enum CheckpointerError {
 }
 
 impl CheckpointerError {
-    /// Whether the checkpoint is unusable, so that the training has to start over.
+    /// Whether the checkpoint is unusable, so that training must start over.
     pub fn is_damage(&self) -> bool {
         matches!(
             self,
@@ -104,16 +104,16 @@ pub(super) struct Saved {
     files: BTreeMap<String, String>,
 }
 
-/// The state of the training loop, tensors aside.
+/// The state of the training loop without tensors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct State {
-    /// The training that it belongs to.
+    /// The identity of the training.
     pub of: String,
     /// Steps taken.
     pub step: usize,
     /// Ids of the trained tensors in the model's order; the optimiser's state refers to them.
     pub ids: Vec<u64>,
-    /// Dropout masks drawn so far.
+    /// The number of dropout masks used so far.
     pub dropout_masks: u64,
     pub curve: Vec<CurvePoint>,
     pub best_step: usize,
@@ -127,7 +127,7 @@ pub(super) struct State {
 }
 
 impl Checkpointer {
-    /// Checkpoints in `folder`; `of` identifies the training by everything that its result depends on.
+    /// Writes checkpoints to `folder`; `of` identifies the training by everything that its result depends on.
     pub fn new(folder: PathBuf, of: String) -> Self {
         Checkpointer {
             folder,
@@ -146,7 +146,7 @@ impl Checkpointer {
         Instant::now() >= self.due
     }
 
-    /// The last checkpoint of this training, if there is one. Checkpoints of other trainings are ignored.
+    /// The last checkpoint of this training, if there is one. Ignores checkpoints of other trainings.
     pub(super) fn find(&self) -> Result<Option<Saved>, CheckpointerError> {
         let path = self.folder.join(STATE);
         let bytes = match fs::read(&path) {
@@ -159,7 +159,7 @@ impl Checkpointer {
         Ok((kept.state.of == self.of).then_some(kept))
     }
 
-    /// Writes the loop's state, the tensors and the optimiser's state, then deletes the previous checkpoint.
+    /// Writes the loop's state, the tensors and the optimiser's state; then deletes the previous checkpoint.
     pub(super) fn keep(
         &mut self,
         state: &State,
@@ -210,13 +210,13 @@ impl Checkpointer {
                 fs::remove_file(&path).map_err(io(&path))?;
             }
         }
-        // Writing a large model takes long and must stay a small share of the time.
+        // Writing a large model is slow, but must remain a small share of the time.
         self.due = Instant::now() + EVERY.max(started.elapsed() * SHARE);
         Ok(())
     }
 
-    /// Three models: `start` under the ids that the saved optimiser refers to, the same with the trained tensors, and
-    /// with those of the best step, which does not require gradients.
+    /// Returns three models: `start` with the parameter ids that the saved optimiser refers to, the same with
+    /// the trained tensors, and the same with those of the best step, not requiring gradients.
     pub(super) fn restored(
         &self,
         kept: &Saved,
@@ -240,7 +240,7 @@ impl Checkpointer {
             let tuned = start.clone().map(&mut fill);
             match fill.error {
                 Some(error) => Err(error.into()),
-                // A non-finite tensor after the last step is reported by the next step.
+                // If a tensor is non-finite after the last step, the next step reports it.
                 None => Ok(fill.weights.used_up(&[]).map(|()| tuned)?),
             }
         };
@@ -279,7 +279,8 @@ impl Checkpointer {
     }
 }
 
-/// Renames an unusable folder so that it is out of the way but can be inspected; returns its new path.
+/// Renames an unusable folder, so that a new one can be written and the old one inspected; returns its new
+/// path.
 ///
 /// # Errors
 /// An error of the file system.
@@ -335,7 +336,7 @@ impl ModuleVisitor for Collect<'_> {
     }
 }
 
-/// Gives the trained tensors these ids, in the model's order.
+/// Assigns these ids to the trained tensors, in the model's order.
 struct Named<'a>(std::slice::Iter<'a, u64>);
 
 impl ModuleMapper for Named<'_> {

@@ -16,13 +16,13 @@ use crate::{eval, memory};
 use promptshift_numbers::recipe::{Budget, Recipe};
 use promptshift_numbers::record::{CurvePoint, Moment, Movement, PeakParts, Stop};
 
-/// Why training could not be finished.
+/// Why training failed.
 #[derive(Debug, thiserror::Error)]
 pub enum FitError {
     /// The loss diverged.
     #[error(transparent)]
     NotFinite(#[from] NotFinite),
-    /// The output of a validation is not finite.
+    /// The network's output in source validation is not finite.
     #[error("source validation: {0}")]
     Validation(#[from] eval::NotFinite),
     /// A checkpoint can't be written or read.
@@ -34,7 +34,7 @@ pub enum FitError {
 pub struct Fitted {
     /// The parameters of the best step, not requiring gradients.
     pub best: Tuned,
-    /// That step.
+    /// The step of those parameters.
     pub best_step: usize,
     /// Steps taken.
     pub steps: usize,
@@ -44,23 +44,23 @@ pub struct Fitted {
     pub curve: Vec<CurvePoint>,
     /// Input and target tokens seen, without padding and prompt.
     pub tokens: u64,
-    /// Time in training steps.
+    /// Time spent in training steps.
     pub training: Duration,
-    /// Time in source validation.
+    /// Time spent in source validation.
     pub validation: Duration,
-    /// The composition of the host's memory peak; absent if tensors are in a device's own memory.
+    /// The composition of the host's memory peak; absent if tensors are in device memory.
     pub peak: Option<PeakParts>,
-    /// How far the trainable tensors moved; absent if the last step made them non-finite.
+    /// How far the trainable tensors moved; absent if the last step made any of them non-finite.
     pub movement: Option<Movement>,
 }
 
 /// The next event of a training.
 #[derive(Debug, Clone, Copy)]
 pub enum Event {
-    /// Training resumes from a checkpoint. A caller that collects the best step's answers at validation must score
-    /// [`Fitting::best`] once more.
+    /// Training resumes from a checkpoint. A caller that collects the best step's answers during validation
+    /// must score [`Fitting::best`] once more.
     Resumed {
-        /// Steps taken before.
+        /// Steps taken before the checkpoint.
         step: usize,
     },
     /// A step was taken.
@@ -70,18 +70,18 @@ pub enum Event {
         /// The step's mean loss per target token.
         loss: f64,
     },
-    /// The parameters must be scored with [`Fitting::validate`]; repeated until they are.
+    /// The parameters must be scored with [`Fitting::validate`]. Returned again until they are.
     ValidationDue,
 }
 
-/// A training in progress. The caller asks for one event after another, and stops by asking no more.
+/// A training in progress. The caller requests one event after another; to stop early, it requests no more.
 pub struct Fitting<'a> {
     trainer: Trainer,
     batches: Batches<'a>,
     budget: &'a Budget,
     tensors: TensorBytes,
     checkpointer: Option<Checkpointer>,
-    /// The step that it resumes from, until it has been reported.
+    /// The step that training resumes from, until it has been reported.
     resumed: Option<usize>,
     /// The parameters before the first step, not requiring gradients.
     start: Tuned,
@@ -100,7 +100,7 @@ pub struct Fitting<'a> {
 }
 
 impl<'a> Fitting<'a> {
-    /// A training of `tuned` on the source's training set. With a `checkpointer` it writes checkpoints at intervals,
+    /// Trains `tuned` on the source's training set. With a `checkpointer`, writes checkpoints at intervals
     /// and resumes from the last one.
     ///
     /// # Errors
@@ -164,7 +164,7 @@ impl<'a> Fitting<'a> {
         Ok(fresh(start, Some(checkpointer)).resumed(trained, best, optimizer, kept.state))
     }
 
-    /// Restores a checkpoint. Peaks cover only the remaining part, which includes steps of all kinds.
+    /// Restores a checkpoint. The measured peaks cover only the remaining steps, which include all phases.
     fn resumed(
         mut self,
         trained: Tuned,
@@ -195,12 +195,12 @@ impl<'a> Fitting<'a> {
         self.trainer.tuned()
     }
 
-    /// The parameters with the highest score so far (the earlier on ties), not requiring gradients.
+    /// The parameters with the highest score so far (the earliest on ties), not requiring gradients.
     pub fn best(&self) -> &Tuned {
         &self.best
     }
 
-    /// Advances to the next event, taking a step if one is next; `None` once the training has ended.
+    /// Advances to the next event, running a training step if one is next; `None` once training has ended.
     ///
     /// # Errors
     /// The loss is not finite, or a checkpoint can't be written.
@@ -236,7 +236,7 @@ impl<'a> Fitting<'a> {
         is_place && !is_scored
     }
 
-    /// Why no further step is taken, if no validation is due.
+    /// Why training has ended, apart from a pending validation.
     fn stop(&self) -> Option<Stop> {
         if (self.budget.patience).is_some_and(|most| self.stale >= most) {
             return Some(Stop::Patience);
@@ -244,8 +244,8 @@ impl<'a> Fitting<'a> {
         (self.trainer.steps_taken() == self.budget.steps).then_some(Stop::Budget)
     }
 
-    /// Scores the parameters (not requiring gradients) on source validation with `score`, in [0, 1]; they become the
-    /// best so far if they score higher than all earlier ones.
+    /// Scores the parameters (not requiring gradients) on source validation with `score`, in [0, 1]. They
+    /// become the best so far if their score exceeds all earlier ones.
     ///
     /// # Errors
     /// The network's output is not finite.
@@ -276,8 +276,8 @@ impl<'a> Fitting<'a> {
         Ok(point)
     }
 
-    /// Writes a checkpoint between two events, if it has a checkpointer: for a caller that stops. Before the first
-    /// validation there is nothing to save.
+    /// Writes a checkpoint between two events, if there is a checkpointer; for a caller that stops early.
+    /// Before the first validation there is nothing to save.
     ///
     /// # Errors
     /// The checkpoint can't be written.
@@ -306,10 +306,10 @@ impl<'a> Fitting<'a> {
         checkpointer.keep(&state, tensors, self.trainer.optimizer())
     }
 
-    /// The result.
+    /// The result of the training.
     ///
     /// # Panics
-    /// It has not ended: [`next_event`](Self::next_event) has not yet returned `None`.
+    /// Training has not ended: [`next_event`](Self::next_event) has not yet returned `None`.
     pub fn finish(self) -> Fitted {
         let stop = self.stop().expect("it has ended");
         let highest = [self.trainer.peak(), self.peak].into_iter().flatten();

@@ -1,4 +1,4 @@
-//! What is measured of a training: its peak memory, and how far the trainable parameters moved.
+//! Measurements of a training: its peak memory, and how far the trainable parameters moved.
 
 use std::collections::HashMap;
 
@@ -18,14 +18,15 @@ pub struct Peak {
     pub bytes: u64,
     /// The phase of training.
     pub moment: Moment,
-    /// Bytes before the step or validation.
+    /// Bytes allocated before the step or validation.
     pub before: u64,
-    /// Steps taken before.
+    /// Steps taken before the peak.
     pub steps: usize,
 }
 
 impl Peak {
-    /// The peak of a piece of work, in a step or validation that began with `before` bytes allocated.
+    /// Measures the peak of a piece of work, in a step or validation that started with `before` bytes
+    /// allocated.
     pub(super) fn of<T>(
         moment: Moment,
         before: u64,
@@ -50,7 +51,7 @@ impl Peak {
         }
     }
 
-    /// Its parts, given the sizes of these tensors.
+    /// The parts of the peak, given the sizes of these tensors.
     pub fn parts(&self, tensors: &TensorBytes) -> PeakParts {
         let gradients = match self.moment {
             Moment::Forward | Moment::Validation => 0,
@@ -62,7 +63,7 @@ impl Peak {
             _ if self.steps > 0 => tensors.optimizer_state,
             _ => 0,
         };
-        // State created by the first update was not there before it.
+        // State created by the first update did not exist before it.
         let made = match (self.moment, self.steps) {
             (Moment::Update, 0) => optimizer_state,
             _ => 0,
@@ -77,7 +78,7 @@ impl Peak {
     }
 }
 
-/// The bytes that a training holds from its first step to its last.
+/// The bytes that a training holds throughout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TensorBytes {
     /// All parameters.
@@ -99,8 +100,8 @@ impl TensorBytes {
     }
 }
 
-/// The movement from `start`, which does not require gradients, to `end`, whose trainable tensors do; `None` if a norm
-/// is not finite.
+/// The distance between the trainable tensors of `start`, which does not require gradients, and of `end`;
+/// `None` if a norm is not finite.
 pub(super) fn movement(start: &Tuned, end: &Tuned) -> Option<Movement> {
     let mut trained = Trained(HashMap::new());
     end.visit(&mut trained);

@@ -1,4 +1,4 @@
-//! Training: one optimiser step for tuning and pre-training, one loop for every tuning method.
+//! Training: one optimiser step, shared by tuning and pre-training, and one loop for all tuning methods.
 
 mod adafactor;
 pub(crate) mod adamw;

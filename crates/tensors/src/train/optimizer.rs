@@ -1,4 +1,4 @@
-//! The optimiser of a recipe.
+//! Creates a recipe's optimiser.
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::ModuleOptimizer;
@@ -16,8 +16,8 @@ pub fn optimizer(recipe: &OptimizerRecipe) -> ModuleOptimizer {
     }
 }
 
-/// The bytes of optimiser state for a module's trainable tensors after the first step, in closed form (states are f32):
-/// Adafactor's second moment, which has the tensor's size or a row and a column for each of its matrices, or AdamW's
+/// The bytes of optimiser state for a module's trainable tensors after the first step, in closed form (states
+/// are f32): Adafactor's second moment, with the tensor's size or a row and a column per matrix, or AdamW's
 /// two moments.
 pub(super) fn state_bytes<M: Module>(recipe: &OptimizerRecipe, module: &M) -> u64 {
     let mut state = StateNumbers { recipe, numbers: 0 };

@@ -12,7 +12,7 @@ use crate::tuning::Tuned;
 use promptshift_numbers::recipe::{Objective, Reduction, Schedule, StepMemory};
 use promptshift_numbers::record::Moment;
 
-/// A step whose loss is not finite; the parameters are as before it.
+/// The loss of a step is not finite; the parameters are unchanged.
 #[derive(Debug, thiserror::Error)]
 #[error("the loss at step {step} is {loss}, not a finite number: try a lower learning rate")]
 pub struct NotFinite {
@@ -25,24 +25,24 @@ pub struct NotFinite {
 /// The loss of one batch.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StepLoss {
-    /// Summed over target tokens.
+    /// The sum over target tokens.
     pub sum: f64,
-    /// Target tokens.
+    /// The number of target tokens.
     pub tokens: usize,
 }
 
-/// The learning rate over a training.
+/// The learning rate over the course of a training.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Course {
-    /// At the schedule's maximum.
+    /// The schedule's maximum.
     pub learning_rate: f64,
-    /// Its shape.
+    /// The schedule's shape.
     pub schedule: Schedule,
     /// The number of steps that the schedule covers.
     pub steps: usize,
 }
 
-/// The share of the full learning rate at `step` (from 0) of `steps`, in [0, 1].
+/// The factor of the learning rate at `step` (from 0) of `steps`, in [0, 1].
 pub fn share(schedule: Schedule, step: usize, steps: usize) -> f64 {
     let rise = |warmup: usize| ((step + 1) as f64 / warmup.max(1) as f64).min(1.0);
     match schedule {
@@ -79,7 +79,7 @@ pub struct Trainer {
 }
 
 impl Trainer {
-    /// `seed` is for dropout.
+    /// Creates a trainer; `seed` is for dropout.
     pub fn new(
         tuned: Tuned,
         optimizer: ModuleOptimizer,
@@ -109,7 +109,7 @@ impl Trainer {
         self.tuned.as_ref().expect("no step is under way")
     }
 
-    /// How many masks dropout has taken.
+    /// The number of dropout masks used so far.
     pub(super) fn masks_taken(&self) -> u64 {
         self.dropout.taken()
     }
@@ -119,7 +119,7 @@ impl Trainer {
         &self.optimizer
     }
 
-    /// The trainer as it was after `step` steps, when dropout had taken this many masks.
+    /// The state of the trainer after `step` steps, when this many dropout masks had been used.
     pub(super) fn resumed(
         self,
         tuned: Tuned,
@@ -136,7 +136,7 @@ impl Trainer {
         }
     }
 
-    /// Steps taken.
+    /// The number of steps taken.
     pub fn steps_taken(&self) -> usize {
         self.step
     }
@@ -150,7 +150,8 @@ impl Trainer {
         self.peak = Some(self.peak.map_or(peak, |highest| highest.or(peak)));
     }
 
-    /// Forward, backward, clip, update. A device is waited for once, after all of the gradients' work is queued.
+    /// Forward pass, backward pass, clipping, update. Waits for a device only once, after all gradient
+    /// computations are queued.
     ///
     /// # Errors
     /// The loss is NaN or infinite.
@@ -202,8 +203,8 @@ impl Trainer {
         Ok(StepLoss { sum, tokens })
     }
 
-    /// The part of the loss that comes from `batch`, of a step with `tokens` target tokens in all, and its gradients.
-    /// `before` are the bytes allocated before the step.
+    /// The contribution of `batch` to the loss of a step with `tokens` target tokens in total, and its
+    /// gradients. `before` is the number of bytes allocated before the step.
     fn gradients(
         &mut self,
         tuned: &Tuned,
@@ -233,8 +234,8 @@ impl Trainer {
     }
 }
 
-/// Scales all gradients so that their global norm is at most `limit`; returns the norm before scaling. The norm is over
-/// all parameters, as in T5X and PyTorch; Burn's own clipping is per tensor.
+/// Scales all gradients so that their global norm is at most `limit`; returns the norm before scaling. The
+/// norm is over all parameters, as in T5X and PyTorch; Burn's own clipping is per tensor.
 fn clip_global_norm<M: Module>(module: &M, grads: &mut GradientsParams, limit: f64) -> f64 {
     let mut squares = Squares {
         grads,
@@ -251,7 +252,7 @@ fn clip_global_norm<M: Module>(module: &M, grads: &mut GradientsParams, limit: f
     norm
 }
 
-/// The sum of squares of each gradient.
+/// Computes the sum of squares of each gradient.
 struct Squares<'a> {
     grads: &'a GradientsParams,
     sums: Vec<Tensor<1>>,
@@ -266,7 +267,7 @@ impl ModuleVisitor for Squares<'_> {
 }
 
 impl Squares<'_> {
-    /// Reads all of them at once, and adds them in 64 bits.
+    /// Reads all sums at once and adds them in f64.
     fn total(self) -> f64 {
         if self.sums.is_empty() {
             return 0.0;

@@ -1,5 +1,6 @@
-//! Zero-shot as a type: [`Fitting`](super::Fitting) takes a [`TrainingSet`], which is made from the training rows of a
-//! transfer's source, or of a mixture's sources. The exception names itself: [`TrainingSet::of_target`].
+//! Enforces zero-shot transfer by type: [`Fitting`](super::Fitting) takes a [`TrainingSet`], which contains
+//! only training rows of a transfer's source or of a mixture's sources. The one exception is
+//! [`TrainingSet::of_target`].
 
 use crate::batch::{Encoding, Share, encode};
 use crate::tokenizer::Tokenizer;
@@ -15,13 +16,13 @@ pub struct TrainingSet {
 }
 
 impl TrainingSet {
-    /// Tokenizes the source's training rows. Rows without a target (an answer span that was truncated or not found) are
-    /// dropped, unless there are no others.
+    /// Tokenizes the source's training rows. Drops rows without a target (an answer span that was truncated
+    /// or not found), unless there are no others.
     pub fn of_source(rows: &[Example], tokenizer: &Tokenizer, limits: &Limits) -> Self {
         TrainingSet::of_sources(&[rows], Mixing::default(), tokenizer, limits)
     }
 
-    /// As [`TrainingSet::of_source`], for each source of a mixture; a single source is used in full.
+    /// As [`TrainingSet::of_source`], for all sources of a mixture; a single source is used in full.
     pub fn of_sources(
         sources: &[&[Example]],
         mixing: Mixing,

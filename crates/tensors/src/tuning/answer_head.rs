@@ -1,9 +1,9 @@
-//! Replacements of a network's own head: a head for a network that does not generate, and output vectors of labels.
+//! Output heads that tuning adds: a head for a network that does not generate, and output vectors of labels.
 //!
-//! Initialised as in google-research/bert (`run_classifier.py`, `run_squad.py`) and Transformers: weights from N(0,
-//! 0.02²) (`initializer_range` in config.json), bias 0. A head is drawn from a seed before the method draws anything,
-//! so it is the same for every method. A head of words starts from the words' vectors in the checkpoint's masked-word
-//! head, and is trained like any other.
+//! Initialised as in google-research/bert (`run_classifier.py`, `run_squad.py`) and Transformers: weights
+//! from N(0, 0.02²) (`initializer_range` in config.json), bias 0. A head is drawn from a seed before the
+//! method's own parameters, so it is the same for every method. A head of words starts with the words'
+//! vectors in the checkpoint's masked-word head, and is trained like any other head.
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
@@ -15,7 +15,7 @@ use crate::network::{Config, Kind, Network, Writes};
 use promptshift_text::domain::Task;
 use promptshift_text::domain::wording::ScoreBy;
 
-/// A task that no head can answer.
+/// Why no head supports a task.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "{kind} with {task}: its answer is a referent, which is neither a class nor a span of a second text; \
@@ -26,11 +26,11 @@ pub struct NoHead {
     task: &'static str,
 }
 
-/// The head that a task with this many classes needs on such a network; `None` if the network generates. If classes are
-/// ranked, they are words at a mask.
+/// The head that a task with this many classes needs on this network; `None` if the network generates. If
+/// classes are ranked, they are words at a mask.
 ///
 /// # Errors
-/// No head suits the task.
+/// No head supports the task.
 pub fn head_form(
     config: &Config,
     task: Task,
@@ -60,7 +60,7 @@ pub fn head_form(
     }
 }
 
-/// Adds a new head of this form, if the network takes one; a head of words comes from the checkpoint.
+/// Adds a new head of this form, if given; a head of words comes from the checkpoint.
 pub(super) fn with_head(
     model: Network,
     form: Option<HeadForm>,
@@ -69,7 +69,7 @@ pub(super) fn with_head(
 ) -> Network {
     if let (Some(HeadForm::Words(_)), Network::Bert(bert)) = (form, &model) {
         let head = bert.head_of_words();
-        return model.with_head(head.expect("a backbone is asked for words before"));
+        return model.with_head(head.expect("callers check that the backbone has words"));
     }
     match (form, config.writes()) {
         (Some(form), Writes::Nothing { head_deviation }) => {
@@ -85,12 +85,12 @@ pub(super) fn with_head(
     }
 }
 
-/// Whether the parameter at this path in [`Tuned`](super::Tuned) belongs to such a head.
+/// Whether the parameter at this path in [`Tuned`](super::Tuned) belongs to an added head.
 pub(super) fn is_of_head(path: &str) -> bool {
     path.starts_with("backbone.head.map.") || path.starts_with("backbone.head.dense.")
 }
 
-/// A vector `[D]` for each of these tokens, which are the only ones in outputs.
+/// A vector `[D]` for each of these tokens; no other tokens are generated.
 #[derive(Module, Debug)]
 pub struct LabelVectors {
     /// `[C, D]`.
@@ -100,7 +100,7 @@ pub struct LabelVectors {
 }
 
 impl LabelVectors {
-    /// The head's own vectors of these tokens; `None` if the network has no such head.
+    /// The head's own vectors of these tokens; `None` if the network has no head over the vocabulary.
     pub(super) fn of_head(backbone: &Network, ids: &[u32]) -> Option<Self> {
         let vectors = backbone.clone().into_t5()?.output_vectors(ids);
         Some(LabelVectors {

@@ -1,5 +1,5 @@
-//! Applies a recipe's method to a backbone: whether that is supported, what is trained, and how many parameters that
-//! is.
+//! Applies a recipe's method to a backbone: checks that it is supported, sets which parameters train, and
+//! counts them.
 
 use super::answer_head::{self, LabelVectors};
 use super::draw::Draw;
@@ -17,7 +17,7 @@ pub enum TuningError {
     /// Its prompt can't be initialised.
     #[error(transparent)]
     Prompt(#[from] PromptError),
-    /// It makes no sense for this kind of network, or is not implemented for it.
+    /// It is not applicable to this kind of network, or not implemented for it.
     #[error("{what} on {kind}: {why}; see promptshift list methods --model")]
     Unfit {
         /// The method.
@@ -29,15 +29,15 @@ pub enum TuningError {
     },
     /// The network has no positions left for an input.
     #[error(
-        "{vectors} vectors and outputs of up to {output} tokens: the model has {positions} positions, and \
-         none is left for an input; wanted a shorter prompt, or a model with more positions"
+        "{vectors} vectors and outputs of up to {output} tokens: the model has {positions} positions, \
+         which leaves none for an input; wanted a shorter prompt, or a model with more positions"
     )]
     TooLong {
-        /// Vectors of the prompt.
+        /// The number of the prompt's vectors.
         vectors: usize,
-        /// The longest output.
+        /// The maximum output length.
         output: usize,
-        /// The network's positions.
+        /// The number of the network's positions.
         positions: usize,
     },
 }
@@ -55,7 +55,8 @@ pub fn supports(recipe: &Recipe, kind: Kind) -> Result<(), TuningError> {
     })
 }
 
-/// Whether a recipe's method tunes output vectors of the source's labels, so that the source needs labels.
+/// Whether a recipe's method tunes output vectors of the source's labels, so that the source must have
+/// labels.
 pub fn wants_labels(recipe: &Recipe) -> bool {
     methods::delta(&recipe.delta).wants_labels()
 }
@@ -82,7 +83,8 @@ pub fn check_labels(
     }
 }
 
-/// Applies a recipe's method to a backbone: what it trains requires gradients, everything else is frozen.
+/// Applies a recipe's method to a backbone: the parameters that it trains require gradients, all others are
+/// frozen.
 ///
 /// # Errors
 /// The recipe's prompt can't be initialised, or its method does not support this kind of network.
@@ -96,8 +98,8 @@ pub fn apply(
     Ok(resumed(tuned, recipe, &backbone.config))
 }
 
-/// Makes the parameters that a recipe trains require gradients, to start or resume training. `tuned` is in the state
-/// that training leaves: before [`Tuned::into_inference`].
+/// Makes the parameters that a recipe trains require gradients, to start or resume training. `tuned` must be
+/// as training leaves it, before [`Tuned::into_inference`].
 pub fn resumed(tuned: Tuned, recipe: &Recipe, config: &Config) -> Tuned {
     parameters::train(tuned, |path| is_trainable(recipe, path, config))
 }

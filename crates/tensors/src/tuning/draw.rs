@@ -1,11 +1,11 @@
-//! Initial values from a seed, the same on every machine.
+//! Draws initial values from a seed; they are the same on every machine.
 
 use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// Draws parameters from one stream of random numbers, on a device without gradients.
+/// Draws parameters from one random stream, on a device without autodiff.
 pub(super) struct Draw {
     seed: u64,
     rng: ChaCha8Rng,
@@ -21,7 +21,7 @@ impl Draw {
         }
     }
 
-    /// Its seed.
+    /// The seed.
     pub(super) fn seed(&self) -> u64 {
         self.seed
     }

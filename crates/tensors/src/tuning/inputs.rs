@@ -1,5 +1,5 @@
-//! What a method may need besides its recipe and a seed (tokenized texts of the source, results of earlier tunings), and
-//! a soft prompt's initial values, which are made from them.
+//! The inputs that a method may need besides its recipe and a seed (tokenized texts of the source, results of
+//! earlier tunings), and the initial values of a soft prompt, which are computed from them.
 
 use burn::tensor::{Tensor, TensorData};
 use rand::seq::index;
@@ -10,20 +10,20 @@ use super::saved::error::SavedError;
 use super::soft_prompt::{Subspace, Vectors};
 use promptshift_numbers::recipe::{PromptInit, PromptRecipe};
 
-/// The range of ids that [`PromptInit::Vocab`] draws from: SentencePiece ids are in order of frequency, so these are
-/// the 5,000 most common pieces (the reference's `population_size`).
+/// The range of ids that [`PromptInit::Vocab`] draws from: SentencePiece ids are ordered by frequency, so
+/// these are the 5,000 most common pieces (the reference's `population_size`).
 const COMMON_IDS: usize = 5_000;
 
-/// What a method may need besides its recipe and a seed. Token ids are without end of sequence.
+/// The inputs that a method may need besides its recipe and a seed. Token ids exclude the end of sequence.
 #[derive(Debug, Clone, Default)]
 pub struct MethodInputs {
     /// The source domain's name, for errors.
     pub domain: String,
-    /// One list for each label; empty for tasks without labels.
+    /// The token ids of each label; empty for tasks without labels.
     pub labels: Vec<Vec<u32>>,
-    /// The tokens of the text for [`PromptInit::Text`].
+    /// The token ids of the text for [`PromptInit::Text`].
     pub text: Vec<u32>,
-    /// Tokens before every input: an instruction, or examples.
+    /// Token ids before every input: an instruction, or examples in context.
     pub preamble: Vec<u32>,
     /// The prompt of [`PromptInit::File`].
     pub vectors: Option<Vectors>,
@@ -37,7 +37,7 @@ pub enum PromptError {
     /// `P` is 0.
     #[error("prompt length 0: wanted at least one vector")]
     Empty,
-    /// More vectors than ids to draw them from.
+    /// There are fewer ids to draw from than vectors.
     #[error(
         "prompt length {length} with --init vocab: wanted at most {population}, the common ids that the vectors are drawn from without replacement"
     )]
@@ -52,12 +52,12 @@ pub enum PromptError {
         "--init labels: {0} has no class labels; wanted a classification domain, or --init vocab, uniform or text"
     )]
     NoLabels(String),
-    /// Output vectors, but a task without labels.
+    /// The method tunes output vectors, but the task has no labels.
     #[error(
         "{0} has no class labels, but the method tunes their output vectors; wanted a classification domain"
     )]
     NoLabelVectors(String),
-    /// A token outside the backbone's vocabulary.
+    /// A token is outside the backbone's vocabulary.
     #[error("token {id}: wanted one of the backbone's {vocabulary}")]
     NoToken {
         /// The token.
@@ -76,9 +76,9 @@ pub enum PromptError {
     FileChanged {
         /// The file.
         path: String,
-        /// In the recipe.
+        /// The hash in the recipe.
         wanted: String,
-        /// In the file now.
+        /// The hash of the file now.
         found: String,
     },
     /// Intrinsic prompt tuning without a subspace.
@@ -90,30 +90,30 @@ pub enum PromptError {
     /// `--subspace` with an unreadable file, or one for another backbone.
     #[error("--subspace: {0}")]
     Subspace(Box<SavedError>),
-    /// `--subspace` with a subspace that differs from the one named in the recipe.
+    /// `--subspace` with a file that differs from the one named in the recipe.
     #[error("--subspace: {path} has changed: wanted SHA-256 {wanted}, found {found}")]
     SubspaceChanged {
         /// The file.
         path: String,
-        /// In the recipe.
+        /// The hash in the recipe.
         wanted: String,
-        /// In the file now.
+        /// The hash of the file now.
         found: String,
     },
     /// `--init file` with a prompt of another length.
     #[error("--init file: wanted a prompt of {wanted} vectors, found {found}")]
     FileLength {
-        /// The recipe's.
+        /// The recipe's length.
         wanted: usize,
-        /// The file's; 0 without a file.
+        /// The file's length; 0 without a file.
         found: usize,
     },
 }
 
-/// Checks that the recipe can be initialised from an embedding of `vocab` rows.
+/// Checks that the recipe's prompt can be initialised from an embedding of `vocab` rows.
 ///
 /// # Errors
-/// It can't: see [`PromptError`].
+/// It can't be: see [`PromptError`].
 pub fn check(recipe: &PromptRecipe, words: &MethodInputs, vocab: usize) -> Result<(), PromptError> {
     let PromptRecipe { length, init } = recipe;
     let population = COMMON_IDS.min(vocab);

@@ -5,8 +5,8 @@ use crate::backbone::Backbone;
 use crate::network::{Config, PositionsEnd};
 use promptshift_numbers::recipe::Limits;
 
-/// The limits for a network with a prompt of this many vectors: inputs are no longer than the positions that remain
-/// beside the prompt and the longest output. Every use of a network gets its limits here.
+/// The limits for a network with a prompt of this many vectors: inputs are limited to the positions that
+/// remain after the prompt and the longest output. All uses of a network get their limits here.
 ///
 /// # Errors
 /// [`TuningError::TooLong`]: no positions remain for an input.
@@ -30,8 +30,8 @@ pub fn within(limits: Limits, vectors: usize, config: &Config) -> Result<Limits,
     }
 }
 
-/// A note for when inputs are truncated because positions run out: `found` are the limits that [`within`] made from
-/// `asked`.
+/// A note for the case that inputs are truncated because positions run out: `found` are the limits that
+/// [`within`] computed from `asked`.
 pub fn cut_at(asked: &Limits, found: &Limits, backbone: &Backbone) -> Option<String> {
     let positions = backbone.config.positions()?;
     if found.input >= asked.input {
@@ -88,7 +88,7 @@ mod tests {
             "max_position_embeddings": 48, "type_vocab_size": 2
         });
         let bert = Config::parse(bert.to_string().as_bytes(), "config.json").expect("a BERT");
-        // A BERT's prompt vectors have no positions.
+        // A BERT's prompt vectors use no positions.
         let found = within(limits, 100, &bert).expect("room");
         assert_eq!(
             found,

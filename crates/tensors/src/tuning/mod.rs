@@ -1,4 +1,4 @@
-//! Tuning methods: what is trainable and where it enters the backbone.
+//! Tuning methods: what they train and where they modify the backbone.
 
 mod answer_head;
 mod apply;

@@ -11,7 +11,7 @@ use promptshift_numbers::recipe::{PrefixForm, PrefixPlaces, PrefixRecipe};
 /// The prefixes of the three kinds of attention.
 #[derive(Module, Debug)]
 pub struct Prefixes {
-    /// `None` if the network has no such attention, or the method no prefix for it.
+    /// `None` if the network has no such attention, or the method adds no prefix to it.
     encoder: Option<OneKind>,
     decoder: Option<OneKind>,
     cross: Option<OneKind>,
@@ -22,8 +22,8 @@ pub struct Prefixes {
 /// All prefixes of one kind of attention.
 #[derive(Module, Debug)]
 struct OneKind {
-    /// Keys and values of every block, `[P, blocks · 2 · H·K]`, block by block, key before value; or the network's
-    /// input, `[P, D]`.
+    /// Keys and values of every block, `[P, blocks · 2 · H·K]`, block by block, keys before values; or the
+    /// network's input, `[P, D]`.
     vectors: Param<Tensor<2>>,
     network: Option<Network>,
     blocks: usize,
@@ -91,7 +91,7 @@ impl Prefixes {
         }
     }
 
-    /// Adds the prefixes to what is injected.
+    /// Adds the prefixes to the injected tensors.
     pub(super) fn enter(&self, injected: Injected) -> Injected {
         let key_values =
             |kind: &Option<OneKind>| kind.as_ref().map(OneKind::key_values).unwrap_or_default();
@@ -104,7 +104,7 @@ impl Prefixes {
         }
     }
 
-    /// Replaces the network by the keys and values it produces.
+    /// Replaces the network by the keys and values that it produces.
     pub(super) fn without_network(self) -> Self {
         Prefixes {
             encoder: self.encoder.map(OneKind::without_network),
@@ -114,8 +114,8 @@ impl Prefixes {
         }
     }
 
-    /// Prefixes of only the decoder's self-attention, as in [`PrefixPlaces::Decoder`]: `[P, blocks · 2 · H·K]`, block
-    /// by block, key before value.
+    /// Prefixes of only the decoder's self-attention, as in [`PrefixPlaces::Decoder`]:
+    /// `[P, blocks · 2 · H·K]`, block by block, keys before values.
     pub(super) fn of_decoder(vectors: Tensor<2>, blocks: usize) -> Self {
         Prefixes {
             encoder: None,

@@ -6,7 +6,7 @@ use burn::tensor::{Tensor, activation};
 use super::draw::Draw;
 use promptshift_numbers::recipe::{PromptNetworkForm, PromptNetworkRecipe};
 
-/// A linear map with a bias.
+/// A linear layer with a bias.
 #[derive(Module, Debug)]
 struct Affine {
     weight: Param<Tensor<2>>,
@@ -48,7 +48,7 @@ impl Direction {
         }
     }
 
-    /// Runs over the positions in `order`; returns the state `[1, h]` after each, in the order of positions.
+    /// Runs over the positions in `order`; returns the state `[1, h]` after each one, sorted by position.
     fn forward(&self, x: &Tensor<2>, order: impl Iterator<Item = usize>) -> Vec<Tensor<2>> {
         let inputs = x.clone().matmul(self.input.val()) + self.bias.val().unsqueeze();
         let [positions, gates] = inputs.dims();
@@ -71,12 +71,12 @@ impl Direction {
         }
         let every = outputs.into_iter();
         every
-            .map(|state| state.expect("the order is of all"))
+            .map(|state| state.expect("the order covers all positions"))
             .collect()
     }
 }
 
-/// A bidirectional layer.
+/// A bidirectional LSTM layer.
 #[derive(Module, Debug)]
 struct BothWays {
     forth: Direction,
@@ -105,7 +105,7 @@ impl BothWays {
 pub struct PromptNetwork {
     /// Empty for the MLP.
     lstm: Vec<BothWays>,
-    /// With relu in between.
+    /// Linear layers with relu in between.
     mlp: Vec<Affine>,
 }
 
@@ -136,7 +136,7 @@ impl PromptNetwork {
 
     pub(super) fn forward(&self, vectors: Tensor<2>) -> Tensor<2> {
         let read = self.lstm.iter().fold(vectors, |x, layer| layer.forward(x));
-        let (last, inner) = self.mlp.split_last().expect("at least one map");
+        let (last, inner) = self.mlp.split_last().expect("at least one layer");
         let hidden = inner
             .iter()
             .fold(read, |x, map| activation::relu(map.forward(x)));

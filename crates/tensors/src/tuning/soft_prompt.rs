@@ -1,5 +1,5 @@
-//! The soft prompt: as a module with what may produce it during tuning, and as plain numbers; linear subspaces of
-//! several.
+//! The soft prompt: as a module, with the network or subspace that produces it during tuning, and as plain
+//! numbers; and linear subspaces of several prompts.
 
 use std::path::Path;
 
@@ -12,18 +12,18 @@ use crate::checkpoint::Weights;
 use promptshift_numbers::inspect::principal::principal;
 use promptshift_text::hash::sha256;
 
-/// The prompt `[P, D]`, one for all examples.
+/// The soft prompt `[P, D]`, shared by all examples.
 #[derive(Module, Debug)]
 pub struct SoftPrompt {
     vectors: Param<Tensor<2>>,
     /// The network that produces the prompt from the vectors, for P-tuning.
     network: Option<PromptNetwork>,
-    /// The subspace that the vectors are coordinates in, for intrinsic prompt tuning.
+    /// The subspace for intrinsic prompt tuning; the vectors are then coordinates in it.
     plane: Option<Plane>,
 }
 
 impl SoftPrompt {
-    /// The prompt of these vectors `[P, D]`, trainable if they require gradients.
+    /// A prompt of these vectors `[P, D]`, trainable if they require gradients.
     pub(super) fn of(vectors: Tensor<2>) -> Self {
         SoftPrompt {
             vectors: Param::from_tensor(vectors),
@@ -55,7 +55,7 @@ impl SoftPrompt {
         }
     }
 
-    /// The prompt at these coordinates.
+    /// The prompt at these coordinates of a subspace.
     pub(super) fn within(self, plane: Plane) -> Self {
         SoftPrompt {
             plane: Some(plane),
@@ -63,7 +63,7 @@ impl SoftPrompt {
         }
     }
 
-    /// The prompt without what produced it.
+    /// The prompt without the network or subspace that produced it.
     pub(super) fn into_inference(self) -> Self {
         match (&self.network, &self.plane) {
             (None, None) => self,
@@ -103,7 +103,7 @@ impl Plane {
     }
 }
 
-/// A soft prompt `[P, D]` that is not on any device.
+/// A soft prompt `[P, D]` in host memory.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Vectors {
     length: usize,
@@ -115,7 +115,8 @@ impl Vectors {
     /// Row-major `values` of `shape` `[P, D]`, read from `path`: at least one row, all values finite.
     ///
     /// # Errors
-    /// Not two dimensions, empty, not as many values as the shape implies, or a value that is not finite.
+    /// The shape is not two-dimensional, is empty, or does not match the number of values; or a value is not
+    /// finite.
     pub fn new(shape: &[usize], values: Vec<f32>, path: &Path) -> Result<Self, SavedError> {
         let wrong = |wanted: &str, found: String| SavedError::wrong(path, wanted, found);
         let &[length, width] = shape else {
@@ -146,7 +147,7 @@ impl Vectors {
         })
     }
 
-    /// The rows of a prompt from a device.
+    /// A prompt of rows that were read from a device.
     pub(super) fn of_rows([length, width]: [usize; 2], values: Vec<f32>) -> Self {
         debug_assert_eq!(values.len(), length * width);
         Vectors {
@@ -184,7 +185,7 @@ impl Vectors {
         sha256(&bytes)
     }
 
-    /// The first `length` rows, or all if there are fewer.
+    /// The first `length` rows, or all rows if there are fewer.
     pub(super) fn first(mut self, length: usize) -> Self {
         self.length = self.length.min(length);
         self.values.truncate(self.length * self.width);
@@ -192,7 +193,7 @@ impl Vectors {
     }
 }
 
-/// A linear subspace of soft prompts, as plain numbers.
+/// A linear subspace of soft prompts, in host memory.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Subspace {
     /// `[P, D]`.
@@ -203,7 +204,7 @@ pub struct Subspace {
     pub(super) dimension: usize,
 }
 
-/// Why no subspace can be found.
+/// Why a subspace can't be computed.
 #[derive(Debug, thiserror::Error)]
 pub enum SubspaceError {
     /// There are too few prompts, or they are too similar.
@@ -212,27 +213,27 @@ pub enum SubspaceError {
          fewer dimensions, at least one"
     )]
     Few {
-        /// The dimensions requested.
+        /// The number of dimensions requested.
         wanted: usize,
-        /// Prompts.
+        /// The number of prompts.
         prompts: usize,
-        /// The dimensions that they span, fewer than there are prompts.
+        /// The number of dimensions that they span, less than the number of prompts.
         found: usize,
     },
-    /// One can't be combined with the first.
+    /// A prompt can't be combined with the first one.
     #[error(transparent)]
     Prompt(#[from] SavedError),
 }
 
 impl Subspace {
-    /// The `dimension` directions along which some prompts of one shape vary most, with the share of the prompts'
+    /// The `dimension` directions along which prompts of one shape vary most, with the share of the prompts'
     /// variance that they explain, in [0, 1].
     ///
     /// # Errors
-    /// They span fewer dimensions.
+    /// The prompts span fewer dimensions.
     ///
     /// # Panics
-    /// Their shapes differ.
+    /// The prompts' shapes differ.
     pub fn of(prompts: &[&Vectors], dimension: usize) -> Result<(Self, f64), SubspaceError> {
         let few = |found| SubspaceError::Few {
             wanted: dimension,

@@ -1,4 +1,4 @@
-//! The tuned model: a backbone with a method's additions.
+//! The tuned model: a backbone and the parameters that a method adds.
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData};
@@ -13,24 +13,24 @@ use crate::layers::{HeadForm, Injected, Pass, Tokens};
 use crate::network::{Encoded, Network};
 use crate::parameters::{self, Parameter};
 
-/// A backbone with a method's additions. Trainable parameters are on the autodiff device, frozen ones on the plain one:
-/// nothing is recorded, saved or updated for these.
+/// A backbone and the parameters that a method adds. Trainable parameters are on the autodiff device, frozen
+/// ones are not: nothing is recorded, saved or updated for these.
 #[derive(Module, Debug)]
 pub struct Tuned {
-    /// The network underneath.
+    /// The network.
     pub backbone: Network,
     /// The soft prompt, for prompt tuning.
     pub prompt: Option<SoftPrompt>,
     /// The soft prompt before the decoder's start token.
     pub decoder_prompt: Option<SoftPrompt>,
-    /// Keys and values before attention's own, for prefix tuning.
+    /// Keys and values prepended to those of attention, for prefix tuning.
     pub prefixes: Option<Prefixes>,
     /// Output vectors of the labels' tokens, instead of the head.
     pub label_vectors: Option<LabelVectors>,
 }
 
 impl Tuned {
-    /// The pre-trained backbone.
+    /// The pre-trained backbone without additions.
     pub fn untuned(backbone: Network) -> Self {
         Tuned {
             backbone,
@@ -41,15 +41,15 @@ impl Tuned {
         }
     }
 
-    /// The pre-trained backbone, with a head of this form if it takes one; the head is random from the seed and answers
-    /// by chance.
+    /// The pre-trained backbone, with a head of this form if given; the head is random from the seed, so its
+    /// answers are random.
     pub fn untuned_on(backbone: &Backbone, head: Option<HeadForm>, seed: u64) -> Self {
         let mut draw = Draw::new(seed, backbone.model.device());
         let (model, config) = (backbone.model.clone(), &backbone.config);
         Tuned::untuned(answer_head::with_head(model, head, config, &mut draw))
     }
 
-    /// Whether it can answer: it has an output head of its own, or one was added.
+    /// Whether it can answer: its network has an output head, or one was added.
     pub fn answers(&self) -> bool {
         match &self.backbone {
             Network::T5(_) | Network::DecoderOnly(_) => true,
@@ -65,11 +65,11 @@ impl Tuned {
         }
     }
 
-    /// The backbone with an earlier prompt; nothing requires gradients.
+    /// The backbone with a saved prompt; nothing requires gradients.
     ///
     /// # Panics
-    /// The prompt does not have the embeddings' width; [`PromptFile::onto`](super::saved::PromptFile::onto) rejects
-    /// such a prompt.
+    /// The prompt does not have the embeddings' width; [`PromptFile::onto`](super::saved::PromptFile::onto)
+    /// rejects such a prompt.
     pub fn prompted(backbone: Network, vectors: &Vectors) -> Self {
         let [_, width] = backbone.embedding().dims();
         assert_eq!(
@@ -100,7 +100,7 @@ impl Tuned {
         Some(prompt.vectors().dims()[0])
     }
 
-    /// Tokens → the network's encoding, with everything that the method injects.
+    /// Encodes tokens, with everything that the method injects.
     pub fn encode(&self, tokens: &Tokens, pass: &mut Pass) -> Encoded {
         let mut injected = Injected {
             prompt: self.prompt.as_ref().map(SoftPrompt::vectors),
@@ -114,17 +114,17 @@ impl Tuned {
         self.backbone.encode(tokens, injected, pass)
     }
 
-    /// The number of all parameters.
+    /// The total number of parameters.
     pub fn parameter_count(&self) -> usize {
         self.num_params()
     }
 
-    /// A copy that computes no gradients.
+    /// A copy that is not on the autodiff device.
     pub fn off_tape(&self) -> Self {
         self.valid()
     }
 
-    /// Discards what only training needs.
+    /// Discards everything that only training needs.
     pub fn into_inference(self) -> Self {
         Tuned {
             prompt: self.prompt.map(SoftPrompt::into_inference),
@@ -145,7 +145,7 @@ impl Tuned {
         self.sizes().trainable
     }
 
-    /// The bytes of every parameter.
+    /// The bytes of all parameters.
     pub fn weight_bytes(&self) -> u64 {
         self.sizes().bytes
     }
@@ -162,7 +162,7 @@ impl Tuned {
     }
 }
 
-/// Sums sizes; a tensor that requires gradients is trainable.
+/// Sums up sizes; a tensor that requires gradients is trainable.
 #[derive(Default)]
 struct Sizes {
     trainable: usize,

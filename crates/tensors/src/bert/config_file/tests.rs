@@ -15,7 +15,7 @@ fn minilm() -> Value {
     })
 }
 
-/// roberta-base, and XLM-R by another name and with another vocabulary.
+/// roberta-base; XLM-R has another name and another vocabulary.
 fn roberta() -> Value {
     json!({
         "model_type": "roberta", "vocab_size": 50265, "hidden_size": 768,
@@ -43,7 +43,8 @@ fn modernbert() -> Value {
     })
 }
 
-/// The counts of Transformers' bare models; RoBERTa's without its pooler, which no head of it reads.
+/// The parameter counts of Transformers' bare models; RoBERTa's without its pooler, which none of its heads
+/// reads.
 #[test]
 fn published_models_have_their_sizes() {
     let config = parse(&minilm()).expect("MiniLM");
@@ -66,7 +67,7 @@ fn published_models_have_their_sizes() {
         (config.parameters(), config.longest()),
         (66_362_880, Some(512))
     );
-    // ModernBERT-base, with the map and norm that its classifier shares with its masked-word head.
+    // ModernBERT-base, with the linear layer and norm that its classifier shares with its masked-word head.
     let config = parse(&modernbert()).expect("ModernBERT-base");
     assert_eq!(
         (config.parameters(), config.longest()),

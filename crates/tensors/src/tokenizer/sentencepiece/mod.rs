@@ -1,11 +1,11 @@
-//! SentencePiece's file format, `spiece.model`: T5's vocabulary as Google published it.
+//! SentencePiece's file format, `spiece.model`: T5's vocabulary as published by Google.
 //!
-//! Gives the same ids as the SentencePiece library on every text. `tokenizers` does not: its unigram model adds scores
-//! in f64 and so breaks ties differently, it matches `</s>` spelt in full-width characters, and its normaliser applies
-//! the shortest rule where SentencePiece applies the longest. `tests/golden/make_sentencepiece.py` compares the ids of
-//! both libraries.
+//! Produces the same ids as the SentencePiece library on every text. `tokenizers` does not: its unigram model
+//! adds scores in f64 and so breaks ties differently, it matches `</s>` written in full-width characters, and
+//! its normaliser applies the shortest rule instead of the longest. `tests/golden/make_sentencepiece.py`
+//! compares the ids of both libraries.
 //!
-//! Control pieces (`</s>`, `<pad>`) never match in a text: written there, they are split like other words. A
+//! Control pieces (`</s>`, `<pad>`) never match in a text: such strings are split like other words. A
 //! `tokenizer.json` does match them.
 
 mod normalizer;
@@ -23,7 +23,7 @@ pub use proto::SentencePieceError;
 use proto::{ModelProto, Piece, PieceKind};
 use unigram::{Score, Trie, Unigram};
 
-/// Sentinels that T5 adds to a vocabulary without any.
+/// The number of sentinels that T5 adds to a vocabulary without any.
 const SENTINELS: usize = 100;
 
 /// XLM-R's special tokens.
@@ -33,7 +33,7 @@ const END: &str = "</s>";
 const UNKNOWN: &str = "<unk>";
 const MASK: &str = "<mask>";
 
-/// How text that no piece covers is written.
+/// How text that no piece covers is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum UnknownText {
     /// As its bytes (`byte_fallback`).
@@ -42,7 +42,7 @@ enum UnknownText {
     OnePiece,
 }
 
-/// Text ↔ ids with a unigram model.
+/// Converts between text and ids with a unigram model.
 #[derive(Debug, Clone)]
 pub struct SentencePiece {
     normalizer: Normalizer,
@@ -57,12 +57,12 @@ pub struct SentencePiece {
 impl SentencePiece {
     /// Parses the bytes of a `spiece.model`.
     ///
-    /// A model without sentinels gets T5's hundred, `<extra_id_99>` first, as user-defined pieces after its own, as
-    /// `seqio.SentencePieceVocabulary(extra_ids=100)` does. A sentinel in a text only matches after a space or at the
-    /// start.
+    /// A model without sentinels gets T5's hundred, `<extra_id_99>` first, as user-defined pieces after its
+    /// own, as in `seqio.SentencePieceVocabulary(extra_ids=100)`. A sentinel in a text only matches after a
+    /// space or at the start.
     ///
     /// # Errors
-    /// Not a complete unigram model, or one with settings that no T5 has.
+    /// It is not a complete unigram model, or has settings that no T5 has.
     pub fn parse(bytes: &[u8]) -> Result<Self, SentencePieceError> {
         Self::of_pieces(bytes, |mut pieces| {
             if !pieces.iter().any(|piece| is_sentinel(piece.piece())) {
@@ -72,9 +72,9 @@ impl SentencePiece {
         })
     }
 
-    /// Parses the bytes of XLM-R's `sentencepiece.bpe.model`, a unigram model in spite of its name. The ids are
-    /// fairseq's, as in Transformers' `XLMRobertaTokenizer`: `<s>`, `<pad>`, `</s>` and `<unk>` come first, all other
-    /// pieces move up by one, and `<mask>` comes last.
+    /// Parses the bytes of XLM-R's `sentencepiece.bpe.model`, a unigram model despite its name. The ids are
+    /// fairseq's, as in Transformers' `XLMRobertaTokenizer`: `<s>`, `<pad>`, `</s>` and `<unk>` come first,
+    /// all other pieces shift by one, and `<mask>` comes last.
     ///
     /// # Errors
     /// As [`SentencePiece::parse`], or its first pieces are not `<unk>`, `<s>` and `</s>`.
@@ -103,7 +103,7 @@ impl SentencePiece {
         })
     }
 
-    /// Parses a model whose pieces are arranged anew.
+    /// Parses a model after rearranging its pieces.
     fn of_pieces(
         bytes: &[u8],
         arrange: impl FnOnce(Vec<Piece>) -> Result<Vec<Piece>, SentencePieceError>,
@@ -203,7 +203,8 @@ impl SentencePiece {
         })
     }
 
-    /// Token ids of `text` with each token's byte range. The space before a word belongs to its first token.
+    /// The token ids of `text` with each token's byte range. The space before a word is part of its first
+    /// token.
     pub fn encode(&self, text: &str) -> Vec<(u32, (usize, usize))> {
         let normalized = self.normalizer.normalize(text);
         let mut tokens: Vec<(u32, (usize, usize))> = Vec::new();
@@ -229,8 +230,8 @@ impl SentencePiece {
         tokens
     }
 
-    /// The text of `ids`, without control pieces, unknown pieces, sentinels and unassigned ids; bytes that form no
-    /// character become U+FFFD.
+    /// The text of `ids`, without control pieces, unknown pieces, sentinels and unassigned ids; invalid UTF-8
+    /// becomes U+FFFD.
     pub fn decode(&self, ids: &[u32]) -> String {
         let mut text = Vec::new();
         for &id in ids {

@@ -1,14 +1,15 @@
-//! SentencePiece's normalisation before tokenization: apply rules, collapse runs of spaces, make spaces visible.
+//! SentencePiece's normalisation before tokenization: applies rules, collapses runs of spaces, makes spaces
+//! visible.
 //!
-//! `Normalizer::Normalize` in `src/normalizer.cc` of google/sentencepiece, with the settings of every T5: a space
-//! before the text, none at its ends, no two in a row.
+//! Follows `Normalizer::Normalize` in `src/normalizer.cc` of google/sentencepiece, with the settings of every
+//! T5: a space before the text, none at its ends, no two in a row.
 
 use super::unigram::Trie;
 
-/// What a space becomes: U+2581, lower one eighth block.
+/// The replacement of a space: U+2581, lower one eighth block.
 pub const SPACE: char = '▁';
 
-/// The rules, and the pieces that they do not change.
+/// The normalisation rules, and the pieces that they do not change.
 #[derive(Debug, Clone)]
 pub struct Normalizer {
     /// Rules.
@@ -17,12 +18,12 @@ pub struct Normalizer {
     pub verbatim: Trie,
 }
 
-/// A normalised text with the origin of its bytes.
+/// A normalised text with the origin of each byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Normalized {
     /// The text, with [`SPACE`] for each space.
     pub text: String,
-    /// For each byte of `text`, and for its end, the byte of the original it came from.
+    /// For each byte of `text`, and for its end, the index of the original byte.
     pub origin: Vec<usize>,
 }
 
@@ -49,7 +50,7 @@ impl Normalizer {
             for character in new.chars() {
                 normalized.push(if character == ' ' { SPACE } else { character }, at);
             }
-            // When a rule deletes a character, the spaces on both sides become neighbours.
+            // If a rule deletes a character, the spaces on both sides become adjacent.
             if !new.is_empty() {
                 after_space = new.ends_with(' ');
             }
@@ -62,7 +63,8 @@ impl Normalizer {
         normalized
     }
 
-    /// The first unit of `text`: the number of bytes of one rule, verbatim piece or character, and its replacement.
+    /// The first unit of `text`, which is a rule's match, a verbatim piece or a character: its length in
+    /// bytes and its replacement.
     fn prefix<'a>(&'a self, text: &'a str) -> Option<(usize, &'a str)> {
         let first = text.chars().next()?.len_utf8();
         if let Some((length, _)) = self.verbatim.prefixes(text).last() {
@@ -79,7 +81,7 @@ impl Normalized {
     }
 }
 
-/// Why rules can't be used.
+/// Why the rules can't be used.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CharsMapError {
     /// The bytes end before the trie does.
@@ -103,19 +105,19 @@ pub enum CharsMapError {
     },
 }
 
-/// A normaliser's rules ("ﬁ" is "fi", "Ａ" is "A", a tab is a space) in SentencePiece's precompiled form: a double-array
-/// trie of the strings to replace, and the replacements.
+/// A normaliser's rules ("ﬁ" is "fi", "Ａ" is "A", a tab is a space) in SentencePiece's precompiled form: a
+/// double-array trie of the strings to replace, and the replacements.
 ///
-/// Layout: the size of the trie in bytes (u32, little-endian), the trie (u32 units as packed by Darts-clone), the
-/// replacements, each ended by a zero byte; `Normalizer::DecodePrecompiledCharsMap` in `src/normalizer.cc` of
-/// google/sentencepiece.
+/// Layout: the size of the trie in bytes (u32, little-endian), the trie (u32 units as packed by Darts-clone),
+/// the replacements, each terminated by a zero byte; see `Normalizer::DecodePrecompiledCharsMap` in
+/// `src/normalizer.cc` of google/sentencepiece.
 #[derive(Debug, Clone, Default)]
 pub struct CharsMap {
     units: Vec<u32>,
     replacements: String,
 }
 
-/// Marks a unit that holds a value (the start of the replacement) rather than an edge.
+/// The flag of a unit that holds a value (the start of the replacement) instead of an edge.
 const VALUE: u32 = 1 << 31;
 
 impl CharsMap {
@@ -159,7 +161,8 @@ impl CharsMap {
         })
     }
 
-    /// The longest rule that matches a prefix of `text`: the number of bytes it replaces, and the replacement.
+    /// The longest rule that matches a prefix of `text`: the number of bytes it replaces, and the
+    /// replacement.
     pub fn longest(&self, text: &str) -> Option<(usize, &str)> {
         let mut found = None;
         let mut place = offset(*self.units.first()?);

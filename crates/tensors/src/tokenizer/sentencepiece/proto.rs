@@ -1,10 +1,10 @@
-//! The fields of SentencePiece's `ModelProto` that encoding a text needs.
+//! The fields of SentencePiece's `ModelProto` that are needed to encode a text.
 //!
 //! Tags and defaults: `src/sentencepiece_model.proto` of google/sentencepiece. Other fields are skipped.
 
 use super::normalizer::CharsMapError;
 
-/// A whole `spiece.model`.
+/// The message of a `spiece.model` file.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct ModelProto {
     /// A piece's id is its index.
@@ -21,7 +21,7 @@ pub(super) struct ModelProto {
 pub(super) struct Piece {
     #[prost(string, optional, tag = "1")]
     pub(super) piece: Option<String>,
-    /// Its log-probability.
+    /// The piece's log-probability.
     #[prost(float, optional, tag = "2")]
     pub(super) score: Option<f32>,
     #[prost(enumeration = "PieceKind", optional, tag = "3")]
@@ -140,13 +140,13 @@ pub enum SentencePieceError {
     /// Not a `ModelProto`, or truncated within a field.
     #[error("not a SentencePiece model: {0}")]
     Unreadable(prost::DecodeError),
-    /// A part is absent: truncated between two fields, or another protobuf.
+    /// A part is absent: the file is truncated between two fields, or is another protobuf.
     #[error("not a whole SentencePiece model: wanted {wanted}, found none")]
     Absent {
         /// The part.
         wanted: &'static str,
     },
-    /// Another type of model.
+    /// The model has another type.
     #[error("wanted a unigram model, found model_type {found}")]
     ModelType {
         /// The type's name, or its number if it has none.

@@ -1,4 +1,4 @@
-//! Invalid models and their errors. Ids are compared with SentencePiece's in tests/it.
+//! Tests of invalid models and their errors. tests/it compares ids with SentencePiece's.
 
 use prost::Message;
 

@@ -1,10 +1,10 @@
-//! The unigram language model of Kudo, "Subword Regularization" (arXiv 1804.10959): the most probable segmentation of a
-//! text into pieces, which a byte trie finds.
+//! The unigram language model of Kudo, "Subword Regularization" (arXiv 1804.10959): finds the most probable
+//! segmentation of a text into pieces with a byte trie.
 //!
-//! `unigram::Model::EncodeOptimized` in `src/unigram_model.cc` of google/sentencepiece, rounding included. Sums are
-//! kept in f32 over the whole text: "00000" may be "00", "000" or "000", "00", two segmentations of equal probability,
-//! and SentencePiece's choice depends on the rounding of the sums before them. `tokenizers` sums in f64, word by word,
-//! and chooses differently.
+//! Follows `unigram::Model::EncodeOptimized` in `src/unigram_model.cc` of google/sentencepiece, rounding
+//! included. Sums are kept in f32 over the whole text: "00000" may be "00", "000" or "000", "00", two
+//! segmentations of equal probability, and SentencePiece's choice depends on the rounding of the preceding
+//! sums. `tokenizers` sums in f64, word by word, and chooses differently.
 
 use std::ops::Range;
 
@@ -18,7 +18,7 @@ pub struct Trie {
 struct Node {
     /// The piece that ends here.
     id: Option<u32>,
-    /// Next byte and node, by byte.
+    /// The child nodes by byte.
     next: Vec<(u8, usize)>,
 }
 
@@ -30,7 +30,7 @@ impl Trie {
         }
     }
 
-    /// Adds `piece`; returns its earlier id, if it had one.
+    /// Adds `piece`; returns its previous id, if any.
     pub fn insert(&mut self, piece: &str, id: u32) -> Option<u32> {
         let mut node = 0;
         for &byte in piece.as_bytes() {
@@ -64,45 +64,45 @@ impl Trie {
     }
 }
 
-/// How much lower the score of an unknown character is than that of the least probable piece.
+/// The score of an unknown character is this much below that of the least probable piece.
 const UNKNOWN_PENALTY: f32 = 10.0;
 
 /// A vocabulary of pieces with scores.
 #[derive(Debug, Clone)]
 pub struct Unigram {
     pieces: Trie,
-    /// By id.
+    /// Indexed by id.
     scores: Vec<Score>,
     unknown: u32,
     unknown_score: f32,
-    /// The greatest score of a normal piece, but at least the smallest positive f32.
+    /// The highest score of a normal piece, but at least the smallest positive f32.
     greatest: f32,
 }
 
-/// What a piece adds to a segmentation's score.
+/// The contribution of a piece to a segmentation's score.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Score {
     /// Its log-probability.
     Normal(f32),
-    /// Enough to be always chosen.
+    /// High enough to be always chosen.
     UserDefined,
     /// The piece never matches in a text.
     Absent,
 }
 
-/// The best segmentation of the text up to some byte.
+/// The best segmentation of the text up to one byte position.
 #[derive(Debug, Clone, Copy)]
 struct Best {
     score: f32,
     /// Its last piece.
     id: u32,
-    /// Where its last piece begins; `None` if no segmentation ends here.
+    /// The start of its last piece; `None` if no segmentation ends here.
     start: Option<usize>,
 }
 
 impl Unigram {
-    /// A model of `pieces`, whose ids are their indices; `unknown` is the id of unknown characters. Of equal pieces the
-    /// last one counts.
+    /// A model of `pieces`, whose ids are their indices; `unknown` is the id of unknown characters. Of equal
+    /// pieces the last one is used.
     pub fn new<'a>(pieces: impl IntoIterator<Item = (&'a str, Score)>, unknown: u32) -> Self {
         let mut model = Unigram {
             pieces: Trie::new(),
@@ -126,7 +126,8 @@ impl Unigram {
         model
     }
 
-    /// The best segmentation of `text`: ids with their byte ranges; an unknown character has the id `unknown`.
+    /// The best segmentation of `text`: ids with their byte ranges; an unknown character has the id
+    /// `unknown`.
     pub fn cut(&self, text: &str) -> Vec<(u32, Range<usize>)> {
         let none = Best {
             score: 0.0,

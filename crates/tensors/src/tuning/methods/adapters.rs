@@ -1,22 +1,22 @@
 //! Bottleneck adapters, in three placements:
 //!
-//! - Houlsby et al. 2019 ("Parameter-Efficient Transfer Learning for NLP", arXiv 1902.00751): after attention and after
-//!   the feed-forward, gelu, weights from N(0, 10⁻²) truncated at two deviations. Reference code:
-//!   google-research/adapter-bert, `modeling.py`, whose deviation is 10⁻³ and whose gelu is the tanh approximation; the
-//!   paper's are used here.
-//! - Pfeiffer et al. 2020 ("AdapterFusion", arXiv 2005.00247): only after the feed-forward, relu, reading the sum of
-//!   its output and the residual stream. Reference code: adapter-hub/adapters, `SeqBnConfig`, which draws weights from
-//!   N(0, 0.02²).
-//! - He et al. 2021 ("Towards a Unified View of Parameter-Efficient Transfer Learning", arXiv 2110.04366): beside the
-//!   feed-forward, relu, the branch times 4; initialised like LoRA. Reference code:
+//! - Houlsby et al. 2019 ("Parameter-Efficient Transfer Learning for NLP", arXiv 1902.00751): after attention
+//!   and after the feed-forward, gelu, weights from N(0, 10⁻²) truncated at two deviations. Reference code:
+//!   google-research/adapter-bert, `modeling.py`, which uses a deviation of 10⁻³ and the tanh approximation
+//!   of gelu; here the paper's values are used.
+//! - Pfeiffer et al. 2020 ("AdapterFusion", arXiv 2005.00247): only after the feed-forward, relu; reads the
+//!   sum of the feed-forward's output and the residual stream. Reference code: adapter-hub/adapters,
+//!   `SeqBnConfig`, which draws weights from N(0, 0.02²).
+//! - He et al. 2021 ("Towards a Unified View of Parameter-Efficient Transfer Learning", arXiv 2110.04366): in
+//!   parallel to the feed-forward, relu, scaled by 4; initialised like LoRA. Reference code:
 //!   jxhe/unify-parameter-efficient-tuning, `petl/`.
 //!
-//! Bottlenecks are `D/16` wide in series and `D/2` wide in parallel, as in the papers (64 and 512 of 1,024). Biases
-//! start at 0. As in adapter-hub's T5, the decoder's cross-attention has no adapter. Deviations: the norms stay frozen,
-//! while Houlsby et al. tune them; Adafactor rather than AdamW; dropout is applied to an adapter's output, while
-//! adapter-hub applies it before the adapter; a parallel adapter reads the input after its norm, while adapter-hub's T5
-//! reads the stream; in a BERT, whose norm follows the sum, Pfeiffer's adapter reads before that norm, while
-//! adapter-hub's reads after it.
+//! Bottlenecks have width `D/16` in series and `D/2` in parallel, as in the papers (64 and 512 of 1,024).
+//! Biases start at 0. As in adapter-hub's T5, the decoder's cross-attention has no adapter. Deviations: the
+//! norms stay frozen, while Houlsby et al. tune them; Adafactor instead of AdamW; dropout is applied to an
+//! adapter's output, while adapter-hub applies it before the adapter; a parallel adapter reads the input
+//! after its norm, while adapter-hub's T5 reads the residual stream; in a BERT, whose norm follows the sum,
+//! Pfeiffer's adapter reads before that norm, while adapter-hub's reads after it.
 
 use super::delta::{About, Delta, Family};
 use crate::layers::{Adapter, Nonlinearity, Side, SubLayer};
@@ -25,7 +25,7 @@ use crate::tuning::draw::Draw;
 use crate::tuning::tuned::Tuned;
 use promptshift_numbers::recipe::{AdapterRecipe, Placement, Recipe};
 
-/// `m`, at least one.
+/// `m`, the bottleneck width; at least one.
 fn width(recipe: &AdapterRecipe, config: &Config) -> usize {
     (config.width() / recipe.reduction.max(1)).max(1)
 }
@@ -78,7 +78,7 @@ impl Delta for AdapterRecipe {
                 "adapter-hub/adapters",
             ),
             Placement::Parallel => (
-                "bottlenecks beside the feed-forward",
+                "bottlenecks in parallel to the feed-forward",
                 "He et al. 2021, arXiv 2110.04366",
                 "jxhe/unify-parameter-efficient-tuning",
             ),

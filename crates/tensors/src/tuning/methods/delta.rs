@@ -1,4 +1,4 @@
-//! What a tuning method does to a backbone, and its description for lists.
+//! The interface of a tuning method: how it changes a backbone, and its description for lists.
 
 use burn::tensor::Tensor;
 
@@ -9,28 +9,29 @@ use crate::tuning::soft_prompt::SoftPrompt;
 use crate::tuning::tuned::Tuned;
 use promptshift_numbers::recipe::{PromptRecipe, Recipe};
 
-/// A tuning method: one implementation for each variant of [`DeltaRecipe`].
+/// A tuning method, with one implementation for each variant of [`DeltaRecipe`].
 pub(in crate::tuning) trait Delta {
     /// Its description for lists.
     fn about(&self) -> About;
 
-    /// Whether the method supports this kind of network, or why not: it makes no sense there, or it is not implemented,
-    /// which the reason then begins with.
+    /// Whether the method supports this kind of network, or why not: it is not applicable, or it is not
+    /// implemented, in which case the reason starts with that.
     fn supports(&self, _: Kind) -> Result<(), &'static str> {
         Ok(())
     }
 
-    /// Whether it tunes output vectors of the label tokens, which requires labels of the source: [`Recipe::label_ids`].
+    /// Whether it tunes output vectors of the label tokens, which requires a source with labels:
+    /// [`Recipe::label_ids`].
     fn wants_labels(&self) -> bool {
         false
     }
 
-    /// The sizes in its recipe, each with its description for messages; all must be at least 1.
+    /// The sizes in its recipe, each with its description for messages; each must be at least 1.
     fn sizes(&self) -> Vec<(&'static str, usize)> {
         Vec::new()
     }
 
-    /// The backbone with the recipe's prompt, if it has one, initialised; nothing requires gradients.
+    /// The backbone with the recipe's prompt, if any, initialised; nothing requires gradients.
     ///
     /// # Errors
     /// The prompt can't be initialised.
@@ -41,25 +42,26 @@ pub(in crate::tuning) trait Delta {
         }
     }
 
-    /// Adds the method's own parameters with initial values, not requiring gradients. The recipe's prompt and output
-    /// vectors are already there.
+    /// Adds the method's own parameters with initial values, not requiring gradients. `tuned` already has the
+    /// recipe's prompt and output vectors.
     fn attach(&self, tuned: Tuned, _: &Config, _: &mut Draw) -> Tuned {
         tuned
     }
 
-    /// Whether the parameter at this path in [`Tuned`] is trained and, unless training discards it, stored.
+    /// Whether the parameter at this path in [`Tuned`] is trained. Trained parameters are stored unless
+    /// training discards them.
     fn is_trainable(&self, path: &str, config: &Config) -> bool;
 
-    /// The number of trainable parameters, computed without weights.
+    /// The number of trainable parameters, computed from the configuration alone.
     fn trainable(&self, recipe: &Recipe, config: &Config) -> usize;
 
-    /// The number of parameters added to the backbone during training, frozen ones included. The default, the trainable
-    /// ones, holds if none of the backbone's own are trained.
+    /// The number of parameters added to the backbone during training, including frozen ones. Defaults to the
+    /// trainable ones, which is correct if none of the backbone's parameters train.
     fn added_parameters(&self, recipe: &Recipe, config: &Config) -> usize {
         self.trainable(recipe, config)
     }
 
-    /// What a training leaves to be saved.
+    /// What is saved after training.
     fn leaves(&self) -> Leaves {
         Leaves::Adapter
     }
@@ -70,18 +72,18 @@ pub(in crate::tuning) trait Delta {
     }
 }
 
-/// What a training leaves to be saved; with a head of its own, a prompt is saved as an adapter too.
+/// What is saved after training; a prompt with a new head is saved as an adapter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::tuning) enum Leaves {
     /// A soft prompt.
     Prompt,
-    /// The parameters that were trained.
+    /// The trained parameters.
     Adapter,
-    /// Whole weights.
+    /// All weights.
     Model,
 }
 
-/// What a method starts from.
+/// The inputs of [`Delta::start`].
 pub(in crate::tuning) struct Start<'a> {
     pub recipe: &'a Recipe,
     pub inputs: &'a MethodInputs,
@@ -106,7 +108,7 @@ pub(super) fn with_prompt(
 /// A method's description for lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct About {
-    /// What it is called in messages.
+    /// Its name in messages.
     pub name: &'static str,
     /// Its family.
     pub family: Family,
@@ -122,17 +124,17 @@ pub struct About {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Family {
-    /// Nothing is trained.
+    /// No training.
     None,
-    /// Vectors before the input or before attention's keys and values.
+    /// Vectors before the input, or before the keys and values of attention.
     Prompts,
-    /// Small networks within the frozen one.
+    /// Small networks inside the frozen network.
     Additions,
     /// Some of the backbone's own parameters.
     Specified,
     /// Low-dimensional changes of the weights.
     Reparameterised,
-    /// Everything.
+    /// All parameters.
     All,
 }
 

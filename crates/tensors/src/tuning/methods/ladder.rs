@@ -1,14 +1,15 @@
-//! Ladder side tuning (Sung, Cho & Bansal 2022, "LST: Ladder Side-Tuning for Parameter and Memory Efficient Transfer
-//! Learning", arXiv 2206.06522): a small T5 beside the frozen one that reads the hidden states of its blocks through
-//! gates. The backbone runs without autodiff and stores no activations for a backward pass, which is how the method
-//! saves memory.
+//! Ladder side tuning (Sung, Cho & Bansal 2022, "LST: Ladder Side-Tuning for Parameter and Memory Efficient
+//! Transfer Learning", arXiv 2206.06522): a small T5, the side network, reads the hidden states of the frozen
+//! backbone's blocks through gates. The backbone runs without autodiff and stores no activations for a
+//! backward pass, which is how the method saves memory.
 //!
-//! Reference code: ylsung/Ladder-Side-Tuning. As there: every width of the side is the backbone's divided by `r` (8),
-//! gates are `sigmoid(α / 0.1)` with `α` starting at 0, each state has its own down-projection, and the frozen head
-//! reads the up-projection. Deviations: the side is initialised randomly (T5's published initialisation) rather than
-//! from a pruned backbone; no side block is dropped; down-projections have no biases; the states before the first block
-//! are gated like all others, and the states after the last block are read as well; the up-projection starts at 0 and
-//! is added to the backbone's final states, so that the tuned model starts as the frozen one.
+//! Reference code: ylsung/Ladder-Side-Tuning. As there: every width of the side network is the backbone's
+//! divided by `r` (8), gates are `sigmoid(α / 0.1)` with `α` starting at 0, each state has its own
+//! down-projection, and the frozen head reads the up-projection. Deviations: the side network is initialised
+//! randomly (T5's published initialisation) instead of from a pruned backbone; no side block is dropped;
+//! down-projections have no biases; the states before the first block are gated like all others, and the
+//! states after the last block are read as well; the up-projection starts at 0 and is added to the backbone's
+//! final states, so that the tuned model starts equal to the frozen one.
 
 use super::delta::{About, Delta, Family};
 use crate::network::{Config, Kind};
@@ -17,7 +18,7 @@ use crate::tuning::draw::Draw;
 use crate::tuning::tuned::Tuned;
 use promptshift_numbers::recipe::{LadderRecipe, Recipe};
 
-/// The side's configuration; it has no vocabulary of its own.
+/// The side network's configuration; it has no vocabulary.
 fn side(recipe: &LadderRecipe, config: &T5Config) -> T5Config {
     let reduced = |width: usize| (width / recipe.reduction.max(1)).max(1);
     T5Config {

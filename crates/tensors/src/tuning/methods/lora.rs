@@ -1,4 +1,4 @@
-//! Methods that change the linear maps of the blocks: LoRA's low-rank products, (IA)³'s scales.
+//! Methods that change the linear layers of the blocks: LoRA's low-rank updates, (IA)³'s scales.
 
 use super::delta::{About, Delta, Family};
 use crate::layers::{self, LowRank, Map};
@@ -7,26 +7,26 @@ use crate::tuning::draw::Draw;
 use crate::tuning::tuned::Tuned;
 use promptshift_numbers::recipe::{LoraRecipe, Recipe};
 
-/// LoRA (Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models", arXiv 2106.09685): a low-rank product
-/// `α/r · x A B` beside a frozen map `x W`.
+/// LoRA (Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models", arXiv 2106.09685): a low-rank
+/// update `α/r · x A B` of a frozen linear layer `x W`.
 ///
-/// Reference code: microsoft/LoRA, `loralib/layers.py`. As there, `A` starts Kaiming uniform with `a = √5`, which is
-/// U[-1/√in, 1/√in], and `B` starts at 0, so that the tuned model starts as the frozen one. As in the paper, queries
-/// and values of every attention are tuned (PEFT's default for T5 too), with rank 8. Deviations: no dropout before `A`;
-/// Adafactor rather than AdamW.
+/// Reference code: microsoft/LoRA, `loralib/layers.py`. As there, `A` starts Kaiming uniform with `a = √5`,
+/// which is U[-1/√in, 1/√in], and `B` starts at 0, so that the tuned model starts equal to the frozen one. As
+/// in the paper, the query and value layers of every attention are tuned (PEFT's default for T5 too), with
+/// rank 8. Deviations: no dropout before `A`; Adafactor instead of AdamW.
 impl Delta for LoraRecipe {
     fn about(&self) -> About {
         About {
             name: "LoRA",
             family: Family::Reparameterised,
-            what: "low-rank products beside the maps of queries and values",
+            what: "low-rank updates of the query and value layers",
             paper: "Hu et al. 2021, arXiv 2106.09685",
             code: Some("microsoft/LoRA"),
         }
     }
 
     fn sizes(&self) -> Vec<(&'static str, usize)> {
-        // 0 for a map without a product.
+        // 0 for a layer without an update.
         let ranks = self.ranks.iter().copied().filter(|rank| *rank > 0);
         ranks
             .chain([self.rank])
@@ -64,8 +64,8 @@ impl Delta for LoraRecipe {
     }
 }
 
-/// The backbone with the low-rank products merged into its weights: same answers up to rounding, at the frozen model's
-/// cost.
+/// The backbone with the low-rank updates merged into its weights: the same answers up to rounding, at the
+/// cost of the frozen model.
 pub fn merged(tuned: &Tuned) -> Network {
     let mut backbone = tuned.backbone.clone();
     for (_, linear) in backbone.maps_mut() {
@@ -75,13 +75,14 @@ pub fn merged(tuned: &Tuned) -> Network {
     backbone
 }
 
-/// (IA)³ (Liu et al. 2022, "Few-Shot Parameter-Efficient Fine-Tuning is Better and Cheaper than In-Context Learning",
-/// arXiv 2205.05638): vectors that scale keys, values and the hidden units of the feed-forward.
+/// (IA)³ (Liu et al. 2022, "Few-Shot Parameter-Efficient Fine-Tuning is Better and Cheaper than In-Context
+/// Learning", arXiv 2205.05638): vectors that scale keys, values and the inner activations of the
+/// feed-forward.
 ///
-/// Reference code: r-three/t-few, `src/models/lora.py` with `configs/ia3.json`. Every attention has a scale for its
-/// keys and one for its values (both attentions of the decoder), and every feed-forward has one for the input of its
-/// last map; all start at 1. Deviations: only the budget and the loss, which is the suite's likelihood alone, without
-/// T-Few's unlikelihood and length normalisation.
+/// Reference code: r-three/t-few, `src/models/lora.py` with `configs/ia3.json`. Every attention has a scale
+/// for its keys and one for its values (both attention layers of the decoder), and every feed-forward has one
+/// for the input of its last layer; all start at 1. Deviations: only the budget and the loss, which is the
+/// suite's likelihood alone, without T-Few's unlikelihood and length normalisation.
 pub(super) struct Scales;
 
 impl Delta for Scales {

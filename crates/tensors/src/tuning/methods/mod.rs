@@ -1,7 +1,7 @@
-//! The tuning methods: where a method enters the backbone, what it trains, and how many parameters that is.
+//! The tuning methods: where a method modifies the backbone, what it trains, and how many parameters that is.
 //!
-//! A method's name, title and default recipes are in its [entry](promptshift_numbers::recipe::Method); what it does to
-//! tensors is an `impl Delta`, which [`delta()`] returns.
+//! A method's name, title and default recipes are in its [entry](promptshift_numbers::recipe::Method); its
+//! tensors are defined by an `impl Delta`, which [`delta()`] returns.
 
 mod adapters;
 mod delta;

@@ -1,4 +1,4 @@
-//! Model tuning: every parameter is trained, from the checkpoint or, as a control, from random weights.
+//! Model tuning: trains every parameter, from the checkpoint or, as a control, from random weights.
 
 use burn::module::Module;
 
@@ -9,8 +9,8 @@ use crate::tuning::draw::Draw;
 use crate::tuning::tuned::Tuned;
 use promptshift_numbers::recipe::Recipe;
 
-/// Model tuning, the paper's term for full fine-tuning (Raffel et al. 2020, arXiv 1910.10683): every parameter is
-/// trained.
+/// Model tuning, the prompt-tuning paper's term for full fine-tuning (Raffel et al. 2020, arXiv 1910.10683):
+/// trains every parameter.
 pub(super) struct Model;
 
 impl Delta for Model {
@@ -41,13 +41,13 @@ impl Delta for Model {
     }
 }
 
-/// Makes the whole backbone require gradients.
+/// The backbone with all parameters requiring gradients.
 pub fn model_tuning(backbone: Network) -> Tuned {
     Tuned::untuned(backbone.train())
 }
 
-/// Model tuning from random weights: the control that shows what pre-training is worth. Everything is as in model
-/// tuning except the start, which is T5's published initialisation from the cell's seed.
+/// Model tuning from random weights: a control for the effect of pre-training. It differs from model tuning
+/// only in the initial weights, which are T5's published initialisation from the cell's seed.
 pub(super) struct RandomWeights;
 
 impl Delta for RandomWeights {

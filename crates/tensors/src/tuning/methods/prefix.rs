@@ -1,22 +1,24 @@
-//! Prefix tuning (Li & Liang 2021, "Prefix-Tuning: Optimizing Continuous Prompts for Generation", arXiv 2101.00190):
-//! `P` keys and values before those of every attention: in a T5 the encoder's, the decoder's and the cross-attention;
-//! in other networks the only stack's.
+//! Prefix tuning (Li & Liang 2021, "Prefix-Tuning: Optimizing Continuous Prompts for Generation",
+//! arXiv 2101.00190): prepends `P` keys and values to those of every attention: in a T5 the encoder's, the
+//! decoder's and the cross-attention; in other networks the only stack's.
 //!
-//! Reference code: XiangLisaLi/PrefixTuning, `seq2seq/prefixTuning.py`. A prefix has no position: T5's relative bias is
-//! 0 on it. This is our choice, since the paper's BART and GPT-2 have no such bias. Two forms:
+//! Reference code: XiangLisaLi/PrefixTuning, `seq2seq/prefixTuning.py`. A prefix has no position: T5's
+//! relative bias is 0 for it. This is our choice, since the paper's BART and GPT-2 have no such bias. Two
+//! forms:
 //!
-//! - direct: keys and values are the parameters, drawn from N(0, 1) as PEFT draws them;
+//! - direct: keys and values are the parameters, drawn from N(0, 1) as in PEFT;
 //! - through a network: for each of the three kinds of attention, vectors `[P, D]` from N(0, 1) and a network
-//!   `tanh(E W₁ + b₁) W₂ + b₂` whose output `[P, blocks · 2 · H·K]` holds all keys and values of that kind, initialised
-//!   as PyTorch initialises linear maps (U[-1/√in, 1/√in]). After training the network is discarded and its output kept.
+//!   `tanh(E W₁ + b₁) W₂ + b₂` whose output `[P, blocks · 2 · H·K]` holds all keys and values of that kind,
+//!   initialised like PyTorch's linear layers (U[-1/√in, 1/√in]). After training only the network's output is
+//!   kept.
 //!
-//! A third form is PEFT's for an encoder-decoder (huggingface/peft 0.21, `PREFIX_TUNING`): prefixes of only the
-//! decoder's self-attention, positioned before the start token, so that T5's relative bias applies to them. PEFT lays
-//! out its vectors so that with an even number of blocks half of them are never read and the others twice; here every
-//! block has its own.
+//! A third form is PEFT's for an encoder-decoder (huggingface/peft 0.21, `PREFIX_TUNING`): prefixes of only
+//! the decoder's self-attention, positioned before the start token, so that T5's relative bias applies to
+//! them. PEFT's layout of its vectors is such that with an even number of blocks half of them are never read
+//! and the others twice; here every block has its own.
 //!
-//! Deviations: no dropout within the network; Adafactor rather than AdamW; as many positions as the same model's soft
-//! prompt, while the paper uses 10 to 200 depending on the task.
+//! Deviations: no dropout within the network; Adafactor instead of AdamW; as many positions as the same
+//! model's soft prompt, while the paper uses 10 to 200 depending on the task.
 
 use super::delta::{About, Delta, Family};
 use crate::network::{Config, Kind};

@@ -1,5 +1,5 @@
-//! Prompts before a network's input: soft ones (prompt tuning, at other places, with output vectors of the labels,
-//! produced by a network, in a subspace) and words.
+//! Prompts: soft ones (prompt tuning, at other positions, with output vectors of the labels, produced by a
+//! network, in a subspace) and words.
 
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -48,7 +48,7 @@ impl Delta for Prompt {
     }
 }
 
-/// Freezes the backbone and puts a new soft prompt before its input.
+/// Freezes the backbone and prepends a new soft prompt to its input.
 ///
 /// # Errors
 /// The prompt can't be initialised: see [`PromptError`].
@@ -65,12 +65,12 @@ pub fn prompt_tuning(
     })
 }
 
-/// Prompt tuning at other places: before the decoder's start token, or before both inputs.
+/// Prompt tuning at other positions: before the decoder's start token, or before both inputs.
 ///
-/// The paper's prompt (Lester et al. 2021, arXiv 2104.08691) precedes the encoder's input; its reference code,
-/// google-research/prompt-tuning, also has prompts for the decoder and for both (`prompt_tuning/train/models.py`). The
-/// decoder's prompt takes positions before the start token, and nothing is predicted there. If there are two, both
-/// start from the same vectors.
+/// The paper's prompt (Lester et al. 2021, arXiv 2104.08691) precedes the encoder's input; its reference
+/// code, google-research/prompt-tuning, also supports prompts for the decoder and for both
+/// (`prompt_tuning/train/models.py`). The decoder's prompt uses positions before the start token, and nothing
+/// is predicted there. Two prompts start from the same vectors.
 impl Delta for PromptPlaces {
     fn about(&self) -> About {
         About {
@@ -98,7 +98,7 @@ impl Delta for PromptPlaces {
     fn supports(&self, kind: Kind) -> Result<(), &'static str> {
         match kind {
             Kind::T5 => Ok(()),
-            Kind::DecoderOnly => Err("it has one input, and method prompt puts a prompt before it"),
+            Kind::DecoderOnly => Err("it has only one input; use method prompt"),
             Kind::Bert => Err("it has no decoder"),
         }
     }
@@ -116,16 +116,17 @@ impl Delta for PromptPlaces {
     }
 }
 
-/// WARP (Hambardzumyan, Khachatrian & May 2021, "WARP: Word-level Adversarial ReProgramming", arXiv 2101.00121): a soft
-/// prompt in the input of a frozen model, and an output vector for each class instead of the head, so that the model
-/// chooses only among the classes.
+/// WARP (Hambardzumyan, Khachatrian & May 2021, "WARP: Word-level Adversarial ReProgramming",
+/// arXiv 2101.00121): a soft prompt in the input of a frozen model, and an output vector for each class
+/// instead of the head, so that the model chooses only among the classes.
 ///
-/// Reference code: YerevaNN/WARP. As there, prompt and output vectors start from words of the vocabulary, the latter
-/// from those of the labels, and the softmax is over the output vectors. Deviations, since the paper's model is masked
-/// and this one a T5: the decoder's states replace the state at `[MASK]`; a label is written in its tokens, so there is
-/// a vector for each of these and for the end of sequence (one for each class if labels are distinct single tokens);
-/// the prompt precedes the input as one piece, while the paper's may surround its segments; Adafactor rather than
-/// AdamW, with one learning rate for both. The source must have labels.
+/// Reference code: YerevaNN/WARP. As there, prompt and output vectors start from words of the vocabulary, the
+/// latter from those of the labels, and the softmax is over the output vectors. Deviations, because the
+/// paper's model is a masked language model and this one a T5: the decoder's states replace the state at
+/// `[MASK]`; a label consists of tokens, so there is a vector for each of these and for the end of sequence
+/// (one for each class if labels are distinct single tokens); the whole prompt precedes the input, while the
+/// paper's may surround its segments; Adafactor instead of AdamW, with one learning rate for both. The source
+/// must have labels.
 pub(super) struct PromptAndLabels;
 
 impl Delta for PromptAndLabels {
@@ -161,15 +162,15 @@ impl Delta for PromptAndLabels {
     }
 }
 
-/// P-tuning (Liu et al. 2021, "GPT Understands, Too", arXiv 2103.10385): a network produces the soft prompt from
-/// vectors, and both are tuned. After training the prompt is kept and the network discarded.
+/// P-tuning (Liu et al. 2021, "GPT Understands, Too", arXiv 2103.10385): a network produces the soft prompt
+/// from vectors, and both are tuned. After training only the prompt is kept.
 ///
-/// Reference code: THUDM/P-tuning, `LAMA/p_tuning/prompt_encoder.py` (a bidirectional LSTM of two layers followed by an
-/// MLP), and PEFT's `PromptEncoder`, from which the widths are taken: MLP `D → h → h → D` with relu, or an LSTM `D → h`
-/// with an MLP `2h → 2h → D`. Linear maps and the LSTM are initialised as in PyTorch. Deviations: the vectors start
-/// like a soft prompt of the recipe rather than from N(0, 1); `h` is 512 for every T5 rather than THUDM's `D`; the LSTM
-/// has one bias for each gate, while PyTorch adds two, and no dropout; the prompt precedes the input as one piece,
-/// while the paper's may be placed between the pieces of a pattern.
+/// Reference code: THUDM/P-tuning, `LAMA/p_tuning/prompt_encoder.py` (a bidirectional LSTM of two layers
+/// followed by an MLP), and PEFT's `PromptEncoder`, whose widths are used: MLP `D → h → h → D` with relu, or
+/// an LSTM `D → h` with an MLP `2h → 2h → D`. Linear layers and the LSTM are initialised as in PyTorch.
+/// Deviations: the vectors start like the recipe's soft prompt instead of from N(0, 1); `h` is 512 for every
+/// T5 instead of THUDM's `D`; the LSTM has one bias for each gate, while PyTorch adds two, and no dropout;
+/// the whole prompt precedes the input, while the paper's may be placed between the pieces of a pattern.
 impl Delta for PromptNetworkRecipe {
     fn about(&self) -> About {
         About {
@@ -215,17 +216,17 @@ impl Delta for PromptNetworkRecipe {
     }
 }
 
-/// Intrinsic prompt tuning (Qin et al. 2021, "Exploring Universal Intrinsic Task Subspace via Prompt Tuning", arXiv
-/// 2110.07867): tunes a few coordinates in a frozen subspace of soft prompts, which was found from the prompts of
-/// several tasks.
+/// Intrinsic prompt tuning (Qin et al. 2021, "Exploring Universal Intrinsic Task Subspace via Prompt Tuning",
+/// arXiv 2110.07867): tunes a few coordinates in a frozen subspace of soft prompts, computed from the prompts
+/// of several tasks.
 ///
-/// Reference code: thunlp/Intrinsic-Prompt-Tuning. Deviations: the paper learns an auto-encoder over prompts, with a
-/// one-hidden-layer network that decodes coordinates into a prompt, from reconstruction and the tasks' losses. Here the
-/// subspace is linear and found by reconstruction alone, as the prompts' principal components (the best linear
-/// auto-encoder: Baldi & Hornik 1989), which only needs the prompts' files. It has fewer dimensions than there are
-/// prompts, while the paper has 250 from 100 tasks' prompts. The coordinates are in standard deviations of these
-/// prompts and start at 0, the prompts' mean. After training the prompt is stored, as in prompt tuning, while the paper
-/// would store the coordinates.
+/// Reference code: thunlp/Intrinsic-Prompt-Tuning. Deviations: the paper learns an auto-encoder over prompts,
+/// in which a network with one hidden layer decodes coordinates into a prompt, from reconstruction and the
+/// tasks' losses. Here the subspace is linear and minimises only the reconstruction error: the prompts'
+/// principal components (the best linear auto-encoder: Baldi & Hornik 1989), which needs only the prompt
+/// files. It has fewer dimensions than there are prompts, while the paper has 250 from 100 tasks' prompts.
+/// The coordinates are in standard deviations of these prompts and start at 0, the prompts' mean. After
+/// training the prompt is stored, as in prompt tuning, while the paper would store the coordinates.
 impl Delta for SubspaceRecipe {
     fn about(&self) -> About {
         About {
@@ -264,7 +265,7 @@ impl Delta for SubspaceRecipe {
         self.dimension
     }
 
-    /// The directions and the mean, which are frozen, count as well.
+    /// Includes the frozen directions and mean.
     fn added_parameters(&self, _: &Recipe, config: &Config) -> usize {
         self.dimension + (self.dimension + 1) * self.length * config.width()
     }
@@ -278,13 +279,13 @@ impl Delta for SubspaceRecipe {
     }
 }
 
-/// Prompts of words, without training: a hand-written instruction (Raffel et al. 2020, arXiv 1910.10683, name each task
-/// by one; "prompt design" in Lester et al. 2021), and source examples before the input, "in context" (Brown et al.
-/// 2020, arXiv 2005.14165).
+/// Prompts of words, without training: a hand-written instruction (Raffel et al. 2020, arXiv 1910.10683,
+/// identify each task by one; "prompt design" in Lester et al. 2021), or source examples before the input,
+/// "in context" (Brown et al. 2020, arXiv 2005.14165).
 ///
-/// Words enter like soft prompts, as the embeddings of their tokens, so the result is saved as an ordinary prompt.
-/// Examples are drawn from the source's training rows by the cell's seed and written `INPUT answer: TARGET`. A recipe
-/// of these has no steps.
+/// Words enter like soft prompts, as the embeddings of their tokens, so the result is saved as an ordinary
+/// prompt. Examples are drawn from the source's training rows with the cell's seed and formatted as
+/// `INPUT answer: TARGET`. Such a recipe has no steps.
 impl Delta for PreambleRecipe {
     fn about(&self) -> About {
         let (what, paper) = match self {
@@ -306,8 +307,8 @@ impl Delta for PreambleRecipe {
         }
     }
 
-    /// The backbone with the words' embeddings as its prompt,
-    /// [`MethodInputs::preamble`](crate::tuning::MethodInputs::preamble).
+    /// The backbone with the embeddings of the words,
+    /// [`MethodInputs::preamble`](crate::tuning::MethodInputs::preamble), as its prompt.
     fn start(&self, backbone: Network, start: Start<'_>) -> Result<Tuned, PromptError> {
         let words = &start.inputs.preamble;
         if words.is_empty() {

@@ -1,4 +1,5 @@
-//! Methods that train some of the backbone's own parameters: biases, norm gains, the output head, the last blocks.
+//! Methods that train some of the backbone's own parameters: biases, norm gains, the output head, the last
+//! blocks.
 
 use super::delta::{About, Delta, Family};
 use crate::layers;
@@ -7,12 +8,12 @@ use crate::tuning::draw::Draw;
 use crate::tuning::tuned::Tuned;
 use promptshift_numbers::recipe::{LastBlocksRecipe, Recipe};
 
-/// BitFit (Ben Zaken, Ravfogel & Goldberg 2021, "BitFit: Simple Parameter-efficient Fine-tuning for Transformer-based
-/// Masked Language-models", arXiv 2106.10199): tunes only biases.
+/// BitFit (Ben Zaken, Ravfogel & Goldberg 2021, "BitFit: Simple Parameter-efficient Fine-tuning for
+/// Transformer-based Masked Language-models", arXiv 2106.10199): tunes only biases.
 ///
-/// Reference code: benzakenelad/BitFit. If the model has biases, they are tuned, the norms' included. T5 and Llama have
-/// none, so each linear map of the blocks gets a bias that starts at 0; the norms, which have biases in the paper's
-/// BERT, and the output head get none. Deviation: Adafactor rather than AdamW.
+/// Reference code: benzakenelad/BitFit. If the model has biases, all are tuned, including those of norms. T5
+/// and Llama have none, so each linear layer of the blocks gets a bias that starts at 0; the norms, which
+/// have biases in the paper's BERT, and the output head get none. Deviation: Adafactor instead of AdamW.
 pub(super) struct AddedBiases;
 
 impl Delta for AddedBiases {
@@ -20,7 +21,7 @@ impl Delta for AddedBiases {
         About {
             name: "BitFit",
             family: Family::Specified,
-            what: "the biases; if the model has none, a bias added to every linear map of the blocks",
+            what: "the biases; if the model has none, a bias added to every linear layer of the blocks",
             paper: "Ben Zaken et al. 2021, arXiv 2106.10199",
             code: Some("benzakenelad/BitFit"),
         }
@@ -58,11 +59,11 @@ impl Delta for AddedBiases {
     }
 }
 
-/// Norm gains only: LN-tuning (Qi, Ruan, Zuo & Li 2022, "Parameter-Efficient Tuning on Layer Normalization for
-/// Pre-trained Language Models", arXiv 2211.08682) without its biases, which the norms of T5 and Llama do not have. The
-/// final norm of every stack is included.
+/// Tunes only norm gains: LN-tuning (Qi, Ruan, Zuo & Li 2022, "Parameter-Efficient Tuning on Layer
+/// Normalization for Pre-trained Language Models", arXiv 2211.08682) without biases, which the norms of T5
+/// and Llama do not have. The final norm of every stack is included.
 ///
-/// Gains start from their pre-trained values. Deviation: Adafactor rather than AdamW.
+/// Gains start from their pre-trained values. Deviation: Adafactor instead of AdamW.
 pub(super) struct NormGains;
 
 impl Delta for NormGains {
@@ -89,10 +90,10 @@ impl Delta for NormGains {
     }
 }
 
-/// Only the output head: a linear probe that generates. If the head is the embedding (T5 v1.0, small Llamas, GPT-2),
-/// the input embedding changes with it.
+/// Tunes only the output head: a linear probe that generates. If the head is tied to the embedding (T5 v1.0,
+/// small Llamas, GPT-2), the input embedding changes with it.
 ///
-/// A control rather than a published method for T5: "tuning the head" is the feature-based baseline of
+/// This is a control, not a published method for T5: "tuning the head" is the feature-based baseline of
 /// Peters, Ruder & Smith 2019 ("To Tune or Not to Tune?", arXiv 1903.05987).
 pub(super) struct OutputHead;
 
@@ -109,7 +110,7 @@ impl Delta for OutputHead {
 
     fn is_trainable(&self, path: &str, config: &Config) -> bool {
         match config.is_tied() {
-            // That head is trained with every method.
+            // An added head is trained with every method.
             _ if config.writes() != Writes::Tokens => false,
             true => path == "backbone.embedding",
             false => path == "backbone.head.weight",
@@ -132,10 +133,11 @@ fn blocks(recipe: &LastBlocksRecipe, config: &Config) -> usize {
     recipe.blocks.min(config.last_stack().blocks)
 }
 
-/// The last `k` blocks (of the decoder, if there are two stacks) with the final norm, which in a BERT is part of the
-/// last block: the oldest way of tuning fewer parameters (Lee, Tang & Lin 2019, "What Would Elsa Do? Freezing Layers
-/// During Transformer Fine-Tuning", arXiv 1911.03090, which tunes the last quarter). Deviation: four blocks for every
-/// size, half of small's eight and a sixth of large's 24; one of the miniature's two.
+/// Tunes the last `k` blocks (of the decoder, if there are two stacks) with the final norm, which in a BERT
+/// is part of the last block: the oldest way of tuning fewer parameters (Lee, Tang & Lin 2019, "What Would
+/// Elsa Do? Freezing Layers During Transformer Fine-Tuning", arXiv 1911.03090, which tunes the last quarter).
+/// Deviation: four blocks for every size, which is half of small's eight and a sixth of large's 24; one of
+/// the miniature's two.
 ///
 /// Nothing below these blocks requires gradients, so the backward pass ends there. The head stays frozen.
 impl Delta for LastBlocksRecipe {

@@ -1,6 +1,6 @@
-//! `adapter.safetensors`: what a method trained, by path in the tuned model, with the same metadata as a prompt's file.
-//! The metadata contain the recipe, from which the parameters are created again and then filled. PEFT's adapter folders
-//! can also be read and written.
+//! `adapter.safetensors`: the parameters that a method trained, by path in the tuned model, with the same
+//! metadata as a prompt's file. The metadata contain the recipe, which determines the parameters to create
+//! before they are filled. PEFT's adapter folders can also be read and written.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,13 +21,13 @@ use promptshift_text::atomic_file;
 /// The file's name in a record's folder.
 pub const FILE: &str = "adapter.safetensors";
 
-/// What errors say was wanted.
+/// The "wanted" part of errors.
 const WANTED: &str = "an adapter that promptshift saved";
 
 /// An adapter as read, not yet applied to a backbone.
 #[derive(Debug, Clone)]
 pub struct AdapterFile {
-    /// Where it was read from.
+    /// The path that it was read from.
     pub path: PathBuf,
     /// Its provenance.
     pub origin: Origin,
@@ -36,16 +36,16 @@ pub struct AdapterFile {
 
 #[derive(Debug, Clone)]
 enum Contents {
-    /// promptshift's own.
+    /// promptshift's own format.
     Own {
         recipe: Box<Recipe>,
         tensors: Tensors,
     },
-    /// From PEFT.
+    /// PEFT's format.
     Peft(peft::Adapter),
 }
 
-/// The recipe of a delta that another program trained; its training settings are unknown and never read.
+/// A recipe for a delta that another program trained; its training settings are unknown and never read.
 fn imported(delta: DeltaRecipe, head: Option<HeadForm>) -> Recipe {
     Recipe {
         prompt: None,
@@ -56,7 +56,7 @@ fn imported(delta: DeltaRecipe, head: Option<HeadForm>) -> Recipe {
 }
 
 impl AdapterFile {
-    /// Reads an `adapter.safetensors`, a record's folder that holds one, or a folder of PEFT.
+    /// Reads an `adapter.safetensors`, a record's folder that contains one, or a PEFT folder.
     ///
     /// # Errors
     /// It is absent, damaged, or none of these.
@@ -99,7 +99,7 @@ impl AdapterFile {
             }
             Made::Subspace { .. } => return Err(wrong("a subspace of prompts".to_string())),
         };
-        // With a head of its own, a prompt is saved as an adapter too.
+        // A prompt with an added head is saved as an adapter too.
         let is_adapter = match methods::delta(&recipe.delta).leaves() {
             Leaves::Model => false,
             Leaves::Prompt => recipe.head.is_some(),
@@ -118,7 +118,7 @@ impl AdapterFile {
         })
     }
 
-    /// How many numbers it has, if the file alone determines it; PEFT's are only placed on a backbone.
+    /// The number of values in it, if the file alone determines it; PEFT's depends on the backbone.
     pub fn numbers(&self) -> Option<usize> {
         match &self.contents {
             Contents::Own { tensors, .. } => {
@@ -128,12 +128,12 @@ impl AdapterFile {
         }
     }
 
-    /// The backbone with this adapter; nothing requires gradients. One loaded backbone serves any number of adapters:
-    /// weights that no adapter changes are shared.
+    /// The backbone with this adapter; nothing requires gradients. One loaded backbone can be used for any
+    /// number of adapters: they share the weights that they do not change.
     ///
     /// # Errors
-    /// It was tuned for other weights or another tokenizer, or its tensors do not match its recipe or, from PEFT, this
-    /// backbone.
+    /// The adapter was tuned for other weights or another tokenizer, or its tensors do not match its recipe
+    /// or, from PEFT, this backbone.
     pub fn onto(&self, backbone: &Backbone) -> Result<Tuned, SavedError> {
         match &self.contents {
             Contents::Own { recipe, tensors } => {
@@ -155,7 +155,7 @@ impl AdapterFile {
     ) -> Result<Tuned, SavedError> {
         let mut start = recipe.clone();
         if let DeltaRecipe::Subspace(subspace) = &recipe.delta {
-            // Training leaves only the prompt.
+            // Training saves only the prompt.
             start.delta = DeltaRecipe::Prompt;
             start.prompt = Some(PromptRecipe {
                 length: subspace.length,
@@ -163,7 +163,7 @@ impl AdapterFile {
             });
         }
         if let Some(prompt) = &mut start.prompt {
-            // The initialisation does not matter, since it is overwritten.
+            // The initialisation is arbitrary, since it is overwritten.
             prompt.init = PromptInit::Uniform;
         }
         let numbers = self.numbers().unwrap_or_default();
@@ -186,10 +186,10 @@ impl AdapterFile {
         tensors::filled(tuned, tensors, is_saved, &self.path)
     }
 
-    /// Converts it to the bytes of an `adapter.safetensors` for `backbone`.
+    /// Converts it to an `adapter.safetensors` for `backbone`; returns the file's bytes.
     ///
     /// # Errors
-    /// It does not fit the backbone, or is already promptshift's own.
+    /// It does not match the backbone, or is already in promptshift's format.
     pub fn adopt(&self, backbone: &Backbone) -> Result<Vec<u8>, SavedError> {
         let (adapter, method, sha256) = match (&self.contents, &self.origin) {
             (Contents::Peft(adapter), Origin::Peft { method, sha256, .. }) => {
@@ -218,10 +218,10 @@ impl AdapterFile {
         Ok(metadata.sealed(&tensors::of(&tuned, is_saved)))
     }
 
-    /// Writes a PEFT folder to a new path.
+    /// Writes it as a PEFT folder to a new path.
     ///
     /// # Errors
-    /// It does not fit the backbone, PEFT can't represent it, the path exists, or it can't be written.
+    /// It does not match the backbone, PEFT can't represent it, the path exists, or it can't be written.
     pub fn export(&self, backbone: &Backbone, out: &Path) -> Result<(), SavedError> {
         let base_model = match &self.origin {
             Origin::Own(metadata) => Some(metadata.backbone.as_str()),
@@ -233,11 +233,11 @@ impl AdapterFile {
         Ok(atomic_file::write_folder(out, &files)?)
     }
 
-    /// The backbone's weights with LoRA's products merged into them, as a checkpoint's `model.safetensors`: same
-    /// answers up to rounding, at the cost of the backbone alone.
+    /// The backbone's weights with LoRA's updates merged into them, as a checkpoint's `model.safetensors`:
+    /// the same answers up to rounding, at the cost of the backbone alone.
     ///
     /// # Errors
-    /// It does not fit the backbone, or is not LoRA.
+    /// It does not match the backbone, or is not LoRA.
     pub fn merged(&self, backbone: &Backbone) -> Result<Vec<u8>, SavedError> {
         let peft::Placed { delta, tuned, .. } = self.placed(backbone)?;
         match delta {

@@ -1,4 +1,4 @@
-//! What can be wrong with a saved prompt.
+//! Errors of saved prompts and adapters.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use promptshift_text::atomic_file::AtomicFileError;
 /// Why a prompt can't be read, written, or applied to a backbone.
 #[derive(Debug, thiserror::Error)]
 pub enum SavedError {
-    /// The file system refused.
+    /// A file system operation failed.
     #[error("{}: {source}", path.display())]
     Io {
         /// The file.
@@ -16,7 +16,7 @@ pub enum SavedError {
         /// The system's error.
         source: io::Error,
     },
-    /// It is damaged, or something else.
+    /// The file is damaged or of another kind.
     #[error("{}: wanted {wanted}, found {found}", path.display())]
     Wrong {
         /// The file.
@@ -26,7 +26,7 @@ pub enum SavedError {
         /// What was found.
         found: String,
     },
-    /// Its vectors do not have the width of the backbone's embeddings.
+    /// The prompt's vectors do not have the width of the backbone's embeddings.
     #[error(
         "{}: its vectors are {found} wide, the embeddings of the backbone '{backbone}' {wanted}: \
          it was tuned for another model", path.display()
@@ -38,10 +38,10 @@ pub enum SavedError {
         backbone: String,
         /// The backbone's `D`.
         wanted: usize,
-        /// The prompt's.
+        /// The width of the prompt.
         found: usize,
     },
-    /// It belongs to other weights or another tokenizer.
+    /// It was tuned for other weights or another tokenizer.
     #[error(transparent)]
     OtherBackbone(Box<OtherBackbone>),
     /// It can't be written.
@@ -49,7 +49,7 @@ pub enum SavedError {
     New(#[from] AtomicFileError),
 }
 
-/// A prompt that does not belong to a backbone.
+/// A prompt or adapter was tuned for another backbone.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "{}: tuned for the backbone '{found}' ({part} {found_sha256}), not for '{wanted}' ({part} \
@@ -58,15 +58,15 @@ pub enum SavedError {
 pub struct OtherBackbone {
     /// The file.
     pub path: PathBuf,
-    /// `weights` or `tokenizer`: what differs.
+    /// What differs: `weights` or `tokenizer`.
     pub part: &'static str,
     /// The backbone in use.
     pub wanted: String,
-    /// Its hash, shortened.
+    /// The hash of its part, shortened.
     pub wanted_sha256: String,
     /// The backbone that the file names.
     pub found: String,
-    /// The hash that the file names, shortened.
+    /// The hash in the file, shortened.
     pub found_sha256: String,
 }
 

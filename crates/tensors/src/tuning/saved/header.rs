@@ -1,4 +1,4 @@
-//! The metadata in a safetensors header: keys and values, sealed by a hash.
+//! The metadata in a safetensors header: keys and values, protected by a hash.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -28,7 +28,7 @@ const NETWORK: &str = "network";
 /// The key of [`Made::Imported::head`].
 const HEAD: &str = "head";
 
-/// Every key that is written, the seal's included.
+/// All keys that are written, including the seal's.
 const KEYS: [&str; 20] = [
     "format",
     "promptshift_version",
@@ -123,15 +123,15 @@ impl Metadata {
             .collect()
     }
 
-    /// The bytes of a sealed safetensors file of these weights with this metadata.
+    /// A sealed safetensors file of these weights with this metadata; returns its bytes.
     pub(in crate::tuning) fn sealed(&self, weights: &Weights) -> Vec<u8> {
         seal::sealed(self.entries(), |metadata| weights.to_bytes(metadata))
     }
 
-    /// Reads it from the bytes of a safetensors file that promptshift wrote; errors call it `path`.
+    /// Reads it from the bytes of a safetensors file that promptshift wrote; errors refer to it as `path`.
     ///
     /// # Errors
-    /// It is not such a file, or was changed after it was written; a key is absent or unknown.
+    /// It is not such a file, or was changed after writing; a key is absent or unknown.
     pub(in crate::tuning) fn read(
         bytes: &[u8],
         path: &Path,
@@ -148,7 +148,7 @@ impl Metadata {
         Metadata::parse(&header.metadata().clone().unwrap_or_default(), path)
     }
 
-    /// Parses what [`Metadata::entries`] wrote.
+    /// Parses the output of [`Metadata::entries`].
     ///
     /// # Errors
     /// A key is absent or unknown.

@@ -1,4 +1,4 @@
-//! What is known about a saved prompt or adapter: where it comes from, what made it, and for which backbone.
+//! The metadata of a saved prompt or adapter: where it comes from, how it was made, and for which backbone.
 
 use std::path::Path;
 
@@ -10,10 +10,10 @@ use promptshift_numbers::recipe::{Before, HeadForm, Limits, Method, Recipe};
 use promptshift_numbers::record::{Cell, Provenance};
 use promptshift_text::domain::wording::Wording;
 
-/// The provenance of tuned vectors or weights, and the backbone they belong to.
+/// The provenance of tuned vectors or weights, and their backbone.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Metadata {
-    /// The promptshift that wrote it.
+    /// The version of promptshift that wrote it.
     pub version: String,
     /// The backbone's name.
     pub backbone: String,
@@ -23,14 +23,14 @@ pub struct Metadata {
     pub tokenizer_sha256: String,
     /// The backbone's kind of network; absent in older files.
     pub network: Option<Kind>,
-    /// What made it.
+    /// How it was made.
     pub made: Made,
 }
 
-/// What made a file.
+/// How a file was made.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Made {
-    /// promptshift's training.
+    /// By training in promptshift.
     Tuned {
         /// The method: [`Method::name`].
         method: String,
@@ -40,33 +40,33 @@ pub enum Made {
         seed: String,
         /// The resolved recipe, JSON.
         recipe: String,
-        /// The wording of examples; absent means the paper's.
+        /// The wording of examples; if absent, the paper's.
         wording: Box<Wording>,
-        /// The tokens after which inputs were truncated, if the backbone has fewer positions than
+        /// The length in tokens to which inputs were truncated, if the backbone has fewer positions than
         /// [`Limits::default_for`].
         longest_input: Option<usize>,
     },
-    /// Another program; the user named the backbone.
+    /// By another program; the user named the backbone.
     Imported {
-        /// The file's name and format.
+        /// The name and format of the file.
         from: String,
         /// SHA-256 of the file that held the tensors.
         sha256: String,
         /// The method: [`Method::name`].
         method: String,
-        /// What it adds to the backbone, JSON of a [`DeltaRecipe`](promptshift_numbers::recipe::DeltaRecipe); absent
-        /// for a soft prompt.
+        /// What it adds to the backbone, as JSON of a
+        /// [`DeltaRecipe`](promptshift_numbers::recipe::DeltaRecipe); absent for a soft prompt.
         delta: Option<String>,
-        /// The head that came with it, for a network that has none of its own.
+        /// The head that is saved with it, for a network without its own.
         head: Option<HeadForm>,
     },
-    /// The principal components of several prompts, which is not itself a prompt.
+    /// As the principal components of several prompts; the result is not itself a prompt.
     Subspace {
-        /// Their domains, methods and seeds.
+        /// The prompts' domains, methods and seeds.
         prompts: String,
-        /// The share of their variance that it explains, in [0, 1].
+        /// The share of the prompts' variance that the subspace explains, in [0, 1].
         explained: String,
-        /// [`Metadata::tuned_on`] of all of them, joined by `+`.
+        /// [`Metadata::tuned_on`] of all prompts, joined by `+`.
         tuned_on: Option<String>,
     },
 }
@@ -93,7 +93,7 @@ impl Metadata {
         }
     }
 
-    /// The metadata of another program's result for `backbone`.
+    /// The metadata of another program's result, used with `backbone`.
     pub fn imported(made: Made, backbone: &Backbone) -> Self {
         Metadata {
             version: env!("CARGO_PKG_VERSION").to_string(),
@@ -105,7 +105,7 @@ impl Metadata {
         }
     }
 
-    /// Checks that it belongs to this backbone; errors call it `path`.
+    /// Checks that it was tuned for this backbone; errors refer to it as `path`.
     ///
     /// # Errors
     /// It was tuned for other weights or another tokenizer.
@@ -143,7 +143,7 @@ impl Metadata {
         Ok(())
     }
 
-    /// Checks that it belongs to the same backbone as another; errors call it `path`.
+    /// Checks that it was tuned for the same backbone as another file; errors refer to it as `path`.
     ///
     /// # Errors
     /// It was tuned for other weights or another tokenizer.
@@ -173,7 +173,7 @@ impl Metadata {
         }
     }
 
-    /// The method, if this version knows it.
+    /// The method, if this version supports it.
     pub fn method(&self) -> Option<Method> {
         let method = match &self.made {
             Made::Tuned { method, .. } | Made::Imported { method, .. } => method,
@@ -190,8 +190,8 @@ impl Metadata {
         }
     }
 
-    /// The domains whose training rows it has seen, including those of the prompts it started from, if all of this is
-    /// known.
+    /// The domains whose training rows it was trained on, including those of the prompts it started from;
+    /// `None` if any of this is unknown.
     pub fn tuned_on(&self) -> Option<Vec<String>> {
         let parts = |sources: &str| sources.split('+').map(str::to_owned).collect::<Vec<_>>();
         match &self.made {
@@ -218,7 +218,7 @@ impl Metadata {
         }
     }
 
-    /// The tokens after which its training inputs were truncated, if fewer than usual.
+    /// The length in tokens to which its training inputs were truncated, if shorter than the default.
     pub fn longest_input(&self) -> Option<usize> {
         match &self.made {
             Made::Tuned { longest_input, .. } => *longest_input,
@@ -227,17 +227,17 @@ impl Metadata {
     }
 }
 
-/// The beginning of a hash, for error messages.
+/// The first digits of a hash, for error messages.
 fn short(sha256: &str) -> String {
     sha256.chars().take(12).collect()
 }
 
-/// Where a prompt or an adapter comes from.
+/// The program that made a prompt or an adapter.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Origin {
-    /// promptshift; it states its backbone.
+    /// promptshift; the metadata name the backbone.
     Own(Metadata),
-    /// google-research's prompt tuning, or any other program that saves a matrix: a prompt.
+    /// google-research's prompt tuning, or any other program that saves a prompt as a matrix.
     Npy {
         /// SHA-256 of the file.
         sha256: String,
@@ -246,13 +246,13 @@ pub enum Origin {
     Peft {
         /// The method.
         method: Method,
-        /// The model as PEFT named it: a Hub name, or a path on the training machine.
+        /// The model's name in PEFT: a Hub name, or a path on the training machine.
         base_model: Option<String>,
         /// SHA-256 of its `adapter_model.safetensors`.
         sha256: String,
-        /// Unknown keys of its configuration, each as `key value`; they may change the answers.
+        /// Unknown keys of its configuration, each as `key value`; they may affect the answers.
         unknown: Vec<String>,
-        /// The task that PEFT wrapped its model for, if stated.
+        /// The task that PEFT wrapped its model for, if given.
         task: Option<Task>,
     },
 }
@@ -266,7 +266,7 @@ impl Origin {
         }
     }
 
-    /// The domains whose training rows it has seen, if known.
+    /// The domains whose training rows it was trained on, if known.
     pub fn tuned_on(&self) -> Option<Vec<String>> {
         self.metadata()?.tuned_on()
     }
@@ -281,12 +281,12 @@ impl Origin {
         self.metadata()?.wording()
     }
 
-    /// The tokens after which its training inputs were truncated, if fewer than usual.
+    /// The length in tokens to which its training inputs were truncated, if shorter than the default.
     pub fn longest_input(&self) -> Option<usize> {
         self.metadata()?.longest_input()
     }
 
-    /// A note on each unknown key of another program's configuration, in the file at `path`.
+    /// A note for each unknown key of another program's configuration, in the file at `path`.
     pub fn notes(&self, path: &Path) -> Vec<String> {
         let unknown: &[String] = match self {
             Origin::Peft { unknown, .. } => unknown,

@@ -1,15 +1,15 @@
 //! Saves and loads tuned models: promptshift's own files, and those of NumPy and PEFT.
 //!
-//! | file | holds |
+//! | file | contains |
 //! |---|---|
 //! | `prompt.safetensors` | a soft prompt |
 //! | `adapter.safetensors` | any other delta: the parameters that the recipe trains, by path |
 //! | `model.safetensors` | a whole model, under Hugging Face's names |
-//! | `trained.safetensors` | what a training needs to resume, if none of these has all of it |
+//! | `trained.safetensors` | the tensors that a training needs to resume, if no other file has all of them |
 //! | a `.npy` | a soft prompt as a matrix |
-//! | PEFT's folder | a soft prompt, LoRA, (IA)³ or a prefix |
+//! | a PEFT folder | a soft prompt, LoRA, (IA)³ or a prefix |
 //!
-//! promptshift's own are safetensors files with [`Metadata`] in their headers.
+//! promptshift's own files are safetensors with [`Metadata`] in their headers.
 
 mod adapter;
 pub(super) mod error;

@@ -1,4 +1,5 @@
-//! NumPy's `.npy`, the format in which google-research/prompt-tuning saves its prompts: float32, `[P, D]`, row-major.
+//! NumPy's `.npy`, the format in which google-research/prompt-tuning saves its prompts: float32, `[P, D]`,
+//! row-major.
 //!
 //! The format is that of NumPy's `numpy/lib/format.py`, versions 1 to 3. Nothing is ever unpickled.
 
@@ -11,13 +12,13 @@ use crate::tuning::soft_prompt::Vectors;
 /// The first bytes of every such file.
 pub const MAGIC: &[u8] = b"\x93NUMPY";
 
-/// The data begin at a multiple of this.
+/// The data start at a multiple of this.
 const ALIGNMENT: usize = 64;
 
 /// Little-endian float32.
 const DTYPE: &str = "<f4";
 
-/// Reads the bytes of a `.npy`; errors call it `path`.
+/// Parses the bytes of a `.npy`; errors refer to it as `path`.
 ///
 /// # Errors
 /// It is truncated, or not a C-ordered, little-endian float32 matrix.
@@ -70,12 +71,12 @@ pub fn parse(bytes: &[u8], path: &Path) -> Result<Vectors, SavedError> {
     Vectors::new(&shape, values, path)
 }
 
-/// The file's bytes, as `numpy.save` writes them.
+/// The bytes of a `.npy` file, identical to those of `numpy.save`.
 pub fn to_bytes(vectors: &Vectors) -> Vec<u8> {
     let (length, width) = (vectors.length(), vectors.width());
     let mut header =
         format!("{{'descr': '{DTYPE}', 'fortran_order': False, 'shape': ({length}, {width}), }}");
-    // Magic, version, header length, header with a newline.
+    // The header follows the magic, the version and its own length, and ends with a newline.
     let before = MAGIC.len() + 4;
     let end = (before + header.len() + 1).next_multiple_of(ALIGNMENT);
     header.extend(std::iter::repeat_n(' ', end - before - header.len() - 1));
@@ -132,7 +133,7 @@ fn fields(header: &str) -> Option<BTreeMap<&str, &str>> {
     Some(fields)
 }
 
-/// The pieces between separators that are not inside brackets.
+/// Splits a text at separators outside of brackets.
 fn at_top_level(text: &str, separator: char) -> Vec<&str> {
     let (mut depth, mut start, mut pieces) = (0_i32, 0, Vec::new());
     for (at, c) in text.char_indices() {

@@ -1,5 +1,5 @@
-//! Soft prompts as files: promptshift's own, NumPy's `.npy` (google-research/prompt-tuning) and PEFT's folder,
-//! recognised by their content.
+//! Soft prompts as files: promptshift's own, NumPy's `.npy` (google-research/prompt-tuning) and PEFT's
+//! folder, distinguished by their content.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,39 +23,39 @@ use promptshift_text::hash::sha256;
 /// The name of promptshift's own file in a record's folder.
 pub const FILE: &str = "prompt.safetensors";
 
-/// Its only tensor, `[P, D]`.
+/// The name of its only tensor, `[P, D]`.
 const TENSOR: &str = "prompt";
 
-/// What errors say was wanted.
+/// The "wanted" part of errors.
 const WANTED: &str = "a prompt.safetensors, a .npy or the folder of a PEFT prompt";
 
 /// A prompt as read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PromptFile {
-    /// Where it was read from.
+    /// The path that it was read from.
     pub path: PathBuf,
     /// The prompt.
     pub vectors: Vectors,
-    /// Its origin.
+    /// The program that made it.
     pub origin: Origin,
 }
 
 /// A format to export to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// A folder for `PeftModel.from_pretrained`, around a network of this kind.
+    /// A folder for `PeftModel.from_pretrained`, with a network of this kind.
     Peft(Kind),
     /// A file for `numpy.load`, and for google-research's `from_array(np_load(path))`.
     Npy,
 }
 
-/// The bytes of promptshift's own file.
+/// The bytes of a `prompt.safetensors`.
 pub fn to_bytes(vectors: &Vectors, metadata: &Metadata) -> Vec<u8> {
     metadata.sealed(&vectors.weights(TENSOR))
 }
 
 impl PromptFile {
-    /// Reads a `prompt.safetensors`, a record's folder that holds one, a `.npy` or a PEFT folder.
+    /// Reads a `prompt.safetensors`, a record's folder that contains one, a `.npy` or a PEFT folder.
     ///
     /// # Errors
     /// It is absent, damaged, or none of these.
@@ -100,7 +100,7 @@ impl PromptFile {
     /// The backbone with this prompt.
     ///
     /// # Errors
-    /// It was tuned for other weights, another tokenizer, another width or another kind of network.
+    /// The prompt was tuned for other weights, another tokenizer, another width or another kind of network.
     pub fn onto(&self, backbone: &Backbone) -> Result<Tuned, SavedError> {
         match &self.origin {
             Origin::Own(metadata) => metadata.check(&self.path, backbone)?,
@@ -116,10 +116,10 @@ impl PromptFile {
         Ok(Tuned::prompted(backbone.model.clone(), &self.vectors))
     }
 
-    /// Checks that it fits a network of this configuration, called `backbone`.
+    /// Checks that it matches a network of this configuration; errors refer to the network as `backbone`.
     ///
     /// # Errors
-    /// It has another width, or states another kind of network.
+    /// It has another width, or names another kind of network.
     pub fn fits(&self, backbone: &str, config: &Config) -> Result<(), SavedError> {
         let (found, wanted) = (self.vectors.width(), config.width());
         if found != wanted {
@@ -140,7 +140,7 @@ impl PromptFile {
         }
     }
 
-    /// The kind of network that it was tuned for, if stated.
+    /// The kind of network that it was tuned for, if given.
     pub fn kind(&self) -> Option<Kind> {
         match &self.origin {
             Origin::Own(metadata) => metadata.network,
@@ -157,10 +157,10 @@ impl PromptFile {
         )
     }
 
-    /// Its metadata as a prompt of `backbone`, for promptshift's own file format.
+    /// The metadata of a `prompt.safetensors` that contains it as a prompt of `backbone`.
     ///
     /// # Errors
-    /// It does not fit the backbone, or is already promptshift's own.
+    /// It does not match the backbone, or is already in promptshift's format.
     pub fn adopt(&self, backbone: &Backbone) -> Result<Metadata, SavedError> {
         self.onto(backbone)?;
         let (format, sha256, method) = match &self.origin {
@@ -184,7 +184,7 @@ impl PromptFile {
         Ok(Metadata::imported(made, backbone))
     }
 
-    /// Writes it to a new path, for other programs.
+    /// Writes it to a new path in another program's format.
     ///
     /// # Errors
     /// The path exists, it can't be written, or PEFT can't represent it.
@@ -238,7 +238,7 @@ pub fn started(start: &PromptStart, backbone: &Backbone) -> Result<Vectors, Prom
     Ok(file.vectors)
 }
 
-/// Reads the bytes of a `prompt.safetensors`; errors call it `path`.
+/// Parses the bytes of a `prompt.safetensors`; errors refer to it as `path`.
 fn parse(bytes: &[u8], path: &Path) -> Result<(Vectors, Metadata), SavedError> {
     let unreadable = |e| {
         SavedError::wrong(
@@ -248,7 +248,7 @@ fn parse(bytes: &[u8], path: &Path) -> Result<(Vectors, Metadata), SavedError> {
         )
     };
     SafeTensors::read_metadata(bytes).map_err(unreadable)?;
-    // A file of another program is best described by its tensors.
+    // The tensors identify another program's file better than missing metadata, so they are checked first.
     let vectors = tensors::only(bytes, TENSOR, path)?;
     let metadata = Metadata::read(bytes, path, WANTED)?;
     Ok((vectors, metadata))
@@ -261,15 +261,15 @@ pub(super) fn name(path: &Path) -> std::borrow::Cow<'_, str> {
         .to_string_lossy()
 }
 
-/// A description of a file that could run code when read, if it is one.
+/// A description of the file if it could run code when read, else `None`.
 fn never_read(bytes: &[u8]) -> Option<&'static str> {
-    // A safetensors file starts with its header's length, so its first byte can be anything.
+    // A safetensors file starts with its header's length, so its first byte can have any value.
     if bytes.get(8) == Some(&b'{') {
         return None;
     }
     match bytes {
         [b'P', b'K', ..] => Some("a zip archive: a .npz, or what torch.save writes"),
-        // Protocols 2 to 5; older ones are text that no accepted format starts with.
+        // Protocols 2 to 5; older ones are text, which no accepted format starts with.
         [0x80, 2..=5, ..] => Some("a pickle, which could run code and is never read"),
         _ => None,
     }
@@ -282,7 +282,7 @@ pub(super) fn listing(path: &Path) -> Result<String, SavedError> {
     for entry in fs::read_dir(path).map_err(io())? {
         let entry = entry.map_err(io())?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        // Also looks one level down, where PEFT puts a named adapter and a trainer its checkpoints.
+        // Also looks one level deeper, where PEFT saves a named adapter and a trainer its checkpoints.
         names.push(match folder::is_one(&entry.path()) {
             true => format!("the folder '{name}', which is one of PEFT's"),
             false => name,

@@ -1,4 +1,4 @@
-//! The file of a subspace, and its construction from tuned prompts.
+//! The file of a subspace, and how it is computed from tuned prompts.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -24,15 +24,15 @@ const DIRECTIONS: &str = "directions";
 pub struct SubspaceFile {
     /// The subspace.
     pub subspace: Subspace,
-    /// The backbone of its prompts, and which prompts they are.
+    /// The prompts' backbone, and which prompts they are.
     pub metadata: Metadata,
 }
 
 impl SubspaceFile {
-    /// The subspace of prompts that promptshift tuned or imported for one backbone.
+    /// Computes the subspace of prompts that promptshift tuned or imported for one backbone.
     ///
     /// # Errors
-    /// They differ in backbone or shape, do not state their backbone, or span fewer dimensions.
+    /// They differ in backbone or shape, do not name their backbone, or span too few dimensions.
     pub fn of(prompts: &[PromptFile], dimension: usize) -> Result<Self, SubspaceError> {
         let mut members = Vec::new();
         let mut seen = Some(BTreeSet::new());
@@ -78,10 +78,10 @@ impl SubspaceFile {
         })
     }
 
-    /// Reads what [`SubspaceFile::to_bytes`] wrote; also returns the file's SHA-256.
+    /// Reads a file of [`SubspaceFile::to_bytes`]; also returns its SHA-256.
     ///
     /// # Errors
-    /// It is absent, damaged, or something else.
+    /// The file is absent, damaged or of another kind.
     pub fn open(path: &Path) -> Result<(Self, String), SavedError> {
         let bytes = fs::read(path).map_err(SavedError::io(path))?;
         let wrong = |found: String| SavedError::wrong(path, WANTED, found);
@@ -128,7 +128,8 @@ impl SubspaceFile {
 /// Reads the subspace named in a recipe.
 ///
 /// # Errors
-/// None is named, or it can't be read, belongs to another backbone, or has changed since the recipe was made.
+/// The recipe names none, or it can't be read, belongs to another backbone, or has changed since the recipe
+/// was made.
 pub fn found_subspace(
     recipe: &SubspaceRecipe,
     backbone: &Backbone,

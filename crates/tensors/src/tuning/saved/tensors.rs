@@ -1,7 +1,8 @@
-//! The native format: a safetensors file with [`Metadata`](super::metadata::Metadata) in its header. It holds the
-//! parameters that a recipe trains by their paths in [`Tuned`]; a soft prompt is one tensor.
+//! promptshift's file format: safetensors with [`Metadata`](super::metadata::Metadata) in the header. It
+//! contains the parameters that a recipe trains by their paths in [`Tuned`]; a soft prompt is one tensor.
 //!
-//! Parameters are allocated by the sizes in the file's recipe before they are filled, so these are checked first.
+//! The sizes in the file's recipe determine how much is allocated before the parameters are filled, so they
+//! are checked first.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -40,7 +41,7 @@ pub(super) fn of(tuned: &Tuned, is_saved: impl Fn(&str) -> bool) -> Weights {
     weights
 }
 
-/// The tensors of a safetensors file, all of them finite; f16 and bf16 become f32.
+/// The tensors of a safetensors file, which must all be finite; f16 and bf16 become f32.
 pub(super) fn parse(bytes: &[u8], path: &Path, wanted: &str) -> Result<Tensors, SavedError> {
     let wrong = |found: String| SavedError::wrong(path, wanted, found);
     let file = SafeTensors::deserialize(bytes).map_err(|e| {
@@ -87,7 +88,7 @@ pub(super) fn only(bytes: &[u8], name: &str, path: &Path) -> Result<Vectors, Sav
     Vectors::new(view.shape(), values, path)
 }
 
-/// Replaces all parameters of `tuned` at these paths by these tensors; errors call their file `path`.
+/// Replaces all parameters of `tuned` at these paths by these tensors; errors refer to their file as `path`.
 ///
 /// # Errors
 /// One is absent, has another shape, or is unknown.
@@ -157,20 +158,20 @@ impl<F: Fn(&str) -> bool> ModuleMapper for Fill<F> {
     }
 }
 
-/// Allocated parameters may number as many as the backbone's, plus this many for each number in the file: a network
-/// that produces prefixes is allocated, although only the prefixes are saved.
+/// The number of allocated parameters may be the backbone's plus this many per value in the file: a network
+/// that produces prefixes is allocated although only the prefixes are saved.
 const FOR_EACH: usize = 64;
 
-/// Always allowed, whatever the file's size: on a tiny backbone the network is far larger.
+/// Always allowed, whatever the file's size: on a tiny backbone the network is much larger.
 const ALWAYS: usize = 1 << 20;
 
-/// The largest size allowed; products of a few sizes then can't overflow.
+/// The largest size allowed; products of a few such sizes can't overflow.
 const LARGEST: usize = 1 << 24;
 
-/// Checks that a recipe's parameters are plausible for a file with this many numbers.
+/// Checks that a recipe's parameters are plausible for a file with this many values.
 ///
 /// # Errors
-/// They are not; a description of the recipe's sizes.
+/// They are not; returns a description of the recipe's sizes.
 pub(super) fn check_sizes(recipe: &Recipe, config: &Config, numbers: usize) -> Result<(), String> {
     for (what, size) in sizes(recipe) {
         if size == 0 || size > LARGEST {
@@ -183,7 +184,7 @@ pub(super) fn check_sizes(recipe: &Recipe, config: &Config, numbers: usize) -> R
     match placed <= most {
         true => Ok(()),
         false => Err(format!(
-            "parameters with {placed} numbers, but the file has {numbers}"
+            "parameters with {placed} values, but the file has {numbers}"
         )),
     }
 }

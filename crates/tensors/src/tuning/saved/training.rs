@@ -1,17 +1,18 @@
-//! The result of a training, restored bit for bit: answering from it later, or tuning it further, gives the same
-//! results as if it had stayed in memory.
+//! Restores the result of a training bit for bit: answering with it later, or tuning it further, gives the
+//! same results as if it had stayed in memory.
 //!
-//! What a run leaves for other uses ([`Tuned::save`]) may not be complete: P-tuning leaves the prompt but not the
-//! network that produces it. This decides which file is complete:
+//! The file that is saved for other uses ([`Tuned::save`]) may be incomplete: P-tuning saves the prompt but
+//! not the network that produces it. This module determines which file is complete:
 //!
 //! | file | after | tensors |
 //! |---|---|---|
 //! | `model.safetensors` | model tuning, also from random weights, with any head | all, by Hugging Face's names |
-//! | `adapter.safetensors` | methods that leave an adapter and discard nothing | what was trained, by path |
-//! | `trained.safetensors` | all others | what was trained, by path |
+//! | `adapter.safetensors` | methods that save an adapter and discard nothing | the trained ones, by path |
+//! | `trained.safetensors` | all other methods | the trained ones, by path |
 //!
-//! [`Tuned::save`] writes the first two files, so weights are not written twice. Everything that is in none of them
-//! (the backbone, and what a method draws and freezes) is recreated from the backbone's files and the seed.
+//! [`Tuned::save`] writes the first two files, so weights are not written twice. Everything that is in none
+//! of them (the backbone, and parameters that a method draws and freezes) is recreated from the backbone's
+//! files and the seed.
 
 use std::fs;
 use std::path::Path;
@@ -35,22 +36,22 @@ use promptshift_text::hash::sha256;
 /// The file's name in a folder.
 pub const FILE: &str = "trained.safetensors";
 
-/// What errors say was wanted.
+/// The "wanted" part of errors.
 const WANTED: &str = "the result of a promptshift training";
 
-/// The files that a training left.
+/// The files that a training saved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SavedTraining {
     /// The prompt, adapter or model for answering, written by [`Tuned::save`].
     pub answering: SavedDelta,
-    /// The file that [`restored`] reads; the same file if it is complete.
+    /// The file that [`restored`] reads; the same file if that is complete.
     pub trained: SavedDelta,
 }
 
-/// Why a training's result can't be restored.
+/// Why the result of a training can't be restored.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainedError {
-    /// The file is absent, damaged, from another training, or does not hold the recipe's tensors.
+    /// The file is absent, damaged, from another training, or does not contain the recipe's tensors.
     #[error(transparent)]
     File(#[from] SavedError),
     /// A whole model's weights do not match the backbone's configuration.
@@ -61,14 +62,14 @@ pub enum TrainedError {
     Places(#[from] TuningError),
 }
 
-/// Whether a recipe trains a whole model, which is saved as one.
+/// Whether a recipe trains a whole model, which is saved as `model.safetensors`.
 fn leaves_model(recipe: &Recipe) -> bool {
     methods::delta(&recipe.delta).leaves() == Leaves::Model
 }
 
-/// Writes a training's result into `folder`: the form for answering and, if that is not complete, `trained.safetensors`
-/// beside it. `tuned` still has what only training needs: before [`Tuned::into_inference`]. `metadata` states the
-/// recipe and the seed.
+/// Writes the result of a training into `folder`: the file for answering and, if that is incomplete, also
+/// `trained.safetensors`. `tuned` must still have what only training needs, so call this before
+/// [`Tuned::into_inference`]. `metadata` contains the recipe and the seed.
 ///
 /// # Errors
 /// A file can't be written.
@@ -94,8 +95,8 @@ pub fn save_trained(
     Ok(SavedTraining { answering, trained })
 }
 
-/// The bytes of a file that [`restored`] reads: a whole model's weights, or every tensor that the recipe trains by its
-/// path in [`Tuned`].
+/// The bytes of a file that [`restored`] reads: a whole model's weights, or all tensors that the recipe
+/// trains, by their paths in [`Tuned`].
 pub fn trained_bytes(
     tuned: &Tuned,
     recipe: &Recipe,
@@ -108,13 +109,14 @@ pub fn trained_bytes(
     }
 }
 
-/// Restores what [`save_trained`] was given, bit for bit, from the file that it calls `trained`. Backbone, recipe,
-/// words and seed must be those given to [`apply`](crate::tuning::apply()): frozen random parameters are drawn again.
-/// Nothing requires gradients until [`resumed`](crate::tuning::resumed).
+/// Restores the `tuned` that was passed to [`save_trained`], bit for bit, from the file that it returned as
+/// `trained`. Backbone, recipe, words and seed must be those passed to [`apply`](crate::tuning::apply()),
+/// because frozen random parameters are drawn again. Nothing requires gradients until
+/// [`resumed`](crate::tuning::resumed).
 ///
 /// # Errors
-/// The file is absent or damaged, it was left by another recipe, seed or backbone, or its tensors are not exactly those
-/// that the recipe trains, with the right shapes and finite.
+/// The file is absent or damaged, it belongs to another recipe, seed or backbone, or its tensors are not
+/// exactly those that the recipe trains, with the right shapes and finite values.
 pub fn restored(
     backbone: &Backbone,
     recipe: &Recipe,
@@ -130,7 +132,7 @@ pub fn restored(
     if leaves_model(recipe) {
         let weights = Weights::parse(&bytes, &path.display().to_string())?;
         drop(bytes);
-        // Every number comes from the file, so no initialisation is drawn.
+        // All values come from the file, so no initial values are drawn.
         let start = Tuned::untuned_on(backbone, recipe.head, seed);
         return Ok(Tuned {
             backbone: start.backbone.with_weights(&backbone.config, weights)?,
@@ -144,8 +146,8 @@ pub fn restored(
     Ok(tensors::filled(start, found, is_saved, path)?)
 }
 
-/// Checks that a file was left by the training of this recipe and seed: a file of another training could have matching
-/// tensors with a different meaning.
+/// Checks that a file was saved by the training of this recipe and seed: the tensors of another training
+/// could match but have a different meaning.
 fn check_training(
     metadata: &Metadata,
     recipe: &Recipe,
@@ -177,7 +179,7 @@ fn check_training(
     }
 }
 
-/// The name of a whole model's file, as Hugging Face has it.
+/// The name of a whole model's file, as in Hugging Face's layout.
 const MODEL: &str = "model.safetensors";
 
 impl Tuned {
@@ -196,7 +198,8 @@ impl Tuned {
         self.save_as(cell.recipe.as_ref(), config, &metadata, folder)
     }
 
-    /// Writes a recipe's result into `folder`, in its form for other uses: a prompt, an adapter or a whole model.
+    /// Writes the result of a recipe into `folder` in its form for other uses: a prompt, an adapter or a
+    /// whole model.
     fn save_as(
         &self,
         recipe: Option<&Recipe>,
@@ -226,7 +229,7 @@ fn model_bytes(tuned: &Tuned, metadata: &Metadata) -> Vec<u8> {
     metadata.sealed(&weights)
 }
 
-/// The file of everything that a recipe trains, by path.
+/// The file with everything that a recipe trains, by path.
 fn trained_tensors(
     tuned: &Tuned,
     recipe: &Recipe,
@@ -249,7 +252,7 @@ fn write(name: &str, bytes: &[u8], folder: &Path) -> Result<SavedDelta, StoreErr
     Ok(delta_of(name, bytes))
 }
 
-/// What is recorded about a file with this name.
+/// The record entry of a file with this name.
 fn delta_of(name: &str, bytes: &[u8]) -> SavedDelta {
     SavedDelta {
         file: name.to_string(),

@@ -1,6 +1,6 @@
-//! A folder as PEFT's `save_pretrained` writes it (huggingface/peft, 0.21): `adapter_config.json` and
-//! `adapter_model.safetensors`. Their contents differ by method: [`prompt`](super::prompt) reads soft prompts,
-//! [`Adapter`](super::Adapter) adapters.
+//! A folder in the format of PEFT's `save_pretrained` (huggingface/peft, 0.21): `adapter_config.json` and
+//! `adapter_model.safetensors`. Their contents depend on the method: [`prompt`](super::prompt) reads soft
+//! prompts, [`Adapter`](super::Adapter) adapters.
 
 use std::fmt;
 use std::fs;
@@ -14,10 +14,10 @@ use crate::network::Kind;
 use crate::tuning::saved::error::SavedError;
 use promptshift_text::hash::sha256;
 
-/// The configuration's file name.
+/// The name of the configuration file.
 pub(in crate::tuning::saved) const CONFIG: &str = "adapter_config.json";
 
-/// The tensors' file name.
+/// The name of the file with the tensors.
 pub(in crate::tuning::saved) const TENSORS: &str = "adapter_model.safetensors";
 
 const PICKLE: &str = "adapter_model.bin";
@@ -53,7 +53,7 @@ impl Task {
         }
     }
 
-    /// Checks that the backbone has this kind; `path` is the file that states it, for errors.
+    /// Checks that the backbone has this kind; `path` is the file that requires it, for errors.
     pub(in crate::tuning::saved) fn check(
         self,
         backbone: &Backbone,
@@ -74,7 +74,7 @@ impl Task {
         }
     }
 
-    /// The kind of network for this task here.
+    /// The kind of network that this task needs here.
     pub fn kind(self) -> Kind {
         match self {
             Task::Seq2SeqLm => Kind::T5,
@@ -90,7 +90,7 @@ impl fmt::Display for Task {
     }
 }
 
-/// The task names of a kind of network, or of any, for messages.
+/// The task names for a kind of network, or for all kinds, for messages.
 fn tasks(of: Option<Kind>) -> String {
     let fits = |task: &Task| of.is_none_or(|kind| task.kind() == kind);
     let names: Vec<&str> = (Task::ALL.into_iter().filter(fits))
@@ -106,13 +106,13 @@ pub(in crate::tuning::saved) struct Config {
     json: Map<String, Value>,
     /// PEFT's name of the method.
     pub(in crate::tuning::saved) peft_type: String,
-    /// Absent if it was trained without one, or was written by hand.
+    /// Absent if it was trained without a task type, or if the file was written by hand.
     pub(in crate::tuning::saved) task: Option<Task>,
     /// Unknown keys that are set, each as `key value`.
     pub(in crate::tuning::saved) unknown: Vec<String>,
 }
 
-/// Whether a folder is a PEFT folder, judged by its configuration.
+/// Whether a folder is a PEFT folder, which its configuration file shows.
 pub(in crate::tuning::saved) fn is_one(folder: &Path) -> bool {
     folder.join(CONFIG).exists()
 }
@@ -207,7 +207,7 @@ impl Config {
         Some(values.iter().filter_map(Value::as_str).collect())
     }
 
-    /// Checks that it is for the backbone's kind of network, if it states one.
+    /// Checks that the task matches the backbone's kind of network, if one is given.
     pub(in crate::tuning::saved) fn check_task(
         &self,
         backbone: &Backbone,
@@ -218,7 +218,7 @@ impl Config {
         }
     }
 
-    /// The model as PEFT named it: a Hub name, or a path on the training machine.
+    /// The model's name in PEFT: a Hub name, or a path on the training machine.
     pub(in crate::tuning::saved) fn base_model(&self) -> Option<String> {
         self.word("base_model_name_or_path")
     }
@@ -233,14 +233,14 @@ impl Config {
     }
 }
 
-/// The tensors' file.
+/// The file with the tensors.
 pub(in crate::tuning::saved) struct Tensors {
     pub(in crate::tuning::saved) path: PathBuf,
     pub(in crate::tuning::saved) bytes: Vec<u8>,
     pub(in crate::tuning::saved) sha256: String,
 }
 
-/// Reads the tensors' file, never a pickle; a file of more than `most` bytes is refused.
+/// Reads the file with the tensors, never a pickle; refuses a file of more than `most` bytes.
 pub(in crate::tuning::saved) fn tensors(folder: &Path, most: u64) -> Result<Tensors, SavedError> {
     let path = folder.join(TENSORS);
     if !path.exists() {
@@ -276,7 +276,7 @@ pub(in crate::tuning::saved) fn contents(path: &Path, most: u64) -> Result<Vec<u
     fs::read(path).map_err(SavedError::io(path))
 }
 
-/// Both files by name; the configuration has these keys in addition to those of all methods.
+/// Both files by name; `keys` are added to the configuration keys of all methods.
 pub(in crate::tuning::saved) fn files(
     peft_type: &str,
     task: Option<Task>,

@@ -1,15 +1,16 @@
-//! The head that PEFT trains and saves with an encoder's adapter: for `SEQ_CLS` `classifier`, which in a RoBERTa is two
-//! maps; for spans `qa_outputs`, under `QUESTION_ANS` or without a `task_type`, as one of `modules_to_save`.
+//! The head that PEFT trains and saves with an encoder's adapter: `classifier` for `SEQ_CLS`, which in a
+//! RoBERTa consists of two linear layers; `qa_outputs` for spans, under `QUESTION_ANS` or without a
+//! `task_type`, as one of `modules_to_save`.
 //!
-//! PEFT's wrapper for `QUESTION_ANS` (`PeftModelForQuestionAnswering.forward`, as of 0.21) accepts `token_type_ids` but
-//! does not pass them on. So an adapter of a BERT trained with it has read question and passage as one text, which a
-//! BERT never does here, and an adapter trained here would answer differently in it. Without a `task_type` PEFT passes
-//! everything on. The other families have no token types.
+//! PEFT's wrapper for `QUESTION_ANS` (`PeftModelForQuestionAnswering.forward`, as of 0.21) accepts
+//! `token_type_ids` but does not pass them on. So an adapter of a BERT trained with it has read question and
+//! passage as one text, which a BERT never does here, and an adapter trained here would answer differently in
+//! it. Without a `task_type` PEFT passes everything on. The other families have no token types.
 //!
-//! A ModernBERT's head of spans is called `classifier` as well, and read through its pooler.
+//! A ModernBERT's span head is also called `classifier`, and reads states after the pooler.
 //!
-//! PEFT saves only `classifier` of a DistilBERT by itself, not `pre_classifier` before it, which is new as well: a
-//! folder must have both (`modules_to_save`).
+//! For a DistilBERT, PEFT saves only `classifier` by default, not the equally new `pre_classifier` before it:
+//! a folder must have both (`modules_to_save`).
 
 use promptshift_numbers::recipe::HeadForm;
 
@@ -30,13 +31,13 @@ pub(super) fn names(form: Option<HeadForm>) -> &'static [&'static str] {
         Some(HeadForm::Classes(_) | HeadForm::Words(_)) => {
             &["classifier", "score", "pre_classifier"]
         }
-        // PEFT lists `qa_outputs` even where the module has another name, as in a ModernBERT.
+        // PEFT lists `qa_outputs` even if the module has another name, as in a ModernBERT.
         Some(HeadForm::Span) => &["qa_outputs", "classifier"],
         None => &[],
     }
 }
 
-/// The backbone's network, with the head that came with the adapter if it has none of its own.
+/// The backbone's network, with the head that was saved with the adapter if the network has none.
 pub(super) fn read(
     config: &Config,
     left: &mut Left,
@@ -109,7 +110,7 @@ pub(super) fn read(
     Ok((bert.with_head(head).into(), Some(form)))
 }
 
-/// Writes the head that was trained with an adapter, and returns the task that PEFT must wrap the network for.
+/// Writes the head that was trained with an adapter; returns the task that PEFT must wrap the network for.
 pub(super) fn write(
     form: Option<HeadForm>,
     network: &Network,
@@ -125,7 +126,7 @@ pub(super) fn write(
             return Err(NO_POOLER.to_string());
         }
         Some(HeadForm::Classes(_)) => {
-            // A RoBERTa's two maps are within one module.
+            // A RoBERTa's two layers are within one module.
             let dense = heads.dense.filter(|name| !name.contains('.'));
             let modules: Vec<&str> = dense.into_iter().chain(["classifier"]).collect();
             (Some(Task::SeqCls), modules)

@@ -1,12 +1,12 @@
-//! PEFT's (IA)³: `ia3_l` of shape `[out, 1]` multiplies a map's output; `[1, in]`, for the maps in
-//! `feedforward_modules`, multiplies its input.
+//! PEFT's (IA)³: `ia3_l` of shape `[out, 1]` multiplies the output of a linear layer; `[1, in]`, for the
+//! layers in `feedforward_modules`, multiplies the input.
 //!
-//! Here keys, values and the feed-forward's hidden units have scales, as in the paper and in PEFT's T5 and Llama.
-//! PEFT's GPT-2 also scales queries, since they share a module with keys and values. PEFT's BERT also scales the input
-//! of attention's output map, since that module's name ends in `output.dense`. Both are equivalent to other scales of
-//! keys and of values: `(s ⊙ q) · k = q · (s ⊙ k)` if there is no rotation in between, and `Σ a (v ⊙ s) = (Σ a v) ⊙ s`.
-//! A ModernBERT's positions are such a rotation: of its `Wqkv`, only scales that leave queries alone are read. Missing
-//! scales are 1.
+//! Here keys, values and the feed-forward's inner activations have scales, as in the paper and in PEFT's T5
+//! and Llama. PEFT's GPT-2 also scales queries, since they share a module with keys and values. PEFT's BERT
+//! also scales the input of attention's output layer, since that module's name ends in `output.dense`. Both
+//! are equivalent to other scales of keys and of values: `(s ⊙ q) · k = q · (s ⊙ k)` if there is no rotation
+//! in between, and `Σ a (v ⊙ s) = (Σ a v) ⊙ s`. A ModernBERT's rotary positions are such a rotation: for its
+//! `Wqkv`, only scales that leave queries unchanged are accepted. Missing scales are 1.
 
 use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -28,7 +28,7 @@ pub(super) const TYPE: &str = "IA3";
 
 const PART: &str = "ia3_l";
 
-/// The scales of the inputs and outputs of maps, by map index.
+/// The scales of the inputs and outputs of linear layers, by layer index.
 struct Scales {
     input: Vec<Option<Vec<f32>>>,
     output: Vec<Option<Vec<f32>>>,
@@ -43,7 +43,7 @@ fn scale(known: &mut Option<Vec<f32>>, by: &[f32]) {
 }
 
 impl Scales {
-    /// Takes the tensors of every module.
+    /// Removes the tensors of every module from `left`.
     fn take(
         config: &Config,
         left: &mut Left,
@@ -80,14 +80,15 @@ impl Scales {
         match found {
             true => Ok(scales),
             false => {
-                let wanted = format!("'{PART}' of a linear map of the blocks");
+                let wanted = format!("'{PART}' of a linear layer of the blocks");
                 Err(left.wrong(wanted, left.first()))
             }
         }
     }
 }
 
-/// Whether there is no rotation between queries and keys, so that a scale of one is equivalent to a scale of the other.
+/// Whether there is no rotation between queries and keys, so that scaling one is equivalent to scaling the
+/// other.
 fn is_unrotated(config: &NetworkConfig) -> bool {
     match config {
         NetworkConfig::DecoderOnly(decoder) => {
@@ -119,11 +120,11 @@ pub(super) fn read(
                     ),
                 )
             };
-            // A block's maps are queries, keys, values and attention's output, in this order.
+            // A block's layers start with queries, keys, values and attention's output, in this order.
             if let Some(values) = scales.output[place].take() {
                 match map {
                     Map::K | Map::V => scales.output[place] = Some(values),
-                    // Of a module with keys and values, whose queries were not scaled.
+                    // Queries share a module with keys and values, but are not scaled.
                     Map::Q if values.iter().all(|&scale| scale == 1.0) => {}
                     Map::Q
                         if is_unrotated(&backbone.config)

@@ -1,23 +1,25 @@
-//! What the keys of `adapter_config.json` do to an adapter's output: every field of PEFT's `LoraConfig`, `IA3Config`,
-//! `PromptTuningConfig`, `PromptEncoderConfig` and `PrefixTuningConfig`, 0.17 to 0.21.
+//! The effect of each key of `adapter_config.json` on an adapter's output: every field of PEFT's
+//! `LoraConfig`, `IA3Config`, `PromptTuningConfig`, `PromptEncoderConfig` and `PrefixTuningConfig`, 0.17 to
+//! 0.21.
 
 use serde_json::{Map, Value};
 
 /// A key and how it is handled.
 struct Key {
     name: &'static str,
-    /// The methods whose configuration has it; empty for all.
+    /// The methods whose configuration has the key; empty for all.
     of: &'static [&'static str],
     meaning: Meaning,
 }
 
-/// A key's effect on what the saved tensors compute.
+/// How a key affects what the saved tensors compute.
 enum Meaning {
-    /// The method's reader reads it, or the tensors' names and shapes imply it.
+    /// The method's reader uses it, or the tensors' names and shapes imply it.
     Read,
     /// None: it concerns initialisation, training, or the model in memory.
     Nothing,
-    /// An effect that is not supported, unless its value is one of these; a description of the effect.
+    /// It affects the output in an unsupported way, unless its value is one of these; with a description of
+    /// the effect.
     Changes(&'static [&'static str], &'static str),
 }
 
@@ -36,8 +38,9 @@ const fn key(name: &'static str, of: &'static [&'static str], meaning: Meaning) 
     Key { name, of, meaning }
 }
 
-/// All known keys. An initialisation that is not listed subtracts its product from the backbone's weights, as PiSSA,
-/// OLoRA, CorDA, LoRA-GA and LoftQ do: with the published weights the pair would mean something else.
+/// All known keys. Initialisations that are not listed subtract their product from the backbone's weights, as
+/// PiSSA, OLoRA, CorDA, LoRA-GA and LoftQ do: with the published weights the adapter would compute something
+/// else.
 const KEYS: [Key; 61] = [
     key("auto_mapping", ALL, Nothing),
     key("base_model_name_or_path", ALL, Read),
@@ -47,7 +50,7 @@ const KEYS: [Key; 61] = [
     key("peft_version", ALL, Nothing),
     key("revision", ALL, Nothing),
     key("task_type", ALL, Read),
-    // Linear maps.
+    // Linear layers.
     key("exclude_modules", MODULES, Read),
     // The memory layout of the frozen weight, which does not affect the adapter.
     key("fan_in_fan_out", MODULES, Nothing),
@@ -141,7 +144,7 @@ const KEYS: [Key; 61] = [
         Changes(&[], "inputs are averaged in groups"),
     ),
     key("use_rslora", LORA, Read),
-    // A backward pass that stores less.
+    // A backward pass that uses less memory.
     key("velora_config", LORA, Nothing),
     // (IA)³.
     key("feedforward_modules", IA3, Read),
@@ -156,7 +159,7 @@ const KEYS: [Key; 61] = [
     key("prompt_tuning_init_text", PROMPT, Nothing),
     key("tokenizer_kwargs", PROMPT, Nothing),
     key("tokenizer_name_or_path", PROMPT, Nothing),
-    // For a network that PEFT does not save.
+    // Settings of a network that PEFT does not save.
     key("encoder_dropout", P_TUNING, Nothing),
     key("encoder_hidden_size", P_TUNING, Nothing),
     key("encoder_num_layers", P_TUNING, Nothing),
@@ -164,7 +167,7 @@ const KEYS: [Key; 61] = [
     key("encoder_hidden_size", PREFIX, Nothing),
     key("init_weights", PREFIX, Nothing),
     key("prefix_projection", PREFIX, Nothing),
-    // From PEFT before 0.3, whose checkpoints are still in use.
+    // From PEFT before 0.3, whose checkpoints are still used.
     key("merge_weights", LORA, Nothing),
 ];
 
@@ -176,10 +179,11 @@ pub(super) struct Changed {
     pub(super) what: &'static str,
 }
 
-/// Checks the keys of a method's configuration and returns the unknown ones that are set, each as `name value`.
+/// Checks the keys of a method's configuration and returns the unknown ones that are set, each as
+/// `name value`.
 ///
 /// # Errors
-/// A key is set that changes the result.
+/// A key that changes the output is set.
 pub(super) fn unknown(json: &Map<String, Value>, peft_type: &str) -> Result<Vec<String>, Changed> {
     let mut unknown = Vec::new();
     for (name, value) in json.iter().filter(|(_, value)| is_on(value)) {
@@ -206,7 +210,7 @@ pub(super) fn unknown(json: &Map<String, Value>, peft_type: &str) -> Result<Vec<
     Ok(unknown)
 }
 
-/// Whether a value enables something: in all of PEFT's keys, null, `false` and empty values do not.
+/// Whether a value enables something: null, `false` and empty values do not, for any of PEFT's keys.
 fn is_on(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => false,

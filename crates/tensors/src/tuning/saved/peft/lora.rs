@@ -1,11 +1,11 @@
-//! PEFT's LoRA: `lora_A.weight` `[r, in]` and `lora_B.weight` `[out, r]` beside the map `weight` `[out, in]`; their
-//! product is scaled by `lora_alpha / r`, or `lora_alpha / √r` with `use_rslora`.
+//! PEFT's LoRA: `lora_A.weight` `[r, in]` and `lora_B.weight` `[out, r]` for a linear layer `weight`
+//! `[out, in]`; their product is scaled by `lora_alpha / r`, or `lora_alpha / √r` with `use_rslora`.
 //!
-//! The tensors show which maps have such a pair: all maps of a kind or some, with one rank or several. Here all
-//! products share one factor; if PEFT has several (`rank_pattern`, `alpha_pattern`), the others are multiplied into
-//! `B`. A pair beside GPT-2's `c_attn` becomes one for queries, keys and values each, with the same `A`. Pairs that
-//! were trained here with different `A`s are exported as one whose rank is the sum, with `B` in blocks, which is
-//! equivalent.
+//! The tensors show which layers have such a pair: all layers of a kind or some, with one rank or several.
+//! Here all products share one scale; if PEFT has several (`rank_pattern`, `alpha_pattern`), the others are
+//! multiplied into `B`. A pair for GPT-2's `c_attn` becomes one each for queries, keys and values, with the
+//! same `A`. Pairs of one module that were trained here with different `A`s are exported as one whose rank is
+//! the sum, with a block-structured `B`, which is equivalent.
 
 use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -26,7 +26,7 @@ pub(super) const TYPE: &str = "LORA";
 
 const PARTS: [&str; 2] = ["lora_A.weight", "lora_B.weight"];
 
-/// A rank, and the product's factor times that rank.
+/// A rank, and the product's scale times that rank (`alpha`).
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Sizes {
     rank: usize,
@@ -39,11 +39,12 @@ impl Sizes {
     }
 }
 
-/// The value of the one pattern that matches a module, as in PEFT's `get_pattern_key`; `None` if no pattern matches.
+/// The value of the only pattern that matches a module, as in PEFT's `get_pattern_key`; `None` if no pattern
+/// matches.
 ///
 /// # Errors
-/// A pattern is invalid, or several match with different values: PEFT takes the first, but JSON does not keep the
-/// order.
+/// A pattern is invalid, or several match with different values: PEFT takes the first, but JSON does not
+/// preserve the order.
 fn by_pattern<'a>(
     config: &'a Config,
     key: &str,
@@ -74,7 +75,7 @@ fn by_pattern<'a>(
     Ok(found)
 }
 
-/// A module's rank and factor.
+/// A module's rank and scale.
 fn sizes(config: &Config, module: &str) -> Result<Sizes, SavedError> {
     let rank = match by_pattern(config, "rank_pattern", module)? {
         None => config.positive("r")?,
@@ -120,7 +121,7 @@ pub(super) fn read(
     let mut tuned = Tuned::untuned(model);
     let mut linears = tuned.backbone.maps_mut();
     let mut ranks = vec![0; maps.len()];
-    // The first pair's sizes, to which the others are converted.
+    // The sizes of the first pair; the others are converted to its scale.
     let mut first: Option<Sizes> = None;
     for module in modules(&backbone.config) {
         let sizes = sizes(config, &module.name)?;
@@ -136,7 +137,8 @@ pub(super) fn read(
             (None, None) => continue,
         };
         let base = *first.get_or_insert(match sizes.alpha == 0.0 {
-            // An alpha of 0 can't be the common scale, which the others are divided by: the 0 goes into `B`.
+            // An alpha of 0 can't be the common scale, since others are divided by it: the 0 is multiplied
+            // into `B`.
             true => Sizes {
                 alpha: rank as f64,
                 ..sizes
@@ -165,7 +167,7 @@ pub(super) fn read(
         }
     }
     let Some(Sizes { rank, alpha }) = first else {
-        let wanted = "pairs of lora_A and lora_B beside linear maps of the blocks".to_string();
+        let wanted = "pairs of lora_A and lora_B for linear layers of the blocks".to_string();
         return Err(left.wrong(wanted, left.first()));
     };
     let has = |map: &Map| {
@@ -202,14 +204,15 @@ struct Pair {
 }
 
 impl Pair {
-    /// The pair for a module's maps, each with or without a product; products with the same `A` share its rows.
+    /// The pair for a module's layers, each with or without an update; updates with the same `A` share its
+    /// rows.
     fn of(products: &[Option<&LowRank>], outputs: &[usize]) -> Option<Self> {
         let values = |factor: &Param<Tensor<2>>| {
             let [rows, columns] = factor.val().dims();
             let values: Vec<f32> = (factor.val().into_data().try_to_vec()).expect("f32");
             (columns, transposed(&values, [rows, columns]))
         };
-        // Each distinct `A`, and where its rows begin.
+        // Each distinct `A`, and the index of its first row.
         let mut factors: Vec<(usize, Vec<f32>)> = Vec::new();
         let mut rank = 0;
         let mut blocks = Vec::new();
@@ -277,7 +280,7 @@ pub(super) fn write(recipe: &LoraRecipe, tuned: &mut Tuned, config: &NetworkConf
         true => recipe.rank,
         false => ranks.first().map_or(recipe.rank, |(_, rank)| *rank),
     };
-    // The factor α/r is the same for all.
+    // The scale α/r is the same for all.
     let alpha = |rank: usize| match rank == recipe.rank {
         true => number(recipe.alpha),
         false => number(recipe.scale() * rank as f64),

@@ -1,8 +1,8 @@
 //! Adapters in PEFT's format, one converter for each method: [`lora`], [`ia3`], [`prefix`].
 //!
-//! PEFT names a tensor by its module's path in Transformers' network, which is the weight's name in a checkpoint,
-//! prefixed by `base_model.model.`. Unsupported settings are rejected by key, and unknown tensors by name: nothing is
-//! read partially. If a folder also holds weights of the backbone, they must equal the backbone's own.
+//! PEFT names a tensor by its module's path in Transformers' network, which is the weight's name in a
+//! checkpoint, prefixed by `base_model.model.`. Errors name unsupported keys and unknown tensors: nothing is
+//! read partially. If a folder also contains weights of the backbone, they must equal the backbone's own.
 
 pub(super) mod folder;
 mod head;
@@ -29,11 +29,11 @@ use promptshift_numbers::recipe::{DeltaRecipe, HeadForm, Method, PrefixPlaces};
 
 pub use folder::Task;
 
-/// What PEFT can represent.
+/// The adapters that PEFT can represent.
 pub(super) const WANTED: &str =
     "an adapter of lora, ia3 or prefix-decoder, which PEFT supports too";
 
-/// LoRA on every map of T5-xxl at rank 64 has 2 GiB.
+/// LoRA on every linear layer of T5-xxl at rank 64 has 2 GiB.
 const MOST_BYTES: u64 = 1 << 31;
 
 /// A folder as read.
@@ -46,7 +46,7 @@ pub(super) struct Adapter {
 }
 
 impl Adapter {
-    /// Reads a folder and its origin.
+    /// Reads a folder; returns the adapter and its origin.
     pub(super) fn read(path: &Path) -> Result<(Self, Origin), SavedError> {
         let config = folder::config(path, &[lora::TYPE, ia3::TYPE, prefix::TYPE])?;
         let file = folder::tensors(path, MOST_BYTES)?;
@@ -88,8 +88,8 @@ impl Adapter {
     }
 }
 
-/// Tensors under the names that `save_pretrained` gives them: in a plain `state_dict`, names also contain the adapter's
-/// name, `default`.
+/// Renames tensors to the names that `save_pretrained` uses: in a plain `state_dict`, names also contain the
+/// adapter's name, `default`.
 fn saved(tensors: Tensors) -> Tensors {
     let plain = |name: &str| {
         let name = name.replace(".modules_to_save.default.", ".");
@@ -103,12 +103,12 @@ fn saved(tensors: Tensors) -> Tensors {
         true => (tensors.into_iter())
             .map(|(name, tensor)| (plain(&name), tensor))
             .collect(),
-        // Of two tensors with one name neither is used, and both are reported.
+        // If two tensors would get the same name, neither is renamed, so that both are reported.
         false => tensors,
     }
 }
 
-/// The folder's files by name, or the reason why PEFT can't represent it.
+/// The folder's files by name, or the reason that PEFT can't represent it.
 pub(super) fn files(
     placed: Placed,
     config: &NetworkConfig,
@@ -148,8 +148,9 @@ pub(super) fn files(
     Ok(folder::files(peft_type, task, base_model, keys, tensors))
 }
 
-/// Checks that only unchanged backbone weights are left: PEFT saves the embedding if it was resized, and modules that
-/// were trained whole (`modules_to_save`). Modules that the configuration lists must be present.
+/// Checks that the remaining tensors are unchanged backbone weights: PEFT saves the embedding if it was
+/// resized, and modules that were trained fully (`modules_to_save`). Modules that the configuration lists
+/// must be present.
 fn end(
     left: &Left,
     config: &Config,
@@ -171,7 +172,7 @@ fn end(
             NetworkConfig::T5(_) | NetworkConfig::DecoderOnly(_) => "transformer.",
         };
         let plain = module.strip_prefix(root).unwrap_or(module);
-        // A network is saved without its head, with one, or with one that is the embedding.
+        // A network may be saved without a head, with one, or with one that is tied to the embedding.
         let names = [
             module.to_owned(),
             plain.to_owned(),

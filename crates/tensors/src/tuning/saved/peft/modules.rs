@@ -1,5 +1,5 @@
-//! What the methods' converters share: the modules of Transformers' networks that can have an adapter, under PEFT's names;
-//! tensors read from a folder and not yet used; what is written.
+//! Shared by the methods' converters: the modules of Transformers' networks that can have an adapter, under
+//! PEFT's names; tensors read from a folder and not yet used; and what is written.
 
 use std::ops::Range;
 use std::path::Path;
@@ -19,7 +19,7 @@ use promptshift_numbers::recipe::{DeltaRecipe, HeadForm};
 /// An adapter applied to a backbone; nothing requires gradients.
 pub(in crate::tuning::saved) struct Placed {
     pub(in crate::tuning::saved) delta: DeltaRecipe,
-    /// The head that came with it, if the network has none of its own.
+    /// The head that was saved with it, if the network has none.
     pub(in crate::tuning::saved) head: Option<HeadForm>,
     pub(in crate::tuning::saved) tuned: Tuned,
 }
@@ -30,7 +30,7 @@ pub(super) struct Written {
     pub(super) tensors: Weights,
 }
 
-/// The key for GPT-2, whose weights are stored `[in, out]`; PEFT detects this itself, with a warning.
+/// The key for GPT-2, whose weights are stored as `[in, out]`; PEFT would detect this itself, with a warning.
 pub(super) fn transposed_weights(config: &NetworkConfig) -> Option<(&'static str, Value)> {
     match config {
         NetworkConfig::DecoderOnly(decoder) if decoder.shape == Shape::Gpt2 => {
@@ -40,14 +40,14 @@ pub(super) fn transposed_weights(config: &NetworkConfig) -> Option<(&'static str
     }
 }
 
-/// The tensors that have not been used yet.
+/// The unused tensors of a folder.
 pub(super) struct Left<'a> {
     pub(super) tensors: Tensors,
     pub(super) path: &'a Path,
 }
 
 impl Left<'_> {
-    /// Takes a tensor's values; it must have this shape if it exists.
+    /// Removes a tensor and returns its values; if it exists, it must have this shape.
     pub(super) fn take<const N: usize>(
         &mut self,
         name: &str,
@@ -84,7 +84,7 @@ pub(super) fn none() -> String {
 /// The prefix of module names in tensor names.
 pub(super) const ROOT: &str = "base_model.model";
 
-/// Linear maps outside the blocks, which no target may match.
+/// Linear layers outside the blocks, which no target may match.
 const ELSEWHERE: [&str; 9] = [
     "lm_head",
     "score",
@@ -97,17 +97,18 @@ const ELSEWHERE: [&str; 9] = [
     "head.dense",
 ];
 
-/// A linear map of Transformers' network.
+/// A linear layer of Transformers' network.
 pub(super) struct Module {
     /// `model.layers.0.self_attn.q_proj`.
     pub(super) name: String,
-    /// Its indices among the network's maps: one, or the several of GPT-2's `c_attn` or a ModernBERT's `Wqkv`.
+    /// Its indices among the network's linear layers: one, or several for GPT-2's `c_attn` or a ModernBERT's
+    /// `Wqkv`.
     pub(super) places: Range<usize>,
-    /// The kinds of these maps.
+    /// The kinds of these layers.
     pub(super) maps: Vec<Map>,
     /// The input width.
     pub(super) input: usize,
-    /// The output width of each of its maps.
+    /// The output width of each of these layers.
     pub(super) outputs: Vec<usize>,
 }
 
@@ -123,7 +124,7 @@ impl Module {
     }
 }
 
-/// The modules of the blocks, in the order of the network's maps.
+/// The modules of the blocks, in the order of the network's linear layers.
 pub(super) fn modules(config: &NetworkConfig) -> Vec<Module> {
     let mut modules: Vec<Module> = Vec::new();
     let maps = config.map_names().into_iter().zip(config.maps());
@@ -146,13 +147,13 @@ pub(super) fn modules(config: &NetworkConfig) -> Vec<Module> {
     modules
 }
 
-/// Whether a target in PEFT's list matches this module: by its full name, or by the end of its name.
+/// Whether a target in PEFT's list matches this module: it must equal the full name or end it.
 fn matches(target: &str, name: &str) -> bool {
     name == target || (name.strip_suffix(target)).is_some_and(|before| before.ends_with('.'))
 }
 
-/// Whether the configuration lists this module as a target, if it has a plain list. If it selects blocks, excludes
-/// modules or uses a regular expression, only the tensors show which modules have an adapter.
+/// Whether the configuration lists this module as a target, if it has a plain list. If it selects blocks,
+/// excludes modules or uses a regular expression, only the tensors show which modules have an adapter.
 pub(super) fn is_target(config: &Config, name: &str) -> bool {
     let choice = ["layers_to_transform", "layers_pattern", "exclude_modules"];
     if choice.iter().any(|key| config.get(key).is_some()) {
@@ -165,7 +166,8 @@ pub(super) fn is_target(config: &Config, name: &str) -> bool {
     }
 }
 
-/// The shortest suffixes of these names that no other linear map of the network has: PEFT's targets and patterns.
+/// The shortest suffixes of these names that match no other linear layer of the network: PEFT's targets and
+/// patterns.
 pub(super) fn targets(wanted: &[&str], config: &NetworkConfig) -> Vec<String> {
     let blocks = modules(config);
     let others: Vec<&str> = (blocks.iter().map(|module| module.name.as_str()))
@@ -244,7 +246,7 @@ mod tests {
             name.contains(".1.") && name.ends_with("c_proj")
         });
         assert_eq!(found, ["1.attn.c_proj", "1.mlp.c_proj"]);
-        // 'dense' would also match the pooler, and 'output.dense' attention's.
+        // 'dense' would also match the pooler, and 'output.dense' attention's output layer.
         let found = targets_of(&bert(), &|name| {
             name.ends_with("output.dense") && !name.contains("attention")
         });

@@ -1,17 +1,18 @@
-//! PEFT's prefix tuning of an encoder-decoder: `prompt_embeddings` `[P, num_layers · 2 · H·K]`, keys and values before
-//! those of the decoder's self-attention. If a network produced them (`prefix_projection`), PEFT saves its output and
-//! discards it.
+//! PEFT's prefix tuning of an encoder-decoder: `prompt_embeddings` `[P, num_layers · 2 · H·K]`, keys and
+//! values prepended to those of the decoder's self-attention. If a network produced them
+//! (`prefix_projection`), PEFT saves only its output.
 //!
-//! `PeftModel.get_prompt` (0.21) repeats the `2 · num_layers` parts of a row and splits them into groups of four: the
-//! first two of a group are a block's key and value; the other two were meant for cross-attention and are dropped. So
-//! block `l` reads parts `4l` and `4l + 1`, modulo the number of parts. With an even `num_layers`, half of the parts
-//! are read by two blocks and the others by none; with an odd one, every part is read by one block. What is written
-//! here has an odd `num_layers`: if the decoder has an even number of blocks, one more, which PEFT leaves unread.
+//! `PeftModel.get_prompt` (0.21) repeats the `2 · num_layers` parts of a row and splits them into groups of
+//! four: the first two of a group are a block's key and value; the other two were meant for cross-attention
+//! and are dropped. So block `l` reads parts `4l` and `4l + 1`, modulo the number of parts. With an even
+//! `num_layers`, half of the parts are read by two blocks and the others by none; with an odd one, every part
+//! is read by one block. Files written here have an odd `num_layers`: for a decoder with an even number of
+//! blocks, it is one more, which PEFT leaves unread.
 //!
-//! `token_dim` is `H·K`, and `num_layers` is at least the decoder's blocks. If not told, PEFT fills in `D` and the
-//! encoder's blocks, which does not work on a T5 where they differ.
+//! `token_dim` is `H·K`, and `num_layers` is at least the number of decoder blocks. By default, PEFT sets
+//! them to `D` and the number of encoder blocks, which fails on a T5 where they differ.
 //!
-//! In networks other than T5, PEFT's prefix takes positions, but here it has none.
+//! In networks other than T5, PEFT's prefix has positions, while here it has none.
 
 use burn::tensor::{Tensor, TensorData};
 
@@ -33,7 +34,7 @@ pub(super) const WHY: &str = "its prefix takes the first positions in PEFT, and 
 
 const TENSOR: &str = "prompt_embeddings";
 
-/// The index in PEFT's row of a block's key; its value is the next part.
+/// The index of a block's key among the parts of PEFT's row; its value is the next part.
 fn part(block: usize, layers: usize) -> usize {
     (4 * block) % (2 * layers)
 }

@@ -1,13 +1,13 @@
 //! A prompt in PEFT's format (huggingface/peft, `PROMPT_TUNING` and `P_TUNING`): `adapter_config.json` and
 //! `adapter_model.safetensors` with a single tensor `prompt_embeddings`.
 //!
-//! For an encoder-decoder, PEFT makes `num_virtual_tokens × num_transformer_submodules` rows, by default twice as many
-//! as requested, but its forward pass reads only the first `num_virtual_tokens` (`PeftModelForSeq2SeqLM.forward`,
-//! 0.21). So those are the prompt; and exports set `num_transformer_submodules` to 1, which PEFT respects. For a
-//! network with one stack all rows are read.
+//! For an encoder-decoder, PEFT creates `num_virtual_tokens × num_transformer_submodules` rows, by default
+//! twice as many as requested, but its forward pass reads only the first `num_virtual_tokens`
+//! (`PeftModelForSeq2SeqLM.forward`, 0.21). So only those are the prompt, and exports set
+//! `num_transformer_submodules` to 1, which PEFT supports. For a network with one stack all rows are read.
 //!
-//! For P-tuning, PEFT saves the network's output, as promptshift does: an ordinary prompt. The configuration states the
-//! type of network, but its weights are not saved, so training can't be resumed.
+//! For P-tuning, PEFT saves the network's output, as promptshift does: an ordinary prompt. The configuration
+//! gives the type of network, but its weights are not saved, so training can't be resumed.
 
 use std::path::Path;
 
@@ -31,10 +31,10 @@ const P_TUNING: &str = "P_TUNING";
 /// The key of P-tuning's type of network.
 const NETWORK: &str = "encoder_reparameterization_type";
 
-/// Far larger than any prompt: 100 vectors of T5-xxl are 1.6 MB.
+/// Far larger than any prompt: 100 vectors of T5-xxl have 1.6 MB.
 pub(in crate::tuning::saved) const MOST_BYTES: u64 = 1 << 28;
 
-/// Reads a folder: the rows that PEFT uses, and their origin.
+/// Reads a folder: the rows that PEFT uses, and the prompt's origin.
 pub(in crate::tuning::saved) fn read(path: &Path) -> Result<(Vectors, Origin), SavedError> {
     let config = folder::config(path, &[PROMPT_TUNING, P_TUNING])?;
     let method = method(&config)?;
@@ -102,7 +102,8 @@ fn method(config: &Config) -> Result<Method, SavedError> {
     }
 }
 
-/// The folder's files by name: the prompt once, for the model that PEFT should call `base_model`, and for this task.
+/// The folder's files by name: the prompt saved once, for this task and the model that PEFT should refer to
+/// as `base_model`.
 pub(in crate::tuning::saved) fn files(
     vectors: &Vectors,
     method: Method,
@@ -112,7 +113,7 @@ pub(in crate::tuning::saved) fn files(
     let (peft_type, own_key) = match method {
         Method::Ptuning => (P_TUNING, (NETWORK, "MLP")),
         Method::PtuningLstm => (P_TUNING, (NETWORK, "LSTM")),
-        // How PEFT would initialise a new prompt; the saved tensor replaces it.
+        // PEFT's initialisation of a new prompt, which the saved tensor replaces.
         _ => (PROMPT_TUNING, ("prompt_tuning_init", "RANDOM")),
     };
     let keys: [(&'static str, Value); 4] = [

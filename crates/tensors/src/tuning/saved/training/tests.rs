@@ -1,4 +1,4 @@
-//! Which files exist, and what is rejected. `tests/it/every_method.rs` compares what is restored.
+//! Tests which files exist and which errors occur. `tests/it/every_method.rs` compares the restored tensors.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -42,7 +42,7 @@ fn metadata(backbone: &Backbone, recipe: &Recipe) -> Metadata {
 }
 
 impl Training {
-    /// A training of no steps: its initial values are its result.
+    /// A training without steps, whose result is its initial values.
     fn of(method: Method) -> Self {
         let choice = BackboneChoice::Nano;
         let backbone = choice.load(&Device::flex()).expect("compiled in");
@@ -73,7 +73,7 @@ impl Training {
         restored(&self.backbone, &self.recipe, &words, SEED, &path)
     }
 
-    /// The error after `change` of the file.
+    /// The error after `change` is applied to the file.
     fn refused(&self, change: impl FnOnce(Vec<u8>) -> Vec<u8>) -> String {
         let whole = fs::read(self.path()).expect("written");
         fs::write(self.path(), change(whole.clone())).expect("written");
@@ -87,7 +87,7 @@ impl Training {
         error
     }
 
-    /// The error after `change` of its tensors, with a valid seal.
+    /// The error after `change` is applied to its tensors, with a valid seal.
     fn refused_with(&self, change: impl FnOnce(&mut Tensors)) -> String {
         self.refused(|bytes| {
             let mut tensors =
@@ -136,7 +136,7 @@ fn every_flipped_byte_is_detected() {
     for method in [Method::Ptuning, Method::Model] {
         let training = Training::of(method);
         let length = training.saved.trained.bytes as usize;
-        // In the header's length, in the header, in the tensors.
+        // In the length of the header, in the header, and in the tensors.
         for at in [0, 9, 40, length / 2, length - 1] {
             training.refused(|mut bytes| {
                 bytes[at] ^= 1;
