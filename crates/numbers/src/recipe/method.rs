@@ -69,7 +69,7 @@ methods! {
         Rates { nano: 5e-3, t5: 1e-3, encoder: 5e-5, decoder_only: 3e-5 },
     );
 
-    /// LoRA: low-rank products beside linear maps.
+    /// LoRA: low-rank updates of linear layers.
     Lora: "lora", "LoRA", tuned(
         Base::Additions,
         |_| DeltaRecipe::Lora(LoraRecipe {
