@@ -42,7 +42,7 @@ pub enum DeltaRecipe {
     /// Every parameter of the model.
     #[serde(skip)]
     Model,
-    /// Low-rank products beside linear maps.
+    /// Low-rank updates of linear layers.
     Lora(LoraRecipe),
     /// The biases; in a backbone without biases, one added to every linear map of the blocks.
     AddedBiases,

@@ -71,6 +71,18 @@ pub fn domains() -> &'static [Domain] {
     &DOMAINS
 }
 
+/// The reading domain with this name.
+///
+/// # Panics
+/// There is none; tests cover every bundled name.
+pub(super) fn reading(name: &str) -> &'static Reading {
+    let found = domains().iter().find(|domain| domain.name == name);
+    match found.map(|domain| &domain.task) {
+        Some(Task::Reading(reading)) => reading,
+        _ => panic!("no reading domain is called {name}"),
+    }
+}
+
 macro_rules! file {
     ($name:literal) => {
         ($name, include_str!(concat!("domains/", $name, ".toml")))

@@ -16,7 +16,6 @@
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use super::domains::{Task, domains};
 use super::grammar::{Fact, Passage, Reader, Reading};
 use super::names::capitalise;
 use crate::domain::Split;
@@ -58,21 +57,8 @@ const FACTS: (usize, usize) = (2, 4);
 const QUOTES: [&str; 2] = ["It is true that", "Nobody believes that"];
 
 impl Inferring {
-    /// The reading domain of its passages.
-    ///
-    /// # Panics
-    /// No reading domain has this name; tests cover every bundled one.
-    pub fn reading(&self) -> &'static Reading {
-        let world = domains().iter().find(|domain| domain.name == self.world);
-        match world.map(|domain| &domain.task) {
-            Some(Task::Reading(reading)) => reading,
-            _ => panic!("no reading domain is called {}", self.world),
-        }
-    }
-
-    /// A pair of a random class.
-    pub fn pair(&self, rng: &mut ChaCha8Rng, split: Split) -> Inference {
-        let reading = self.reading();
+    /// A pair of a random class, on passages of its reading domain.
+    pub fn pair(&self, rng: &mut ChaCha8Rng, reading: &Reading, split: Split) -> Inference {
         match self.classes {
             Classes::Three => three(rng, reading, split),
             Classes::Two => two(rng, reading, split),
@@ -151,6 +137,7 @@ mod tests {
     use rand::SeedableRng;
 
     use super::*;
+    use crate::synthetic::domains::{Task, domains, reading};
     use crate::synthetic::names::strip;
 
     /// Pairs of the domains with these classes.
@@ -161,7 +148,8 @@ mod tests {
             if let Task::Inference(inferring) = &domain.task
                 && inferring.classes == classes
             {
-                pairs.extend((0..300).map(|_| inferring.pair(&mut rng, Split::Test)));
+                let reading = reading(inferring.world);
+                pairs.extend((0..300).map(|_| inferring.pair(&mut rng, reading, Split::Test)));
             }
         }
         assert!(pairs.len() >= 300);

@@ -3,7 +3,7 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::domains::{Domain, Task};
+use super::domains::{self, Domain, Task};
 use super::grammar::{Passage, Reader, Reading, mentions};
 use super::names::{fnv1a, strip};
 use super::pairs::Sense;
@@ -94,7 +94,7 @@ pub fn rows(domain: &Domain, split: Split, seed: u64, count: usize) -> Rows {
             (vec![reviewing.review(&mut rng, split, label)], label, None)
         }),
         Task::Inference(inferring) => labelled(count, || {
-            let pair = inferring.pair(&mut rng, split);
+            let pair = inferring.pair(&mut rng, domains::reading(inferring.world), split);
             (
                 vec![pair.premise, pair.hypothesis],
                 pair.label,
