@@ -1,27 +1,29 @@
 //! For two classes: does the ranking transfer even if the decision threshold does not?
 
+mod area;
 mod threshold;
 
 #[cfg(test)]
 mod tests;
 
+pub use area::{AreaLoss, area_in_short};
 pub use threshold::Threshold;
 
 use serde::Serialize;
 
-use crate::document::{Block, Table, UNDEFINED, or_dash};
-use crate::level::{Direction, adjusted, in_words};
-use crate::number::{capital, difference, drawn_p_value, gap, list, percent, spread};
+use crate::document::{Block, Table, or_dash};
+use crate::number::{capital, gap, list, percent, spread};
 use crate::resamples::Resamples;
 use crate::results::Results;
 use crate::study::Study;
+use area::area_losses;
 use promptshift_numbers::recipe::{HeadForm, Method};
 use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::record::{Prediction, Score};
 use promptshift_numbers::stats::bootstrap::{Bootstrap, Draws, lend};
 use promptshift_numbers::stats::estimate::{Estimate, mean, standard_deviation};
 use promptshift_numbers::stats::panel::{Panel, Sample};
-use promptshift_numbers::stats::ranking::{auroc, auroc_values, best_threshold};
+use promptshift_numbers::stats::ranking::{auroc, best_threshold};
 use threshold::{explained, panel, thresholds};
 
 /// One method's ranking on every domain.
@@ -35,21 +37,6 @@ pub struct MethodRanking {
     pub thresholds: Vec<Threshold>,
     /// The loss of AUROC.
     pub area: AreaLoss,
-}
-
-/// How much AUROC a method loses, averaged over targets.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct AreaLoss {
-    /// AUROC on the source.
-    pub source: Estimate,
-    /// The mean AUROC of the targets.
-    pub mean_target: Estimate,
-    /// Source − mean of targets.
-    pub gap: Estimate,
-    /// The gap minus model tuning's; absent for model tuning, and without its records.
-    pub difference: Option<Estimate>,
-    /// The p value of the difference, [adjusted](crate::level).
-    pub p_value: Option<f64>,
 }
 
 /// One method's ranking on one domain.
@@ -135,59 +122,6 @@ fn at_source_threshold(stored: &StoredRecord, domain: usize) -> Option<Vec<f64>>
         |(probability, is): (f64, bool)| f64::from(u8::from((probability > threshold) == is));
     Some(examples(stored, domain)?.into_iter().map(right).collect())
 }
-
-/// The loss of AUROC of each method.
-fn area_losses(study: &Study, methods: &[Method]) -> Option<Vec<AreaLoss>> {
-    let draws = resampled(study, methods, |stored, domain| {
-        auroc_values(&examples(stored, domain)?)
-    });
-    let (sources, targets) = draws.split_first()?;
-    let all: Vec<(&Draws, Draws)> = (0..methods.len())
-        .map(|place| {
-            let targets: Vec<&Draws> = targets
-                .iter()
-                .map(|domain| domain[place].as_ref())
-                .collect::<Option<_>>()?;
-            Some((sources[place].as_ref()?, Draws::mean(&targets)?))
-        })
-        .collect::<Option<_>>()?;
-    let gaps: Vec<Draws> = all
-        .iter()
-        .map(|(source, mean)| source.minus(mean))
-        .collect();
-    let model = methods.iter().position(|method| *method == Method::Model);
-    let differences: Vec<Option<Draws>> = (0..methods.len())
-        .map(|place| {
-            let is_compared = model != Some(place) && methods[place] != Method::Untuned;
-            is_compared.then(|| Some(gaps[place].minus(&gaps[model?])))?
-        })
-        .collect();
-    let p_values: Vec<(Method, Option<f64>)> = (methods.iter().zip(&differences))
-        .map(|(method, difference)| (*method, difference.as_ref().and_then(Draws::p_value)))
-        .collect();
-    let losses = (0..methods.len())
-        .zip(adjusted(&p_values))
-        .map(|(place, p_value)| AreaLoss {
-            source: all[place].0.estimate(),
-            mean_target: all[place].1.estimate(),
-            gap: gaps[place].estimate(),
-            difference: differences[place].as_ref().map(Draws::estimate),
-            p_value,
-        });
-    Some(losses.collect())
-}
-
-impl AreaLoss {
-    /// Whether the method is shown to rank better than chance on the source and on the targets.
-    fn is_above_chance(&self) -> bool {
-        [self.source, self.mean_target]
-            .iter()
-            .all(|area| area.interval.low > CHANCE)
-    }
-}
-
-/// AUROC of a ranking by chance.
-const CHANCE: f64 = 0.5;
 
 /// The examples of every run; `None` if one is not ranked among two classes.
 fn ranked_by_seed(records: &[&StoredRecord], domain: usize) -> Option<Vec<Vec<Ranked>>> {
@@ -313,34 +247,6 @@ pub fn in_short(results: &Results, all: &[MethodRanking], method: Method) -> Opt
         .then(|| format!("{title} under the shift of labels: {}.", targets.join("; ")))
 }
 
-/// The verdict's sentence on a method's loss of AUROC compared with model tuning's; `None` without both.
-pub fn area_in_short(results: &Results, all: &[MethodRanking], method: Method) -> Option<String> {
-    let of = |method: Method| all.iter().find(|one| one.method == method);
-    let (own, model) = (of(method)?.area, of(Method::Model)?.area);
-    let apart = own.difference?;
-    Some(format!(
-        "By AUROC, which no threshold affects, {} loses {} points and {} {}: the difference is {}, {}.",
-        results.title(method),
-        gap(own.gap),
-        results.title(Method::Model),
-        gap(model.gap),
-        difference(apart),
-        area_says(own, model)
-    ))
-}
-
-/// What the difference to model tuning's loss of AUROC says.
-fn area_says(own: AreaLoss, model: AreaLoss) -> &'static str {
-    match own.difference {
-        None => UNDEFINED,
-        Some(_) if !own.is_above_chance() => "not comparable: not shown to rank better than chance",
-        Some(_) if !model.is_above_chance() => {
-            "not comparable: model tuning is not shown to rank better than chance"
-        }
-        Some(difference) => Direction::of(difference, own.p_value).of_losses(),
-    }
-}
-
 /// The section; empty if answers are not ranked among two classes.
 pub fn blocks(results: &Results, all: &[MethodRanking]) -> Vec<Block> {
     let methods: Vec<&MethodRanking> = (results.tuned())
@@ -373,35 +279,6 @@ pub fn blocks(results: &Results, all: &[MethodRanking]) -> Vec<Block> {
             ]
         })
     });
-    let model = all.iter().find(|one| one.method == Method::Model);
-    let areas = Table::new([
-        "".to_owned(),
-        format!("AUROC on {} [95 %]", results.source),
-        format!("on {} [95 %]", results.target()),
-        "gap [95 %]".to_owned(),
-        format!("gap − {}'s [95 %]", Method::Model.title()),
-        "p".to_owned(),
-        "verdict".to_owned(),
-    ])
-    .words(&[0, 6])
-    .rows(methods.iter().map(|method| {
-        let area = method.area;
-        vec![
-            results.title(method.method).to_owned(),
-            gap(area.source),
-            gap(area.mean_target),
-            gap(area.gap),
-            or_dash(area.difference, difference),
-            or_dash(area.p_value, drawn_p_value),
-            model
-                .map_or(UNDEFINED, |model| area_says(area, model.area))
-                .to_owned(),
-        ]
-    }));
-    let compared: Vec<Method> = (methods.iter())
-        .filter(|one| one.area.difference.is_some())
-        .map(|one| one.method)
-        .collect();
     let costs = methods.iter().flat_map(|method| {
         (results.targets.iter().zip(&method.thresholds)).map(|(target, threshold)| {
             vec![
@@ -432,15 +309,8 @@ pub fn blocks(results: &Results, all: &[MethodRanking]) -> Vec<Block> {
         words,
     )
     .to_vec();
+    blocks.extend(area::blocks(results, all));
     blocks.extend([
-        areas.into(),
-        Block::text(format!(
-            "Does a method's ranking lose less than {}'s? Its gap in AUROC, paired by passage and seed; intervals by \
-             the examples' influence on the area (DeLong et al. 1988). Compared only if both are shown to rank better \
-             than chance on source and targets.{}",
-            Method::Model.title(),
-            in_words(&compared, 1)
-        )),
         costs.into(),
         Block::text(
             "Explained by the threshold: how many points smaller the gap is if, on source and target, as many \
