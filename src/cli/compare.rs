@@ -16,11 +16,6 @@ use promptshift_report::paired::verdict::verdict;
 use promptshift_report::paired::{Row, compare};
 
 /// Flags of `compare`.
-///
-/// Exit code 1 means that B scores significantly lower somewhere. With several runs on each side (folders
-/// with several seeds), the result generalises to other seeds and other passages. With one run on a side it
-/// generalises only to other passages: two seeds of one method may differ as significantly, so it does not
-/// show that a change caused the loss.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// The reference: a folder with the records of one run or of several seeds, at any depth, or a file that `predict`

@@ -16,9 +16,6 @@ use promptshift_text::domain::verify::{Outcome, verify};
 use promptshift_text::hub::{self, Arrival, Event, Fetched, Network, Settings, Source};
 
 /// Flags of `fetch`.
-///
-/// HF_HOME sets the cache, HF_ENDPOINT the Hub's address, HF_TOKEN the account; HF_HUB_OFFLINE=1 forbids network
-/// access, HF_HUB_DOWNLOAD_TIMEOUT sets the timeout in seconds.
 #[derive(Debug, Args)]
 pub struct FetchArguments {
     /// Domains, as `list` names them, and models (OWNER/NAME).

@@ -68,6 +68,11 @@ enum Verb {
     /// Render a report again, from its records.
     Report(report::ReportArguments),
     /// Compare two sets of records or predictions; exit code 1 if the second is worse.
+    ///
+    /// Worse means that B scores significantly lower somewhere. With several runs on each side (folders with several
+    /// seeds), the result generalises to other seeds and other passages. With one run on a side it generalises only to
+    /// other passages: two seeds of one method may differ as significantly, so it does not show that a change caused
+    /// the loss.
     Compare(compare::Arguments),
     /// How many seeds and rows detect a given difference of gaps, from a pilot's records.
     Power(report::PowerArguments),
@@ -84,6 +89,9 @@ enum Verb {
     /// List domains, models, methods, templates, suites or stored runs.
     List(list::Arguments),
     /// Download domains and models from the Hugging Face Hub.
+    ///
+    /// HF_HOME sets the cache, HF_ENDPOINT the Hub's address, HF_TOKEN the account; HF_HUB_OFFLINE=1 forbids network
+    /// access, HF_HUB_DOWNLOAD_TIMEOUT sets the timeout in seconds.
     Fetch(fetch::FetchArguments),
     /// Check a domain's files against its card.
     Verify(fetch::VerifyArguments),

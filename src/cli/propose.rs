@@ -41,6 +41,10 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum What {
     /// Templates from a T5's span filling, for --template.
+    ///
+    /// A T5 fills in the words around a domain's fields (after LM-BFF, Gao et al. 2021), and the results are scored on
+    /// the domain's validation rows with the untuned model. Each template is written as a file for `--template`;
+    /// nothing is overwritten.
     Template(TemplateArguments),
     /// More words for a domain's classes, from a model's embeddings, for --verbalizer.
     Verbalizer(VerbalizerArguments),
@@ -72,9 +76,7 @@ pub fn run_old(arguments: &OldTemplate) -> Result<(), Failure> {
     propose_template(arguments)
 }
 
-/// Let a T5 fill in the words around a domain's fields (after LM-BFF, Gao et al. 2021), and score the results on the
-/// domain's validation rows with the untuned model. Each template is written as a file for `--template`; nothing is
-/// overwritten.
+/// Flags of `propose template`.
 #[derive(Debug, Args)]
 pub struct TemplateArguments {
     /// The domain to tune on; words are proposed for its training rows.
