@@ -122,7 +122,7 @@ impl CellProgress {
                 done,
                 total,
             } => match &mut self.work {
-                // Source validation during training.
+                // A pause of the training.
                 Some(work) if work.what() == self.name => {
                     let later = checkpoint_steps(self.steps)
                         .into_iter()

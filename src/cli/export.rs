@@ -12,7 +12,7 @@ use super::print;
 use promptshift_numbers::record::ensemble;
 use promptshift_numbers::record::folder::{StoredRecord, find, read, record_folders};
 use promptshift_numbers::record::redaction::{redacted, without_node};
-use promptshift_report::export::{Format, Tables, Written, model_card};
+use promptshift_report::export::{Format, ModelCard, Tables, Written};
 use promptshift_text::atomic_file::{self, NewFolder};
 
 /// Flags of `export`.
@@ -71,10 +71,12 @@ pub fn run_export(arguments: &ExportArguments) -> anyhow::Result<()> {
 }
 
 fn write_model_card(homes: &[PathBuf], out: &Path) -> anyhow::Result<()> {
-    let records = homes.iter().map(|home| read(home));
-    let card = model_card(&records.collect::<Result<Vec<_>, _>>()?)?;
+    let mut card = ModelCard::default();
+    for home in homes {
+        card.add(read(home)?)?;
+    }
     let begun = NewFolder::begin(out)?;
-    atomic_file::write(&begun.path().join("README.md"), card.as_bytes())?;
+    atomic_file::write(&begun.path().join("README.md"), card.text().as_bytes())?;
     begun.finish()?;
     print::note(format_args!(
         "{} records in {}",

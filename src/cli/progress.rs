@@ -64,7 +64,7 @@ impl Verbosity {
             Verbosity::Bars => {
                 let style = ProgressStyle::with_template(match unit {
                     Unit::Parts => {
-                        "{prefix:32} {bar:24} {pos}/{len} {per_sec:>10} left {eta:>4} {msg}"
+                        "{prefix:32} {bar:24} {pos}/{len} {per_sec:>10}{msg}"
                     }
                     Unit::Bytes => {
                         "{prefix:32} {bar:24} {bytes}/{total_bytes} {bytes_per_sec:>12} left {eta:>4} {msg}"
@@ -186,18 +186,17 @@ impl Bar {
     fn show(&mut self, done: usize, note: &str) {
         self.bar.set_position(done as u64);
         let (began, first) = *self.began.get_or_insert((Instant::now(), done));
+        let total = self.bar.length().unwrap_or(0);
+        let more = (total as usize).saturating_sub(done);
+        let (done_here, pauses) = (done.saturating_sub(first), self.pauses);
+        let left = || left(began.elapsed(), done_here, more, pauses);
         match self.verbosity {
-            Verbosity::Bars if !note.is_empty() => self.bar.set_message(note.to_string()),
+            Verbosity::Bars if matches!(self.unit, Unit::Parts) => {
+                self.bar.set_message(format!("{} {note}", left()));
+            }
             Verbosity::Lines if self.said.elapsed() >= EVERY => {
+                let left = left();
                 self.said = Instant::now();
-                let total = self.bar.length().unwrap_or(0);
-                let more = (total as usize).saturating_sub(done);
-                let left = left(
-                    began.elapsed(),
-                    done.saturating_sub(first),
-                    more,
-                    self.pauses,
-                );
                 let done = self.unit.in_words(done as u64);
                 let total = self.unit.in_words(total);
                 print::note(format_args!("{}: {done}/{total}{left} {note}", self.what));

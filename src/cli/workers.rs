@@ -16,8 +16,9 @@ use std::io::{BufRead, BufReader, Lines, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{self, Sender};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 
@@ -57,14 +58,20 @@ impl Ended {
     }
 }
 
-/// The remaining jobs.
+/// The jobs that can start.
 struct Queue {
     jobs: VecDeque<Job>,
+    /// The number of jobs that were taken and whose end was not reported yet: each may make other jobs ready.
+    taken: usize,
     broken: bool,
 }
 
+/// How often an idle worker checks for a signal.
+const IDLE: Duration = Duration::from_millis(200);
+
 impl Workers {
-    /// Runs all jobs, each on the next free worker; `ended` is called on this thread when a job has ended.
+    /// Runs all jobs, each on the next free worker. `ended` is called on this thread when a job has ended, and returns
+    /// the jobs that can start now: `later` in all.
     ///
     /// # Errors
     /// A worker can't be started or ends before its job does, or `ended` fails; the others finish their
@@ -72,9 +79,10 @@ impl Workers {
     pub fn run(
         &self,
         jobs: Vec<Job>,
-        ended: &mut dyn FnMut(Job, Ended) -> Result<(), Failure>,
+        later: usize,
+        ended: &mut dyn FnMut(Job, Ended) -> Result<Vec<Job>, Failure>,
     ) -> Result<(), Failure> {
-        let size = self.assignment.side_by_side.min(jobs.len());
+        let size = self.assignment.side_by_side.min(jobs.len() + later);
         let assignment = serde_json::to_string(&Assignment {
             side_by_side: size,
             ..self.assignment.clone()
@@ -82,16 +90,20 @@ impl Workers {
         .context("a path that is not valid Unicode can't be passed to a worker: rename it, or use --jobs 1")?;
         let queue = Mutex::new(Queue {
             jobs: jobs.into(),
+            taken: 0,
             broken: false,
         });
+        let changed = Condvar::new();
+        let (queue, changed) = (&queue, &changed);
         let mut outcome = Ok(());
         let ends: Vec<Result<(), Failure>> = thread::scope(|scope| {
             let (send, receive) = mpsc::channel();
             let workers: Vec<_> = (0..size)
                 .map(|_| {
-                    let (send, queue, assignment) = (send.clone(), &queue, &assignment);
+                    let (send, assignment) = (send.clone(), &assignment);
+                    let next = move || next(queue, changed);
                     scope.spawn(move || {
-                        let end = self.run_worker(size, assignment, queue, &send);
+                        let end = self.run_worker(size, assignment, next, &send);
                         locked(queue).broken |= end.is_err();
                         end
                     })
@@ -99,10 +111,15 @@ impl Workers {
                 .collect();
             drop(send);
             for (job, end) in receive {
+                let mut ready = Vec::new();
                 if outcome.is_ok() {
-                    outcome = ended(job, end);
-                    locked(&queue).broken |= outcome.is_err();
+                    outcome = ended(job, end).map(|jobs| ready = jobs);
                 }
+                let mut queue = locked(queue);
+                queue.broken |= outcome.is_err();
+                queue.jobs.extend(ready);
+                queue.taken -= 1;
+                changed.notify_all();
             }
             let joined = workers.into_iter().map(|worker| worker.join());
             joined
@@ -119,19 +136,11 @@ impl Workers {
         &self,
         size: usize,
         assignment: &str,
-        queue: &Mutex<Queue>,
+        next: impl Fn() -> Option<Job>,
         ended: &Sender<(Job, Ended)>,
     ) -> Result<(), Failure> {
         let mut worker = None;
-        loop {
-            let job = {
-                let mut queue = locked(queue);
-                match queue.broken || interrupt::check().is_err() {
-                    true => None,
-                    false => queue.jobs.pop_front(),
-                }
-            };
-            let Some(job) = job else { break };
+        while let Some(job) = next() {
             let current = match &mut worker {
                 Some(current) => current,
                 none => none.insert(Worker::start(size, assignment)?),
@@ -195,6 +204,25 @@ impl Workers {
             work.end();
         }
         Ok(None)
+    }
+}
+
+/// The next job, as soon as there is one; `None` if there will be none, or the run stops.
+fn next(queue: &Mutex<Queue>, changed: &Condvar) -> Option<Job> {
+    let mut queue = locked(queue);
+    loop {
+        if queue.broken || interrupt::check().is_err() {
+            return None;
+        }
+        if let Some(job) = queue.jobs.pop_front() {
+            queue.taken += 1;
+            return Some(job);
+        }
+        if queue.taken == 0 {
+            return None;
+        }
+        let waited = changed.wait_timeout(queue, IDLE);
+        (queue, _) = waited.unwrap_or_else(PoisonError::into_inner);
     }
 }
 

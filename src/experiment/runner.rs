@@ -140,6 +140,19 @@ impl<'a> Runner<'a> {
         Ok(found.map(|(cell, _)| cell))
     }
 
+    /// The plan's cell with the recipe that its method's search found, if it has one; the search is done.
+    ///
+    /// # Errors
+    /// The store can't be read, or the search is not done.
+    pub fn finished_search(&self, plan: &Plan, cell: &Cell) -> Result<Searched, ExperimentError> {
+        let found = self.found_searched(plan, cell)?;
+        found.ok_or_else(|| ExperimentError::Lacks {
+            piece: cell.title(),
+            input: format!("the search for the recipe of {}", cell.method.title()),
+            hint: String::new(),
+        })
+    }
+
     /// [`known`](Self::known), with the search.
     pub(super) fn found_searched(
         &self,

@@ -11,7 +11,7 @@ mod examples;
 mod model_card;
 mod parquet;
 
-pub use model_card::model_card;
+pub use model_card::ModelCard;
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -13,9 +13,9 @@ use promptshift_numbers::stats::significance::holm;
 /// The level of all tests, after adjustment.
 pub const LEVEL: f64 = 0.05;
 
-/// The largest difference of scores or gaps that counts as none, in [0, 1]: two are equivalent if the whole 95 %
-/// interval of their difference is within it (two one-sided tests at half of [`LEVEL`]: Schuirmann 1987). Set before
-/// any study was run: five points are what the planning of studies asks for.
+/// The largest difference of scores or gaps that counts as none, in [0, 1]: two are equivalent if the 95 % interval of
+/// their difference contains zero and is within it (two one-sided tests at half of [`LEVEL`]: Schuirmann 1987). The
+/// same for every study, not chosen from its results. Equivalence is not adjusted for the number of comparisons.
 pub const MARGIN: f64 = 0.05;
 
 /// What a difference says.
@@ -26,7 +26,7 @@ pub enum Direction {
     Less,
     /// Above zero.
     More,
-    /// Not significant, and the whole interval is within [`MARGIN`] of zero.
+    /// Not significant, and the interval contains zero and is within [`MARGIN`] of it.
     Equivalent,
     /// Not significant otherwise.
     Open,
@@ -55,10 +55,10 @@ impl Direction {
     }
 }
 
-/// Whether the whole interval of a difference is within [`MARGIN`] of zero.
+/// Whether the interval of a difference contains zero and is within [`MARGIN`] of it.
 pub fn is_within_margin(difference: Estimate) -> bool {
     let Interval { low, high } = difference.interval;
-    -MARGIN < low && high < MARGIN
+    -MARGIN < low && high < MARGIN && !difference.interval.excludes(0.0)
 }
 
 /// Adjusts the p values of comparisons of these methods: those of prompt tuning as one family, and all others as
@@ -151,6 +151,9 @@ mod tests {
         assert_eq!(Direction::of(narrow, Some(0.01)), Direction::Less);
         // Without variation there is no interval to rely on.
         assert_eq!(Direction::of(narrow, None), Direction::Open);
+        // Significant but for the adjustment.
+        let beside = estimate(-0.03, -0.001);
+        assert_eq!(Direction::of(beside, Some(0.1)), Direction::Open);
         let half = estimate(-0.01, 0.06);
         assert_eq!(Direction::of(half, Some(0.3)), Direction::Open);
     }

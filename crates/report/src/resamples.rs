@@ -193,7 +193,7 @@ fn common_steps(study: &Study) -> Vec<usize> {
 
 /// The number by which a run is paired with runs of other methods. Runs tuned elsewhere are not paired with any
 /// others.
-fn run(cell: &Cell) -> u64 {
+pub(crate) fn run(cell: &Cell) -> u64 {
     match cell.method {
         Method::Elsewhere => u64::MAX - u64::from(u32::MAX) + cell.seed,
         _ => cell.seed,

@@ -249,6 +249,15 @@ impl Results {
             && here().any(|one| one.method == method && one.seeds.len() == 1)
     }
 
+    /// Whether a comparison of a method with model tuning covers these runs only: one of the two has one run and
+    /// borrows no spread.
+    pub fn is_of_these_runs(&self, method: Method) -> bool {
+        [method, Method::Model].into_iter().any(|method| {
+            let result = self.method(method);
+            result.is_some_and(|one| one.seeds.len() == 1) && !self.has_lent_spread(method)
+        })
+    }
+
     /// The tuned methods' results.
     pub fn tuned(&self) -> impl Iterator<Item = &MethodResult> {
         self.methods

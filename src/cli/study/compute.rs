@@ -1,5 +1,7 @@
 //! Computes the cells of a study here, one after another or by workers, and writes their records.
 
+use std::cell::RefCell;
+
 use anyhow::anyhow;
 
 use super::Session;
@@ -13,6 +15,7 @@ use promptshift_numbers::record::Cell;
 use promptshift_numbers::record::folder::{RunFolder, folder_name};
 use promptshift_numbers::store::Store;
 use promptshift_text::process::Process;
+
 impl Session<'_> {
     /// For each part, `put` writes the records into the part's folder.
     pub(super) fn one_by_one(
@@ -85,86 +88,108 @@ impl Session<'_> {
         folders: &[RunFolder],
     ) -> Result<Outcome, Failure> {
         let workers = self.workers(store);
-        // Searches first, since cells depend on them.
-        let searches: Vec<(usize, Method)> = (self.prepared.study.parts.iter().enumerate())
+        let parts = &self.prepared.study.parts;
+        let cells: Vec<(usize, usize, Cell)> = (parts.iter().enumerate())
             .flat_map(|(part, one)| {
-                (one.plan.searched_methods().into_iter()).map(move |method| (part, method))
+                let cells = one.plan.cells().into_iter().enumerate();
+                cells.map(move |(at, cell)| (part, at, cell))
             })
             .collect();
-        let of = searches.len();
-        let jobs = (searches.into_iter().enumerate()).map(|(at, (part, method))| Job {
-            name: format!("search-{}", method.name()),
-            part,
-            task: Task::Search(method),
-            number: at + 1,
-            of,
-        });
-        workers.run(jobs.collect(), &mut |_, ended| match ended.reason() {
-            None => Ok(()),
-            Some(reason) => Err(anyhow!(reason).into()),
-        })?;
-        let mut cells = Vec::new();
-        for part in 0..folders.len() {
-            let searched = self.with_runner(part, store, |runner, prepared| {
-                let mut progress = CellProgress::new(workers.verbosity, 0);
-                Ok(runner.searched(&prepared.study.parts[part].plan, &mut progress.watch())?)
-            })?;
-            cells.extend(
-                searched
-                    .into_iter()
-                    .enumerate()
-                    .map(|(at, cell)| (part, at, cell)),
-            );
-        }
         let of = cells.len();
         // In the order of the cells in the report.
-        let mut outcomes: Vec<Outcome> = (0..of).map(|_| Outcome::default()).collect();
-        let mut jobs = Vec::new();
-        for (number, (part, at, (cell, _))) in cells.iter().enumerate() {
-            let found = self.with_runner(*part, store, |runner, _| {
-                Ok(runner.found(cell, &folders[*part])?)
-            })?;
-            match found {
-                Some(found) => {
-                    CellProgress::new(workers.verbosity, of).tell(Event::Found(&found));
-                    outcomes[number].records.push(found);
+        let outcomes: Vec<RefCell<Outcome>> = (0..of).map(|_| RefCell::default()).collect();
+        // The cells of a method, or of all that need no search, without a record: the longest trainings first, so that no
+        // worker is left with a long one at the end; before them cells without training, which finish soon and show
+        // problems early.
+        let ready = |part: usize, method: Option<Method>| {
+            self.with_runner(part, store, |runner, _| {
+                let plan = &parts[part].plan;
+                let mut jobs = Vec::new();
+                for (number, (_, at, cell)) in cells.iter().enumerate() {
+                    let is_wanted = match method {
+                        Some(method) => cell.method == method,
+                        None => cell.trials.is_none(),
+                    };
+                    if cells[number].0 != part || !is_wanted {
+                        continue;
+                    }
+                    let (cell, _) = runner.finished_search(plan, cell)?;
+                    if let Some(found) = runner.found(&cell, &folders[part])? {
+                        CellProgress::new(workers.verbosity, of).tell(Event::Found(&found));
+                        outcomes[number].borrow_mut().records.push(found);
+                        continue;
+                    }
+                    let length = cell.recipe.as_ref().map_or(f64::INFINITY, relative_length);
+                    let job = Job {
+                        name: self.job_name(part, &cell),
+                        part,
+                        task: Task::Cell(*at),
+                        number: number + 1,
+                        of,
+                    };
+                    jobs.push((length, job));
                 }
-                None => jobs.push(Job {
-                    name: self.job_name(*part, cell),
-                    part: *part,
-                    task: Task::Cell(*at),
-                    number: number + 1,
-                    of,
-                }),
+                jobs.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+                Ok(jobs.into_iter().map(|(_, job)| job).collect::<Vec<_>>())
+            })
+        };
+        // Searches first: a method's cells start when its own is done.
+        let (mut jobs, mut cells_ready, mut later) = (Vec::new(), Vec::new(), 0);
+        for (part, one) in parts.iter().enumerate() {
+            cells_ready.extend(ready(part, None)?);
+            for method in one.plan.searched_methods() {
+                let is_done = self.with_runner(part, store, |runner, _| {
+                    Ok(runner.found_search(&one.plan, method)?.is_some())
+                })?;
+                if is_done {
+                    cells_ready.extend(ready(part, Some(method))?);
+                    continue;
+                }
+                jobs.push((part, method));
+                let own =
+                    |(of, _, cell): &&(usize, usize, Cell)| *of == part && cell.method == method;
+                later += cells.iter().filter(own).count();
             }
         }
-        // The longest trainings first, so that no worker is still busy with one at the end. Before them cells
-        // without training, which take little time and reveal errors early.
-        let length = |job: &Job| {
-            let (_, _, (cell, _)) = &cells[job.number - 1];
-            cell.recipe.as_ref().map_or(f64::INFINITY, relative_length)
-        };
-        jobs.sort_by(|a, b| length(b).total_cmp(&length(a)));
-        workers.run(jobs, &mut |job, ended| {
-            let (part, _, searched) = &cells[job.number - 1];
-            let variant = &self.prepared.study.parts[*part].variant;
+        let searches = jobs.len();
+        let mut jobs: Vec<Job> = (jobs.into_iter().enumerate())
+            .map(|(at, (part, method))| Job {
+                name: format!("search-{}", method.name()),
+                part,
+                task: Task::Search(method),
+                number: at + 1,
+                of: searches,
+            })
+            .collect();
+        jobs.extend(cells_ready);
+        workers.run(jobs, later, &mut |job, ended| {
+            if let Task::Search(method) = job.task {
+                return match ended.reason() {
+                    None => ready(job.part, Some(method)),
+                    Some(reason) => Err(anyhow!(reason).into()),
+                };
+            }
+            let (part, _, cell) = &cells[job.number - 1];
+            let variant = &parts[*part].variant;
             let place = variant
                 .as_ref()
                 .map_or(String::new(), |variant| variant.place.clone());
             let mut progress = CellProgress::of_job(workers.verbosity, &job, &place);
-            progress.name(&searched.0);
+            progress.name(cell);
             self.with_runner(*part, store, |runner, _| {
+                let searched = runner.finished_search(&parts[*part].plan, cell)?;
                 let mut recorder = Recorder {
                     runner,
                     folder: &folders[*part],
                     progress: &mut progress,
-                    outcome: &mut outcomes[job.number - 1],
+                    outcome: &mut outcomes[job.number - 1].borrow_mut(),
                 };
-                recorder.write(searched.clone(), ended.reason())
-            })
+                recorder.write(searched, ended.reason())
+            })?;
+            Ok(Vec::new())
         })?;
         let mut all = Outcome::default();
-        for outcome in outcomes {
+        for outcome in outcomes.into_iter().map(RefCell::into_inner) {
             all.records.extend(outcome.records);
             all.failed.extend(outcome.failed);
         }

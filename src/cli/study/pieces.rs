@@ -194,7 +194,10 @@ impl Session<'_> {
         };
         if self.side_by_side > 1 && jobs.len() > 1 {
             let workers = self.workers(store);
-            return workers.run(jobs, &mut |job, ended| keep(&job, ended.reason()));
+            return workers.run(jobs, 0, &mut |job, ended| {
+                keep(&job, ended.reason())?;
+                Ok(Vec::new())
+            });
         }
         for job in jobs {
             let piece = piece(&job);

@@ -94,10 +94,11 @@ impl Worker {
                 study::compute_piece(&runner, &part.plan, piece, &mut progress)
             }
             Task::Cell(at) => {
-                let cells = runner.searched(&part.plan, &mut progress.watch())?;
-                let (cell, _) = cells.get(at).context("no such cell of the study")?;
-                progress.start(cell);
-                let computed = runner.compute(cell, &mut progress.watch());
+                let cells = part.plan.cells();
+                let cell = cells.get(at).context("no such cell of the study")?;
+                let (cell, _) = runner.finished_search(&part.plan, cell)?;
+                progress.start(&cell);
+                let computed = runner.compute(&cell, &mut progress.watch());
                 progress.end();
                 match computed {
                     Ok(()) => Ok(None),

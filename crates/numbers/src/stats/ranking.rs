@@ -21,8 +21,9 @@ pub fn auroc(examples: &[(f64, bool)]) -> Option<f64> {
 
 /// For each example a value whose mean over all examples is the [`auroc`], and whose variation over examples is that of
 /// the area: the area plus the example's influence on it (the structural components of DeLong, DeLong & Clarke-Pearson
-/// 1988). With them an area is resampled and compared like any other mean. They may lie outside [0, 1]. `None` if all
-/// examples are of the class, or none.
+/// 1988, scaled so that the variance has their divisors m − 1 and n − 1). With them an area is resampled and compared
+/// like any other mean. They may lie outside [0, 1]. `None` if a class has no examples; the influence of a single one
+/// is unknown and counts as none.
 pub fn auroc_values(examples: &[(f64, bool)]) -> Option<Vec<f64>> {
     let area = auroc(examples)?;
     let all: Vec<f64> = examples.iter().map(|(score, _)| *score).collect();
@@ -34,7 +35,8 @@ pub fn auroc_values(examples: &[(f64, bool)]) -> Option<Vec<f64>> {
             .collect();
         let scores: Vec<f64> = own.iter().map(|place| all[*place]).collect();
         let others = (examples.len() - own.len()) as f64;
-        let weight = examples.len() as f64 / own.len() as f64;
+        let count = own.len() as f64;
+        let weight = examples.len() as f64 / (count * (count - 1.0).max(1.0)).sqrt();
         for (place, rank) in own.iter().zip(ranks(&scores)) {
             // The share of the other class below this example, ties counted half.
             let below = (ranks_in_all[*place] - rank) / others;
@@ -153,12 +155,12 @@ mod tests {
         let area = auroc(&examples).expect("both classes");
         let n = values.len() as f64;
         assert!((values.iter().sum::<f64>() / n - area).abs() < 1e-12);
-        // DeLong's variance with divisors m and n rather than m - 1 and n - 1, by hand: the shares of the other class
-        // on the right side are 0.5, 1, 1, 1 for the class, and 1, 0.875, 0.75 for the others.
+        // DeLong's variance by hand: the shares of the other class on the right side are 0.5, 1, 1, 1 for the class,
+        // and 1, 0.875, 0.75 for the others.
         assert!((area - 0.875).abs() < 1e-12);
         let of_class = [0.5_f64, 1.0, 1.0, 1.0].map(|v| (v - area).powi(2));
         let others = [1.0_f64, 0.875, 0.75].map(|v| (v - area).powi(2));
-        let wanted = of_class.iter().sum::<f64>() / 16.0 + others.iter().sum::<f64>() / 9.0;
+        let wanted = of_class.iter().sum::<f64>() / 12.0 + others.iter().sum::<f64>() / 6.0;
         let found: f64 = values.iter().map(|v| (v - area).powi(2)).sum::<f64>() / (n * n);
         assert!((found - wanted).abs() < 1e-12, "{found} {wanted}");
         assert_eq!(auroc_values(&[(0.2, true)]), None);

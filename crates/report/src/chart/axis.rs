@@ -90,9 +90,11 @@ impl Axis {
             .fold((1.0_f64, 0.0_f64), |(least, most), score| {
                 (least.min(score), most.max(score))
             });
+        let last = TICKS.len() - 1;
         let low = TICKS.iter().rposition(|tick| *tick <= least).unwrap_or(0);
-        let high = TICKS.iter().position(|tick| *tick >= most);
-        let shown = &TICKS[low..=high.unwrap_or(TICKS.len() - 1).max(low + 1)];
+        let low = low.min(last - 1);
+        let high = TICKS.iter().position(|tick| *tick >= most).unwrap_or(last);
+        let shown = &TICKS[low..=high.max(low + 1)];
         let ticks = shown.iter().map(|tick| (*tick, percent(*tick)));
         let ticks = ticks.map(|(tick, words)| (tick, words.trim_end_matches(".0").to_owned()));
         Axis::new(
@@ -232,6 +234,7 @@ mod tests {
         let apart = |from, to| axis.scale.share(to) - axis.scale.share(from);
         assert!((apart(0.1, 0.5) - apart(0.5, 0.9)).abs() < 1e-12);
         assert_eq!(Axis::logits("", [0.001, 0.999]).ends(), [0.01, 0.99]);
+        assert_eq!(Axis::logits("", [0.995]).ends(), [0.95, 0.99]);
     }
 
     #[test]

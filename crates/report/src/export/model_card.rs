@@ -1,6 +1,8 @@
 //! Exports records as a model card for the Hugging Face Hub: its front matter has a `model-index` (the Hub's
 //! specification, <https://github.com/huggingface/hub-docs/blob/main/modelcard.md>), its body a table and the commands.
-//! Nothing of a record is rounded away: digests and commands let a reader find and repeat it.
+//! Zero-shot scores only.
+
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
@@ -9,81 +11,93 @@ use crate::document::plain;
 use crate::number::{count, metric_title, percent};
 use crate::study::check_record;
 use promptshift_numbers::record::folder::StoredRecord;
-use promptshift_numbers::record::{Evaluation, Record, Role};
+use promptshift_numbers::record::{Evaluation, Provenance, Record, Role, Setting};
 use promptshift_text::domain::Task;
 
-/// The card of these records, each as a model of its own.
-///
-/// # Errors
-/// A record's metrics differ from those of its predictions.
-pub fn model_card(records: &[StoredRecord]) -> Result<String, ExportError> {
-    for stored in records {
-        check_record(stored).map_err(|error| ExportError::Record(Box::new(error)))?;
-    }
-    let index: Vec<Value> = (records.iter())
-        .map(|stored| json!({"name": name(&stored.record), "results": results(&stored.record)}))
-        .collect();
-    // JSON is YAML.
-    let index = serde_json::to_string_pretty(&index).expect("plain data");
-    let index = index.replace('\n', "\n  ");
-    let mut card = format!(
-        "---\nmodel-index:\n  {index}\n---\n\n# Scores by promptshift\n\n| model | domain | rows | metric | % |\n\
-         | --- | --- | ---: | --- | ---: |\n"
-    );
-    for Stored(record, evaluation) in evaluations(records) {
-        for metric in evaluation.task.metrics() {
-            if let Some(value) = evaluation.metrics.get(metric) {
-                card += &format!(
-                    "| {} | {} ({}) | {} | {} | {} |\n",
-                    plain(&name(record)),
-                    plain(&evaluation.domain),
-                    role(evaluation.role),
-                    evaluation.examples,
-                    metric_title(metric),
-                    percent(*value)
-                );
-            }
-        }
-    }
-    let mut commands: Vec<String> = (records.iter())
-        .map(|stored| {
-            let provenance = &stored.record.provenance;
-            format!(
-                "promptshift {} ({}): `{}`",
-                provenance.version,
-                provenance.revision,
-                provenance.command.replace('`', "'")
-            )
-        })
-        .collect();
-    commands.dedup();
-    card += "\nComputed by:\n\n";
-    for command in commands {
-        card += &format!("- {command}\n");
-    }
-    Ok(card)
+/// A card in the making, from one record after another: only scores and provenance are kept.
+#[derive(Debug, Default)]
+pub struct ModelCard {
+    models: Vec<(String, Record)>,
 }
 
-/// An evaluation with its record.
-struct Stored<'a>(&'a Record, &'a Evaluation);
+impl ModelCard {
+    /// Adds a record as a model of its own.
+    ///
+    /// # Errors
+    /// Its metrics differ from those of its predictions.
+    pub fn add(&mut self, stored: StoredRecord) -> Result<(), ExportError> {
+        check_record(&stored).map_err(|error| ExportError::Record(Box::new(error)))?;
+        let name = name(&stored.record);
+        let is_taken = self.models.iter().any(|(known, _)| *known == name);
+        let name = match is_taken {
+            // For example two settings of an ablation.
+            true => format!("{name}, {}", stored.folder.display()),
+            false => name,
+        };
+        self.models.push((name, stored.record));
+        Ok(())
+    }
 
-fn evaluations(records: &[StoredRecord]) -> impl Iterator<Item = Stored<'_>> {
-    records.iter().flat_map(|stored| {
-        let own = stored.record.evaluations.iter();
-        own.map(|evaluation| Stored(&stored.record, evaluation))
-    })
+    /// The text of the file `README.md`.
+    pub fn text(&self) -> String {
+        let index: Vec<Value> = (self.models.iter())
+            .map(|(name, record)| json!({"name": name, "results": results(record)}))
+            .collect();
+        // JSON is YAML.
+        let index = serde_json::to_string_pretty(&index).expect("plain data");
+        let index = index.replace('\n', "\n  ");
+        let mut card = format!(
+            "---\nmodel-index:\n  {index}\n---\n\n# Scores by promptshift\n\n| model | domain | rows | metric | % |\n\
+             | --- | --- | ---: | --- | ---: |\n"
+        );
+        for (name, record) in &self.models {
+            for evaluation in &record.evaluations {
+                card += &rows(name, evaluation);
+            }
+        }
+        let commands: BTreeSet<String> = (self.models.iter())
+            .map(|(_, record)| {
+                let Provenance {
+                    version,
+                    revision,
+                    command,
+                    ..
+                } = &record.provenance;
+                format!(
+                    "- promptshift {version} ({revision}): `{}`\n",
+                    command.replace('`', "'")
+                )
+            })
+            .collect();
+        card += "\nComputed by:\n\n";
+        card.extend(commands);
+        card
+    }
+}
+
+/// The rows of the table of one evaluation.
+fn rows(name: &str, evaluation: &Evaluation) -> String {
+    let metrics = evaluation.task.metrics().into_iter();
+    let row = |metric: &'static str| {
+        let value = evaluation.metrics.get(metric)?;
+        Some(format!(
+            "| {} | {} ({}) | {} | {} | {} |\n",
+            plain(name),
+            plain(&evaluation.domain),
+            role(evaluation.role),
+            evaluation.examples,
+            metric_title(metric),
+            percent(*value)
+        ))
+    };
+    metrics.filter_map(row).collect()
 }
 
 /// `nano, prompt tuning on squad, seed 0`.
 fn name(record: &Record) -> String {
     let cell = &record.cell;
-    format!(
-        "{}, {} on {}, seed {}",
-        cell.setting.model,
-        cell.method.title(),
-        cell.setting.source,
-        cell.seed
-    )
+    let Setting { model, source, .. } = &cell.setting;
+    format!("{model}, {} on {source}, seed {}", cell.title(), cell.seed)
 }
 
 fn role(role: Role) -> &'static str {
@@ -94,7 +108,6 @@ fn role(role: Role) -> &'static str {
 }
 
 fn results(record: &Record) -> Vec<Value> {
-    let provenance = &record.provenance;
     let of = |evaluation: &Evaluation| {
         let metrics: Vec<Value> = (evaluation.task.metrics().into_iter())
             .filter_map(|metric| {
@@ -120,13 +133,12 @@ fn results(record: &Record) -> Vec<Value> {
                     record.cell.setting.suite
                 ),
                 "split": evaluation.split,
+                "args": {
+                    "predictions_sha256": evaluation.predictions_sha256,
+                    "model_sha256": record.provenance.model_sha256,
+                },
             },
             "metrics": metrics,
-            "source": {
-                "name": format!("promptshift {} ({})", provenance.version, provenance.revision),
-                "predictions_sha256": evaluation.predictions_sha256,
-                "model_sha256": provenance.model_sha256,
-            },
         })
     };
     record.evaluations.iter().map(of).collect()
@@ -155,7 +167,15 @@ mod tests {
     #[test]
     fn a_card_has_every_score_of_its_records() {
         let records = Fixture::pairs().records();
-        let card = model_card(&records).expect("consistent records");
+        let mut card = ModelCard::default();
+        for stored in &records {
+            card.add(stored.clone()).expect("consistent records");
+        }
+        // The same cell again, as from another folder.
+        card.add(records[0].clone()).expect("consistent records");
+        assert_ne!(card.models[0].0, card.models[records.len()].0);
+        card.models.pop();
+        let card = card.text();
         let parts: Vec<&str> = card.splitn(3, "---\n").collect();
         let index = parts[1].strip_prefix("model-index:\n").expect("the key");
         let index: Value = serde_json::from_str(index).expect("JSON, which is YAML");
@@ -184,9 +204,9 @@ mod tests {
     #[test]
     fn a_record_that_contradicts_its_predictions_has_no_card() {
         let mut records = Fixture::pairs().records();
-        records[1].record.evaluations[0]
-            .metrics
-            .insert("accuracy".to_owned(), 0.999);
-        assert!(matches!(model_card(&records), Err(ExportError::Record(_))));
+        let metrics = &mut records[1].record.evaluations[0].metrics;
+        metrics.insert("accuracy".to_owned(), 0.999);
+        let added = ModelCard::default().add(records.remove(1));
+        assert!(matches!(added, Err(ExportError::Record(_))));
     }
 }

@@ -232,8 +232,9 @@ fn legend(results: &Results, all: &[AgainstModel]) -> String {
     let methods: Vec<Method> = all.iter().map(|tests| tests.method).collect();
     let level = in_words(&methods, results.targets.len());
     format!(
-        "Points, method − {}, paired by passage, finished runs. Equivalent: p is not below {LEVEL}, and the whole \
-         interval is within {} points of zero; inconclusive: neither. Gaps are not comparable if one of the two methods is not shown to be above the floor on this domain (floor), is shown \
+        "Points, method − {}, paired by passage, finished runs. Equivalent: p is not below {LEVEL}, and the \
+         interval contains zero and is within {} points of it (not adjusted for the number of comparisons); \
+         inconclusive: neither. Gaps are not comparable if one of the two methods is not shown to be above the floor on this domain (floor), is shown \
          not to have learned the source (not learned), or is not shown to have learned it (learning \
          inconclusive).{level}",
         Method::Model.title(),
@@ -255,11 +256,11 @@ fn table<'a>(results: &Results, all: impl IntoIterator<Item = &'a AgainstModel>)
     for tests in all {
         let title = results.title(tests.method);
         for (index, test) in tests.domains.iter().enumerate() {
-            let score = on_score(test);
+            let score = on_score(results, tests.method, test);
             let verdict = match (test.gap_difference, why_not(results, tests.method, index)) {
                 (None, _) => score.to_owned(),
                 (Some(_), Some(why)) => format!("{score}, gap not comparable ({why})"),
-                (Some(_), None) => format!("{score}, {}", on_gap(test)),
+                (Some(_), None) => format!("{score}, {}", on_gap(results, tests.method, test)),
             };
             rows.push(vec![
                 title.to_owned(),
@@ -305,9 +306,22 @@ fn why_not(results: &Results, method: Method, domain: usize) -> Option<&'static 
         .then_some("floor")
 }
 
+/// The direction of a difference; single runs, which do not show how much others differ, are never equivalent.
+fn direction(
+    results: &Results,
+    method: Method,
+    difference: Estimate,
+    p_value: Option<f64>,
+) -> Direction {
+    match Direction::of(difference, p_value) {
+        Direction::Equivalent if results.is_of_these_runs(method) => Direction::Open,
+        direction => direction,
+    }
+}
+
 /// The difference in scores in words; without a p value nothing varies, and there is no interval.
-fn on_score(test: &DomainTest) -> &'static str {
-    match Direction::of(test.difference, test.adjusted) {
+fn on_score(results: &Results, method: Method, test: &DomainTest) -> &'static str {
+    match direction(results, method, test.difference, test.adjusted) {
         _ if test.adjusted.is_none() => "score difference cannot be estimated",
         Direction::More => "scores higher",
         Direction::Less => "scores lower",
@@ -316,10 +330,9 @@ fn on_score(test: &DomainTest) -> &'static str {
     }
 }
 
-fn on_gap(test: &DomainTest) -> &'static str {
+fn on_gap(results: &Results, method: Method, test: &DomainTest) -> &'static str {
     let gap = test.gap_difference.zip(test.gap_adjusted);
-    let direction = gap.map(|(gap, p)| Direction::of(gap, Some(p)));
-    match direction {
+    match gap.map(|(gap, p)| direction(results, method, gap, Some(p))) {
         None => "gap difference cannot be estimated",
         Some(Direction::More) => "larger gap",
         Some(Direction::Less) => "smaller gap",

@@ -6,14 +6,14 @@ mod threshold;
 #[cfg(test)]
 mod tests;
 
-pub use area::{AreaLoss, area_in_short};
+pub use area::{AreaLoss, FEWEST, area_in_short};
 pub use threshold::Threshold;
 
 use serde::Serialize;
 
 use crate::document::{Block, Table, or_dash};
 use crate::number::{capital, gap, list, percent, spread};
-use crate::resamples::Resamples;
+use crate::resamples::{Resamples, run};
 use crate::results::Results;
 use crate::study::Study;
 use area::area_losses;
@@ -35,14 +35,14 @@ pub struct MethodRanking {
     pub domains: Vec<DomainRanking>,
     /// The loss from the threshold on each target.
     pub thresholds: Vec<Threshold>,
-    /// The loss of AUROC.
-    pub area: AreaLoss,
+    /// The loss of AUROC; absent with fewer than [`FEWEST`] examples of a class on a domain.
+    pub area: Option<AreaLoss>,
 }
 
 /// One method's ranking on one domain.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DomainRanking {
-    /// The domain's name of the second class.
+    /// The domain's name of the class that is ranked: the source's second one.
     pub class: String,
     /// The area under the receiver operating characteristic of each seed, in [0, 1].
     pub auroc: Vec<f64>,
@@ -61,7 +61,9 @@ pub struct DomainRanking {
 fn of_method(study: &Study, method: Method) -> Option<(Vec<DomainRanking>, Vec<Threshold>)> {
     let records = study.of(method);
     let domains = 0..study.evaluations().len();
-    let rankings = domains.clone().map(|domain| of_domain(&records, domain));
+    let rankings = domains
+        .clone()
+        .map(|domain| of_domain(study, method, domain));
     let panels: Vec<Panel> = domains
         .map(|domain| panel(&records, domain))
         .collect::<Option<_>>()?;
@@ -78,13 +80,12 @@ fn resampled(
     let of_method = |domain: usize, method: Method| -> Vec<Sample> {
         let of_run = |stored: &StoredRecord| -> Option<Vec<Sample>> {
             let rows = stored.predictions[domain].iter();
-            let sample = |(row, numerator): (&Prediction, f64)| Sample {
-                seed: stored.record.cell.seed,
-                cluster: row.passage.clone(),
-                numerator,
-                denominator: 1.0,
-            };
-            Some(rows.zip(values(stored, domain)?).map(sample).collect())
+            let values = values(stored, domain)?.into_iter();
+            Some(
+                rows.zip(values)
+                    .map(|(row, value)| sample(stored, row, value))
+                    .collect(),
+            )
         };
         let runs: Option<Vec<_>> = study.of(method).into_iter().map(of_run).collect();
         runs.into_iter().flatten().flatten().collect()
@@ -101,95 +102,132 @@ fn resampled(
     draws
 }
 
-/// The examples of a run on a domain: the probability of the class, and whether it is right.
-fn examples(stored: &StoredRecord, domain: usize) -> Option<Vec<(f64, bool)>> {
-    pairs(&stored.predictions[domain], head(stored))
+/// An example's contribution to a mean over examples.
+fn sample(stored: &StoredRecord, row: &Prediction, numerator: f64) -> Sample {
+    Sample {
+        seed: run(&stored.record.cell),
+        cluster: row.passage.clone(),
+        numerator,
+        denominator: 1.0,
+    }
 }
 
-fn pairs(predictions: &[Prediction], head: Option<HeadForm>) -> Option<Vec<(f64, bool)>> {
-    let pair = |prediction| ranked(prediction, head).map(|one| (one.probability, one.is));
-    predictions.iter().map(pair).collect()
+/// An example ranked among two classes.
+struct Ranked {
+    /// The probability of the class.
+    probability: f64,
+    /// Whether it was predicted as the class.
+    said: bool,
+    /// Whether it belongs to the class.
+    is: bool,
 }
 
-fn head(stored: &StoredRecord) -> Option<HeadForm> {
-    stored.record.cell.recipe.as_ref()?.head
+impl Ranked {
+    fn example(&self) -> (f64, bool) {
+        (self.probability, self.is)
+    }
+}
+
+/// The place of the source's second class among a domain's two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    First,
+    Second,
+}
+
+/// Classes are matched by name: a target may list the source's classes in the other order.
+fn place(predictions: &[Vec<Prediction>], domain: usize) -> Place {
+    let class = |domain: usize, wanted: usize| {
+        let of_class =
+            |one: &&Prediction| matches!(one.score, Score::Label { gold, .. } if gold == wanted);
+        let found = predictions[domain].iter().find(of_class);
+        found.and_then(|one| one.answers.first())
+    };
+    match (class(0, 0), class(domain, 1)) {
+        (Some(first), Some(second)) if first == second => Place::First,
+        _ => Place::Second,
+    }
+}
+
+/// A run's examples on a domain; `None` if one is not ranked among two classes.
+fn rows(stored: &StoredRecord, domain: usize) -> Option<Vec<Ranked>> {
+    let place = place(&stored.predictions, domain);
+    ranked(stored, &stored.predictions[domain], place)
+}
+
+fn ranked(stored: &StoredRecord, predictions: &[Prediction], place: Place) -> Option<Vec<Ranked>> {
+    let head = stored
+        .record
+        .cell
+        .recipe
+        .as_ref()
+        .and_then(|recipe| recipe.head);
+    let one = |prediction: &Prediction| {
+        let Score::Label { gold, predicted } = prediction.score else {
+            return None;
+        };
+        let second = predicted? == 1;
+        let probability = match (prediction.class_log_probs.as_deref(), head) {
+            (Some([_, second]), _) => second.exp(),
+            (None, Some(HeadForm::Classes(2) | HeadForm::Words(2))) if second => {
+                prediction.log_prob.exp()
+            }
+            (None, Some(HeadForm::Classes(2) | HeadForm::Words(2))) => {
+                -prediction.log_prob.exp_m1()
+            }
+            _ => return None,
+        };
+        Some(match place {
+            Place::Second => Ranked {
+                probability,
+                said: second,
+                is: gold == 1,
+            },
+            Place::First => Ranked {
+                probability: 1.0 - probability,
+                said: !second,
+                is: gold == 0,
+            },
+        })
+    };
+    predictions.iter().map(one).collect()
+}
+
+fn examples(rows: &[Ranked]) -> Vec<(f64, bool)> {
+    rows.iter().map(Ranked::example).collect()
 }
 
 /// Whether each example is classified rightly at the threshold that is best on the run's source validation, as 1 or 0.
 fn at_source_threshold(stored: &StoredRecord, domain: usize) -> Option<Vec<f64>> {
-    let threshold = best_threshold(&pairs(&stored.validation, head(stored))?)?;
-    let right =
-        |(probability, is): (f64, bool)| f64::from(u8::from((probability > threshold) == is));
-    Some(examples(stored, domain)?.into_iter().map(right).collect())
+    let validation = ranked(stored, &stored.validation, Place::Second)?;
+    let threshold = best_threshold(&examples(&validation))?;
+    let right = |row: &Ranked| f64::from(u8::from((row.probability > threshold) == row.is));
+    Some(rows(stored, domain)?.iter().map(right).collect())
 }
 
-/// The examples of every run; `None` if one is not ranked among two classes.
-fn ranked_by_seed(records: &[&StoredRecord], domain: usize) -> Option<Vec<Vec<Ranked>>> {
-    (records.iter())
-        .map(|stored| {
-            let predictions = stored.predictions[domain].iter();
-            predictions
-                .map(|prediction| ranked(prediction, head(stored)))
-                .collect()
-        })
-        .collect()
-}
-
-fn of_domain(records: &[&StoredRecord], domain: usize) -> Option<DomainRanking> {
-    let seeds = ranked_by_seed(records, domain)?;
+fn of_domain(study: &Study, method: Method, domain: usize) -> Option<DomainRanking> {
+    let records = study.of(method);
+    let seeds: Vec<Vec<Ranked>> = (records.iter())
+        .map(|stored| rows(stored, domain))
+        .collect::<Option<_>>()?;
     let share = |of: fn(&Ranked) -> bool| {
         let of_seed = |seed: &Vec<Ranked>| {
             seed.iter().filter(|one| of(one)).count() as f64 / seed.len() as f64
         };
         mean(&seeds.iter().map(of_seed).collect::<Vec<_>>())
     };
-    let class = (records.first()?.predictions[domain].iter())
-        .find(|prediction| matches!(prediction.score, Score::Label { gold: 1, .. }))?;
+    let of_class = seeds.first()?.iter().position(|one| one.is)?;
+    let class = records.first()?.predictions[domain][of_class]
+        .answers
+        .first()?;
     Some(DomainRanking {
-        class: class.answers.first()?.clone(),
+        class: class.clone(),
         auroc: (seeds.iter())
-            .map(|seed| {
-                auroc(
-                    &seed
-                        .iter()
-                        .map(|one| (one.probability, one.is))
-                        .collect::<Vec<_>>(),
-                )
-            })
+            .map(|seed| auroc(&examples(seed)))
             .collect::<Option<_>>()?,
         at_source_threshold: None,
         said: share(|one| one.said)?,
         is: share(|one| one.is)?,
-    })
-}
-
-/// An example ranked among two classes.
-struct Ranked {
-    /// The probability of the second class.
-    probability: f64,
-    /// Whether it was predicted as the second class.
-    said: bool,
-    /// Whether it belongs to the second class.
-    is: bool,
-}
-
-fn ranked(prediction: &Prediction, head: Option<HeadForm>) -> Option<Ranked> {
-    let Score::Label { gold, predicted } = prediction.score else {
-        return None;
-    };
-    let said = predicted? == 1;
-    let probability = match (prediction.class_log_probs.as_deref(), head) {
-        (Some([_, second]), _) => second.exp(),
-        (None, Some(HeadForm::Classes(2) | HeadForm::Words(2))) if said => {
-            prediction.log_prob.exp()
-        }
-        (None, Some(HeadForm::Classes(2) | HeadForm::Words(2))) => -prediction.log_prob.exp_m1(),
-        _ => return None,
-    };
-    Some(Ranked {
-        probability,
-        said,
-        is: gold == 1,
     })
 }
 
@@ -199,8 +237,9 @@ pub fn rankings(resamples: &Resamples) -> Vec<MethodRanking> {
     let of = |method: Method| Some((method, of_method(study, method)?));
     let found: Vec<_> = resamples.methods().filter_map(of).collect();
     let methods: Vec<Method> = found.iter().map(|(method, _)| *method).collect();
-    let Some(losses) = area_losses(study, &methods) else {
-        return Vec::new();
+    let losses = match area_losses(study, &methods) {
+        Some(losses) => losses.into_iter().map(Some).collect(),
+        None => vec![None; methods.len()],
     };
     let at_threshold = resampled(study, &methods, at_source_threshold);
     let all = found.into_iter().zip(losses).enumerate();

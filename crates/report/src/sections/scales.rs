@@ -162,7 +162,8 @@ pub fn blocks(
             "Mean loss over targets, method − {}; negative: the method loses less. A loss of ten points from 80 \
              differs from one of ten points from 30: in logits, differences near 0 and 100 count more; the third \
              scale is the share of the source score above the floor that is lost, in percent. The verdict is “loses \
-             less” only if all defined scales agree.{}",
+             less” only if all defined scales agree, and “equivalent” only by points, without a significant difference on \
+             another scale.{}",
             Method::Model.title(),
             in_words_of_level(methods, 1)
         ),

@@ -50,7 +50,8 @@ pub enum Says {
     LosesLess,
     /// The method loses more, likewise.
     LosesMore,
-    /// Neither direction is significant, and the difference is within [`MARGIN`] of zero, in points.
+    /// Neither direction is significant, and the difference is within [`MARGIN`] of zero, in points. Not said of single
+    /// runs, nor with a target on which one of the two is not shown to be above the floor.
     Equivalent,
     /// Neither direction is significant, and the difference may be larger than that.
     Inconclusive,
@@ -132,12 +133,19 @@ impl Evidence<'_> {
         });
         let scales = (self.place(result.method)).map_or(Vec::new(), |at| self.scales[at].clone());
         let barred = self.barred(result);
+        let is_one_run = results.is_of_these_runs(result.method);
+        // Scores at a floor are equal whatever was lost, and single runs do not show how much others differ.
+        let compared = |said: &[Direction], floor: &[Standing]| match Says::of(said) {
+            Says::Equivalent if is_one_run || floor.iter().any(|one| *one != Standing::Above) => {
+                Says::Inconclusive
+            }
+            says => says,
+        };
         let same_source = || match stopped {
             None => Says::NotScored,
             Some(matched) if !matched.is_match() => Says::NoMatch,
-            Some(matched) => {
-                says_of_floor(&stopped_floor).unwrap_or_else(|| Says::of(&[matched.direction()]))
-            }
+            Some(matched) => says_of_floor(&stopped_floor)
+                .unwrap_or_else(|| compared(&[matched.direction()], &stopped_floor)),
         };
         let finished = || {
             let reference = match model.map(MethodResult::learned) {
@@ -148,7 +156,7 @@ impl Evidence<'_> {
             let barred = reference.or_else(|| says_of_floor(&finished_floor));
             barred.unwrap_or_else(|| {
                 let said: Vec<Direction> = scales.iter().filter_map(OnScale::direction).collect();
-                Says::of(&said)
+                compared(&said, &finished_floor)
             })
         };
         let is_floored = |standing: &&Standing| **standing != Standing::Above;

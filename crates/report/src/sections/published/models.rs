@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::chart::{self, Axis, Chart, Colour, Key, Mark, Panel, Shape, Stroke};
 use crate::document::{Block, Figure, Table, or_dash};
-use crate::number::{count, difference, joined, percent, points};
+use crate::number::{difference, joined, percent, points};
 use crate::resamples::Resamples;
 use crate::results::Results;
 use promptshift_numbers::recipe::Method;
@@ -88,7 +88,7 @@ impl Place {
             Place::Below => "below the published models",
             Place::Among => "among the published models",
             Place::Open => "inconclusive",
-            Place::Outside => "outside their range: not compared",
+            Place::Outside => "not compared: no published model near this score",
         }
     }
 }
@@ -105,24 +105,46 @@ enum Tuning {
     Adapter,
 }
 
-/// The published scores on two domains in [0, 1], and how each model was tuned. Empty unless the table has both.
-fn scores(source: &str, target: &str) -> Vec<(Tuning, f64, f64)> {
+/// A published model's scores on two domains.
+struct Row {
+    tuning: Tuning,
+    model: &'static str,
+    /// In [0, 1].
+    source: f64,
+    /// In [0, 1].
+    target: f64,
+}
+
+/// The published models with scores on two domains; empty unless the table has both.
+fn scores(source: &str, target: &str) -> Vec<Row> {
     let mut lines = TABLE.lines().filter(|line| !line.starts_with('#'));
     let header: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
     let column = |domain: &str| header.iter().position(|name| *name == domain);
     let (Some(from), Some(to)) = (column(source), column(target)) else {
         return Vec::new();
     };
-    let row = |line: &str| {
+    let row = |line: &'static str| {
         let cells: Vec<&str> = line.split(',').collect();
         let share = |at: usize| Some(cells.get(at)?.parse::<f64>().ok()? / 100.0);
         let tuning = match cells[0] {
             "adapter" => Tuning::Adapter,
             _ => Tuning::Full,
         };
-        Some((tuning, share(from)?, share(to)?))
+        Some(Row {
+            tuning,
+            model: cells[1],
+            source: share(from)?,
+            target: share(to)?,
+        })
     };
     lines.filter_map(row).collect()
+}
+
+/// The model that a published one was tuned from, as far as several were: their errors are not independent.
+fn backbone(model: &'static str) -> &'static str {
+    const SHARED: [&str; 3] = ["bert-base-uncased", "roberta-base", "spanbert-base-cased"];
+    let shared = SHARED.into_iter().find(|name| model.starts_with(name));
+    shared.unwrap_or(model)
 }
 
 /// The published models on each target that they were scored on; empty unless the study is one of real questions from
@@ -140,14 +162,18 @@ const SOURCE: &str = "squad";
 
 fn of_target(resamples: &Resamples, domain: usize, target: &str) -> Option<PublishedLine> {
     let published = scores(SOURCE, target);
+    let backbones: Vec<&str> = published.iter().map(|row| backbone(row.model)).collect();
     let of = |wanted: Tuning| -> Vec<Point> {
-        let own = published.iter().filter(|(tuning, ..)| *tuning == wanted);
-        let point = |(run, (_, source, target)): (usize, &(Tuning, f64, f64))| Point {
-            source: *source,
-            target: *target,
-            run,
+        let own = published.iter().filter(|row| row.tuning == wanted);
+        let point = |row: &Row| Point {
+            source: row.source,
+            target: row.target,
+            run: (backbones
+                .iter()
+                .position(|name| *name == backbone(row.model)))
+            .unwrap_or(0),
         };
-        own.enumerate().map(point).collect()
+        own.map(point).collect()
     };
     let (models, adapters) = (of(Tuning::Full), of(Tuning::Adapter));
     let line = fit(&models).ok()?;
@@ -206,16 +232,16 @@ pub fn blocks(results: &Results, lines: &[PublishedLine], suffix: &str) -> Vec<B
     vec![
         Block::heading("Beside published models"),
         Block::text(format!(
-            "Does a method keep more of its {SOURCE} score than other models do? The line is fitted to {} of Awadalla et \
-             al. 2022 (arXiv 2210.12517) of which every parameter was tuned on {SOURCE} or on a few examples of it, on \
-             the logit scale (Miller et al. 2021).",
-            count(first.models.len(), "model")
+            "Does a method keep more of its {SOURCE} score than other models do? The line is fitted, on the logit scale \
+             (Miller et al. 2021), to models of Awadalla et al. 2022 (arXiv 2210.12517) of which every parameter was \
+             tuned on SQuAD 1.1 or 2.0, or on a few examples of it."
         )),
         figure(results, lines, suffix).into(),
         table(results, lines).into(),
         Block::text(format!(
             "Expected: the line at the method's {SOURCE} score. Above: target score − expected, in points, with the \
-             error of seeds, passages and line. Usual: how far 95 % of the published models lie from the line there. A \
+             error of seeds, passages and line, which leaves out one backbone at a time. Usual: how far 95 % of the \
+             published models lie from the line there; the wider, the less this comparison can show. A \
              method is above or below the published models if its whole interval is beyond that.{adapters} The \
              published rows of a domain and those scored here may differ. F1 as published, rounded to one decimal; \
              not every model was scored on every target."
@@ -232,6 +258,8 @@ fn table(results: &Results, lines: &[PublishedLine]) -> Table {
                 format!("{}, {}", results.title(one.method), line.target),
                 percent(one.source.value),
                 percent(one.score.value),
+                line.line.points.to_string(),
+                format!("{:.2}", line.line.r_squared),
                 or_dash(one.expected, percent),
                 or_dash(one.above, difference),
                 or_dash(one.usual, |usual| {
@@ -245,12 +273,14 @@ fn table(results: &Results, lines: &[PublishedLine]) -> Table {
         "",
         SOURCE,
         "target",
+        "models",
+        "R²",
         "expected",
         "above [95 %]",
         "usual",
         "verdict",
     ];
-    Table::new(header).words(&[0, 6]).rows(rows)
+    Table::new(header).words(&[0, 8]).rows(rows)
 }
 
 fn figure(results: &Results, lines: &[PublishedLine], suffix: &str) -> Figure {
@@ -306,7 +336,10 @@ fn figure(results: &Results, lines: &[PublishedLine], suffix: &str) -> Figure {
         format!("published{suffix}.svg"),
         format!(
             "Target F1 against {SOURCE} F1 of published models and of these methods. Points above the line: {}.",
-            joined("; ", said)
+            match joined("; ", said) {
+                none if none.is_empty() => "outside the published range".to_owned(),
+                said => said,
+            }
         ),
     )
 }
@@ -324,17 +357,15 @@ fn marks(line: &PublishedLine, axis: &Axis) -> Vec<Mark> {
         let at = points.iter().map(|point| (point.source, point.target));
         marks.extend(at.map(|at| Mark::Run(at, shape, colour)));
     }
+    // Scores of 0 and 1 have no logit.
     let [low, high] = axis.ends();
-    let inside = |interval: Interval| Interval {
-        low: interval.low.clamp(low, high),
-        high: interval.high.clamp(low, high),
-    };
     for one in &line.methods {
         let (shape, colour) = (Shape::of(one.method), Colour::of(one.method));
-        let at = (one.source.value, one.score.value);
+        let at = [one.source.value, one.score.value].map(|score| score.clamp(low, high));
+        let at = (at[0], at[1]);
         marks.extend([
-            Mark::Upright(at, inside(one.score.interval), colour),
-            Mark::Across(at, inside(one.source.interval), colour),
+            Mark::Upright(at, one.score.interval.clamp(low, high), colour),
+            Mark::Across(at, one.source.interval.clamp(low, high), colour),
             Mark::Dot(at, shape, colour),
         ]);
     }

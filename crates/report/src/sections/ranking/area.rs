@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
-use super::{MethodRanking, examples, resampled};
+use super::{MethodRanking, examples, resampled, rows};
+use crate::baselines::Standing;
 use crate::document::{Block, Table, UNDEFINED, or_dash};
-use crate::level::{Direction, adjusted, in_words};
-use crate::number::{difference, drawn_p_value, gap};
+use crate::level::{Direction, MARGIN, adjusted, in_words, is_within_margin};
+use crate::number::{count, difference, drawn_p_value, gap, list, percent};
 use crate::results::Results;
 use crate::study::Study;
 use promptshift_numbers::recipe::Method;
@@ -13,99 +14,170 @@ use promptshift_numbers::stats::bootstrap::Draws;
 use promptshift_numbers::stats::estimate::Estimate;
 use promptshift_numbers::stats::ranking::auroc_values;
 
-/// How much AUROC a method loses, averaged over targets.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+/// The least number of examples of either class on every domain for intervals of AUROC. In simulated studies of one run
+/// on 200 rows, 95 % intervals covered the truth in 93 of 100 with 20 examples of the smaller class, and in 55 with two.
+pub const FEWEST: usize = 20;
+
+/// How much AUROC a method loses on average over targets. Finished runs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AreaLoss {
-    /// AUROC on the source.
-    pub source: Estimate,
-    /// The mean AUROC of the targets.
+    /// AUROC on each domain, source first.
+    pub domains: Vec<Estimate>,
+    /// The mean of the targets.
     pub mean_target: Estimate,
     /// Source − mean of targets.
     pub gap: Estimate,
-    /// The gap minus model tuning's; absent for model tuning, and without its records.
-    pub difference: Option<Estimate>,
-    /// The p value of the difference, [adjusted](crate::level).
+    /// The comparison with model tuning; absent for model tuning itself, the untuned model, and without its records.
+    pub against_model: Option<AgainstModelArea>,
+}
+
+/// A method's AUROC compared with model tuning's.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct AgainstModelArea {
+    /// The method's AUROC on the source minus model tuning's.
+    pub source: Estimate,
+    /// The method's gap minus model tuning's.
+    pub gap: Estimate,
+    /// The p value of the difference in gaps, [adjusted](crate::level).
     pub p_value: Option<f64>,
 }
 
-/// The loss of AUROC of each method.
+/// The loss of AUROC of each of these methods; `None` with fewer than [`FEWEST`] examples of a class on a domain.
 pub(super) fn area_losses(study: &Study, methods: &[Method]) -> Option<Vec<AreaLoss>> {
+    let first = study.of(*methods.first()?).into_iter().next()?;
+    for domain in 0..study.evaluations().len() {
+        let rows = rows(first, domain)?;
+        let of_class = rows.iter().filter(|row| row.is).count();
+        (of_class.min(rows.len() - of_class) >= FEWEST).then_some(())?;
+    }
     let draws = resampled(study, methods, |stored, domain| {
-        auroc_values(&examples(stored, domain)?)
+        auroc_values(&examples(&rows(stored, domain)?))
     });
-    let (sources, targets) = draws.split_first()?;
-    let all: Vec<(&Draws, Draws)> = (0..methods.len())
-        .map(|place| {
-            let targets: Vec<&Draws> = targets
-                .iter()
-                .map(|domain| domain[place].as_ref())
-                .collect::<Option<_>>()?;
-            Some((sources[place].as_ref()?, Draws::mean(&targets)?))
-        })
+    let all: Vec<Vec<&Draws>> = (0..methods.len())
+        .map(|place| draws.iter().map(|domain| domain[place].as_ref()).collect())
         .collect::<Option<_>>()?;
-    let gaps: Vec<Draws> = all
-        .iter()
-        .map(|(source, mean)| source.minus(mean))
+    let means: Vec<Draws> = (all.iter())
+        .map(|domains| Draws::mean(&domains[1..]))
+        .collect::<Option<_>>()?;
+    let gaps: Vec<Draws> = (all.iter().zip(&means))
+        .map(|(domains, mean)| domains[0].minus(mean))
         .collect();
     let model = methods.iter().position(|method| *method == Method::Model);
-    let differences: Vec<Option<Draws>> = (0..methods.len())
+    let differences: Vec<Option<[Draws; 2]>> = (0..methods.len())
         .map(|place| {
-            let is_compared = model != Some(place) && methods[place] != Method::Untuned;
-            is_compared.then(|| Some(gaps[place].minus(&gaps[model?])))?
+            let model = model.filter(|model| *model != place)?;
+            (methods[place] != Method::Untuned).then(|| {
+                [
+                    all[place][0].minus(all[model][0]),
+                    gaps[place].minus(&gaps[model]),
+                ]
+            })
         })
         .collect();
     let p_values: Vec<(Method, Option<f64>)> = (methods.iter().zip(&differences))
-        .map(|(method, difference)| (*method, difference.as_ref().and_then(Draws::p_value)))
+        .map(|(method, found)| (*method, found.as_ref().and_then(|[_, gap]| gap.p_value())))
         .collect();
     let losses = (0..methods.len())
         .zip(adjusted(&p_values))
-        .map(|(place, p_value)| AreaLoss {
-            source: all[place].0.estimate(),
-            mean_target: all[place].1.estimate(),
-            gap: gaps[place].estimate(),
-            difference: differences[place].as_ref().map(Draws::estimate),
-            p_value,
+        .map(|(place, p_value)| {
+            let against = differences[place].as_ref();
+            AreaLoss {
+                domains: all[place]
+                    .iter()
+                    .map(|area| area.estimate().clamp())
+                    .collect(),
+                mean_target: means[place].estimate().clamp(),
+                gap: gaps[place].estimate(),
+                against_model: against.map(|[source, gap]| AgainstModelArea {
+                    source: source.estimate(),
+                    gap: gap.estimate(),
+                    p_value,
+                }),
+            }
         });
     Some(losses.collect())
-}
-
-impl AreaLoss {
-    /// Whether the method is shown to rank better than chance on the source and on the targets.
-    fn is_above_chance(&self) -> bool {
-        [self.source, self.mean_target]
-            .iter()
-            .all(|area| area.interval.low > CHANCE)
-    }
 }
 
 /// AUROC of a ranking by chance.
 const CHANCE: f64 = 0.5;
 
-/// The verdict's sentence on a method's loss of AUROC compared with model tuning's; `None` without both.
+impl AreaLoss {
+    /// The domains on which the method is not shown to rank better than chance.
+    fn by_chance<'a>(&self, results: &'a Results) -> Vec<&'a str> {
+        let all = results.domains.iter().zip(&self.domains);
+        all.filter(|(_, area)| area.interval.low <= CHANCE)
+            .map(|(domain, _)| domain.name.as_str())
+            .collect()
+    }
+}
+
+/// The verdict's sentence on a method's loss of AUROC compared with model tuning's; `None` without both, or if the two
+/// are not comparable.
 pub fn area_in_short(results: &Results, all: &[MethodRanking], method: Method) -> Option<String> {
-    let of = |method: Method| all.iter().find(|one| one.method == method);
-    let (own, model) = (of(method)?.area, of(Method::Model)?.area);
-    let apart = own.difference?;
-    Some(format!(
-        "By AUROC, which no threshold affects, {} loses {} points and {} {}: the difference is {}, {}.",
-        results.title(method),
-        gap(own.gap),
-        results.title(Method::Model),
-        gap(model.gap),
-        difference(apart),
-        area_says(own, model)
-    ))
+    let of = |method: Method| all.iter().find(|one| one.method == method)?.area.as_ref();
+    let (own, model) = (of(method)?, of(Method::Model)?);
+    let against = own.against_model?;
+    let says = says(results, method, own, model);
+    is_comparable(results, method, own, model).then(|| {
+        format!(
+            "By AUROC, which no threshold affects, finished {} loses {} points and {} {}: the difference is {}, {says}.",
+            results.title(method),
+            gap(own.gap),
+            results.title(Method::Model),
+            gap(model.gap),
+            difference(against.gap),
+        )
+    })
+}
+
+fn is_comparable(results: &Results, method: Method, own: &AreaLoss, model: &AreaLoss) -> bool {
+    why_not(results, method, own, model).is_none()
+}
+
+/// Why a method's loss of AUROC is not compared with model tuning's. What was not learned cannot be lost.
+fn why_not(results: &Results, method: Method, own: &AreaLoss, model: &AreaLoss) -> Option<String> {
+    for (method, area) in [(method, own), (Method::Model, model)] {
+        let of = match method {
+            Method::Model => format!("{} is ", Method::Model.title()),
+            _ => String::new(),
+        };
+        let learned = results.method(method).map(|result| result.learned());
+        if learned != Some(Standing::Above) {
+            return Some(format!("not comparable: {of}not shown to have learned"));
+        }
+        let by_chance = area.by_chance(results);
+        if !by_chance.is_empty() {
+            return Some(format!(
+                "not comparable: {of}not shown to rank better than chance on {}",
+                list(&by_chance)
+            ));
+        }
+    }
+    None
 }
 
 /// What the difference to model tuning's loss of AUROC says.
-fn area_says(own: AreaLoss, model: AreaLoss) -> &'static str {
-    match own.difference {
-        None => UNDEFINED,
-        Some(_) if !own.is_above_chance() => "not comparable: not shown to rank better than chance",
-        Some(_) if !model.is_above_chance() => {
-            "not comparable: model tuning is not shown to rank better than chance"
+fn says(results: &Results, method: Method, own: &AreaLoss, model: &AreaLoss) -> String {
+    let Some(against) = own.against_model else {
+        return UNDEFINED.to_owned();
+    };
+    if let Some(why) = why_not(results, method, own, model) {
+        return why;
+    }
+    let (source, at) = (&results.source, against.source);
+    match Direction::of(against.gap, against.p_value) {
+        Direction::Less if at.interval.high < 0.0 => {
+            format!("loses less, from a lower AUROC on {source}")
         }
-        Some(difference) => Direction::of(difference, own.p_value).of_losses(),
+        Direction::More if at.interval.low > 0.0 => {
+            format!("loses more, from a higher AUROC on {source}")
+        }
+        // A method that ranks less well has less to lose.
+        Direction::Equivalent if results.is_of_these_runs(method) || !is_within_margin(at) => {
+            Direction::Open.of_losses().to_owned()
+        }
+        Direction::Equivalent => format!("equivalent within {} points", percent(MARGIN)),
+        direction => direction.of_losses().to_owned(),
     }
 }
 
@@ -115,23 +187,31 @@ pub(super) fn blocks(results: &Results, all: &[MethodRanking]) -> Vec<Block> {
     let Some(model) = of(Method::Model) else {
         return Vec::new();
     };
-    let methods: Vec<&MethodRanking> = (results.tuned())
-        .filter_map(|result| of(result.method))
+    let Some(model) = &model.area else {
+        return vec![Block::text(format!(
+            "AUROC has no intervals here: a class has fewer than {} on a domain.",
+            count(FEWEST, "example")
+        ))];
+    };
+    let areas: Vec<(Method, &AreaLoss)> = (results.tuned())
+        .filter_map(|result| Some((result.method, of(result.method)?.area.as_ref()?)))
         .collect();
-    let compared: Vec<Method> = (methods.iter())
-        .filter(|one| one.area.difference.is_some())
-        .map(|one| one.method)
+    let compared: Vec<Method> = (areas.iter())
+        .filter(|(_, area)| area.against_model.is_some())
+        .map(|(method, _)| *method)
         .collect();
-    let rows = methods.iter().map(|method| {
-        let area = method.area;
+    let rows = areas.iter().map(|(method, area)| {
         vec![
-            results.title(method.method).to_owned(),
-            gap(area.source),
+            results.title(*method).to_owned(),
+            gap(area.domains[0]),
             gap(area.mean_target),
             gap(area.gap),
-            or_dash(area.difference, difference),
-            or_dash(area.p_value, drawn_p_value),
-            area_says(area, model.area).to_owned(),
+            or_dash(area.against_model, |against| difference(against.gap)),
+            or_dash(
+                area.against_model.and_then(|against| against.p_value),
+                drawn_p_value,
+            ),
+            says(results, *method, area, model),
         ]
     });
     let header = [
@@ -146,10 +226,12 @@ pub(super) fn blocks(results: &Results, all: &[MethodRanking]) -> Vec<Block> {
     vec![
         Table::new(header).words(&[0, 6]).rows(rows).into(),
         Block::text(format!(
-            "Does a method's ranking lose less than {}'s? Its gap in AUROC, paired by passage and seed; intervals by \
-             the examples' influence on the area (DeLong et al. 1988). Compared only if both are shown to rank better \
-             than chance on source and targets.{}",
+            "Does a finished method's ranking lose less than {}'s? Its gap in AUROC, paired by passage and seed; intervals \
+             by the examples' influence on the area (DeLong et al. 1988). Compared only if both are shown to have learned \
+             the source and to rank better than chance on every domain. Equivalent: the gaps and the AUROC on the source \
+             both differ by less than {} points, with their whole intervals.{}",
             Method::Model.title(),
+            percent(MARGIN),
             in_words(&compared, 1)
         )),
     ]

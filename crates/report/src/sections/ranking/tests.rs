@@ -94,13 +94,13 @@ fn the_explanation_depends_on_the_interval() {
     );
 }
 
-/// Sets an answer by the probability of its class, which is centred on 0.3: too low for a threshold of one half.
-fn rank(prediction: &mut Prediction, row: usize, run: usize, strength: f64) {
+/// Sets an answer by the probability of its class, which lies around `centre`.
+fn rank(prediction: &mut Prediction, row: usize, run: usize, [strength, centre]: [f64; 2]) {
     let is = row % 2 == 1;
     // Multiples of an irrational number are spread evenly.
     let noise = (row as f64 * 0.618_034 + run as f64 * 0.414_214).fract() - 0.5;
     let sign = if is { 0.5 } else { -0.5 };
-    let second = 0.3 + 0.2 * (strength * sign + noise);
+    let second = centre + 0.2 * (strength * sign + noise);
     prediction.score = Score::Label {
         gold: usize::from(is),
         predicted: Some(usize::from(second > 0.5)),
@@ -108,8 +108,10 @@ fn rank(prediction: &mut Prediction, row: usize, run: usize, strength: f64) {
     prediction.class_log_probs = Some([1.0 - second, second].map(f64::ln).to_vec());
 }
 
-/// The rankings if prompt tuning and model tuning separate the classes of source and target this well.
-fn ranked_by(prompt: [f64; 2], model: [f64; 2]) -> (Vec<MethodRanking>, Option<String>) {
+/// The rankings if prompt tuning and model tuning separate the classes of source and target this well; on the target
+/// probabilities are too low for a threshold of one half.
+fn ranked_by(prompt: [f64; 2], model: [f64; 2]) -> (Vec<MethodRanking>, Vec<String>) {
+    const CENTRES: [f64; 2] = [0.5, 0.3];
     let mut records = Fixture::pairs().records();
     for (run, stored) in records.iter_mut().enumerate() {
         let strengths = match stored.record.cell.method {
@@ -117,9 +119,9 @@ fn ranked_by(prompt: [f64; 2], model: [f64; 2]) -> (Vec<MethodRanking>, Option<S
             Method::Model => model,
             _ => [0.0, 0.0],
         };
-        for (domain, strength) in strengths.into_iter().enumerate() {
+        for (domain, (strength, centre)) in strengths.into_iter().zip(CENTRES).enumerate() {
             for (row, prediction) in stored.predictions[domain].iter_mut().enumerate() {
-                rank(prediction, row, run, strength);
+                rank(prediction, row, run, [strength, centre]);
             }
             let scores: Vec<Score> = (stored.predictions[domain].iter())
                 .map(|prediction| prediction.score)
@@ -127,17 +129,16 @@ fn ranked_by(prompt: [f64; 2], model: [f64; 2]) -> (Vec<MethodRanking>, Option<S
             stored.record.evaluations[domain].metrics = metrics(Task::Paraphrase, &scores);
         }
         for (row, prediction) in stored.validation.iter_mut().enumerate() {
-            rank(prediction, row, run, strengths[0]);
+            rank(prediction, row, run, [strengths[0], CENTRES[0]]);
         }
     }
     let studies = studies(&records, &[]).expect("they belong together");
     let comparison = compare(&studies[0]).expect("consistent");
-    let said = area_in_short(
-        &comparison.results,
-        &comparison.statistics.ranking,
-        Method::Prompt,
-    );
-    (comparison.statistics.ranking, said)
+    let all = comparison.statistics.ranking;
+    let said = area_in_short(&comparison.results, &all, Method::Prompt);
+    let blocks = area::blocks(&comparison.results, &all);
+    let said = [format!("{said:?}"), format!("{blocks:?}")];
+    (all, said.to_vec())
 }
 
 #[test]
@@ -145,32 +146,81 @@ fn losses_of_auroc_are_compared_whatever_the_threshold() {
     let (all, said) = ranked_by([0.8, 0.2], [0.8, 0.7]);
     let of = |method: Method| {
         let found = all.iter().find(|one| one.method == method);
-        found.expect("it ranks two classes")
+        let area = found.and_then(|one| one.area.as_ref());
+        (found.expect("it ranks"), area.expect("enough examples"))
     };
-    let (prompt, model) = (of(Method::Prompt), of(Method::Model));
     // Uniform noise of width 1 and a distance of d: the area is 1 - (1 - d)² / 2.
     let area = |strength: f64| 1.0 - (1.0 - strength).powi(2) / 2.0;
-    for (ranking, [source, target]) in [(prompt, [0.8, 0.2]), (model, [0.8, 0.7])] {
-        let lost = ranking.area;
-        assert!((lost.source.value - area(source)).abs() < 0.02, "{lost:?}");
-        assert!((lost.mean_target.value - area(target)).abs() < 0.02);
-        let apart = lost.gap.value - (lost.source.value - lost.mean_target.value);
+    for (method, target) in [(Method::Prompt, 0.2), (Method::Model, 0.7)] {
+        let (ranking, lost) = of(method);
+        for (found, wanted) in lost.domains.iter().zip([0.8, target]) {
+            assert!((found.value - area(wanted)).abs() < 0.02, "{lost:?}");
+        }
+        let apart = lost.gap.value - (lost.domains[0].value - lost.mean_target.value);
         assert!(apart.abs() < 1e-12);
-        // Hardly any probability reaches one half; a threshold near 0.3 is right for (1 + d) / 2 of the rows.
-        assert!(ranking.domains[0].said < 0.01);
+        // Hardly any probability of the target reaches the threshold that is right for (1 + d) / 2 of the source.
+        assert!(ranking.domains[1].said < 0.01);
         let at = ranking.domains[0].at_source_threshold.expect("validation");
         assert!((at.value - 0.9).abs() < 0.03, "{at:?}");
     }
-    let apart = prompt.area.difference.expect("model tuning has records");
-    assert!(
-        (apart.value - (area(0.7) - area(0.2))).abs() < 0.02,
-        "{apart:?}"
-    );
-    assert!(model.area.difference.is_none());
-    let said = said.expect("both rank two classes");
-    assert!(said.contains("loses more"), "{said}");
+    let apart = of(Method::Prompt).1.against_model.expect("it has records");
+    let wanted = area(0.7) - area(0.2);
+    assert!((apart.gap.value - wanted).abs() < 0.02, "{apart:?}");
+    assert!(apart.source.value.abs() < 0.02, "{apart:?}");
+    assert!(of(Method::Model).1.against_model.is_none());
+    assert!(said[0].contains("loses more."), "{}", said[0]);
 
-    // Without a ranking on the target nothing is compared.
-    let (_, said) = ranked_by([0.8, 0.0], [0.8, 0.7]);
-    assert!(said.expect("words").contains("not comparable"));
+    // Equal gaps from equal scores.
+    let (_, said) = ranked_by([0.8, 0.6], [0.8, 0.6]);
+    assert!(
+        said[1].contains("\"inconclusive\"") || said[1].contains("equivalent"),
+        "{said:?}"
+    );
+    // Equal gaps from unequal scores are never equivalent.
+    let (_, said) = ranked_by([0.6, 0.5], [0.95, 0.7]);
+    assert!(!said[0].contains("equivalent"), "{}", said[0]);
+}
+
+#[test]
+fn a_ranking_by_chance_has_nothing_to_lose() {
+    for (prompt, wanted) in [
+        ([0.8, 0.0], "not shown to rank better than chance on mrpc"),
+        ([0.0, 0.0], "not shown to have learned"),
+    ] {
+        let (_, said) = ranked_by(prompt, [0.8, 0.7]);
+        assert_eq!(said[0], "None");
+        assert!(said[1].contains(wanted), "{}", said[1]);
+    }
+}
+
+#[test]
+fn classes_are_matched_by_name() {
+    let mut records = Fixture::pairs().records();
+    let stored = &mut records[1];
+    for predictions in &mut stored.predictions {
+        for (row, prediction) in predictions.iter_mut().enumerate() {
+            rank(prediction, row, 0, [0.8, 0.4]);
+        }
+    }
+    let names = ["not_equivalent", "equivalent"];
+    let gold = |prediction: &Prediction| match prediction.score {
+        Score::Label { gold, .. } => gold,
+        _ => unreachable!("set above"),
+    };
+    for prediction in &mut stored.predictions[0] {
+        prediction.answers = vec![names[gold(prediction)].to_owned()];
+    }
+    let probabilities =
+        |stored: &StoredRecord| -> Vec<(f64, bool)> { examples(&rows(stored, 1).expect("ranked")) };
+    for prediction in &mut stored.predictions[1] {
+        prediction.answers = vec![names[gold(prediction)].to_owned()];
+    }
+    let same = probabilities(stored);
+    for prediction in &mut stored.predictions[1] {
+        prediction.answers = vec![names[1 - gold(prediction)].to_owned()];
+    }
+    let swapped = probabilities(stored);
+    for (one, other) in same.iter().zip(&swapped) {
+        assert!((one.0 - (1.0 - other.0)).abs() < 1e-12 && one.1 != other.1);
+    }
 }

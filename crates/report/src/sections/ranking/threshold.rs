@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-use super::ranked_by_seed;
+use super::{examples, rows, sample};
 use crate::number::{interval, percent, share};
 use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::stats::bootstrap::{Bootstrap, Draws};
 use promptshift_numbers::stats::estimate::Estimate;
-use promptshift_numbers::stats::panel::{Panel, Sample};
+use promptshift_numbers::stats::panel::Panel;
 use promptshift_numbers::stats::ranking::at_matched_threshold;
 
 /// The part of a gap that the threshold between two classes explains.
@@ -24,19 +24,14 @@ pub struct Threshold {
 /// The samples of a method's runs, of the same runs at the matched threshold, and of the right answers.
 pub(super) fn panel(records: &[&StoredRecord], domain: usize) -> Option<Panel> {
     let mut kinds = [Vec::new(), Vec::new(), Vec::new()];
-    for (stored, seed) in records.iter().zip(ranked_by_seed(records, domain)?) {
-        let examples: Vec<(f64, bool)> = seed.iter().map(|one| (one.probability, one.is)).collect();
-        let matched = at_matched_threshold(&examples);
-        let rows = stored.predictions[domain].iter().zip(&seed).zip(matched);
-        for ((prediction, one), matched) in rows {
+    for stored in records {
+        let ranked = rows(stored, domain)?;
+        let matched = at_matched_threshold(&examples(&ranked));
+        let all = stored.predictions[domain].iter().zip(&ranked).zip(matched);
+        for ((prediction, one), matched) in all {
             let [own, is] = [one.said == one.is, one.is].map(|yes| f64::from(u8::from(yes)));
             for (kind, numerator) in kinds.iter_mut().zip([own, matched, is]) {
-                kind.push(Sample {
-                    seed: stored.record.cell.seed,
-                    cluster: prediction.passage.clone(),
-                    numerator,
-                    denominator: 1.0,
-                });
+                kind.push(sample(stored, prediction, numerator));
             }
         }
     }

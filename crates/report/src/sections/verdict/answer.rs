@@ -57,22 +57,15 @@ pub fn answer(evidence: Evidence, verdicts: &[Verdict]) -> Vec<String> {
     let both = [subject.method, Method::Model];
     let of_labels = both.map(|method| ranking::in_short(results, evidence.ranking, method));
     sentences.extend(of_labels.into_iter().flatten());
-    sentences.extend(ranking::area_in_short(
-        results,
-        evidence.ranking,
-        subject.method,
-    ));
+    let of_area = ranking::area_in_short(results, evidence.ranking, subject.method);
+    sentences.extend(of_area.map(|words| format!("{of_runs}{words}")));
     sentences.extend(sensitivity(evidence, subject));
     sentences
 }
 
 /// The first words if a method has one run and borrows no spread.
 fn in_these_runs(results: &Results, method: Method) -> &'static str {
-    let has_one = |method: Method| {
-        let result = results.method(method);
-        result.is_some_and(|one| one.seeds.len() == 1) && !results.has_lent_spread(method)
-    };
-    match [method, Method::Model].into_iter().any(has_one) {
+    match results.is_of_these_runs(method) {
         true => "For these runs only: ",
         false => "",
     }
