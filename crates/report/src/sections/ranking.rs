@@ -143,8 +143,9 @@ fn place(predictions: &[Vec<Prediction>], domain: usize) -> Place {
         let found = predictions[domain].iter().find(of_class);
         found.and_then(|one| one.answers.first())
     };
-    match (class(0, 0), class(domain, 1)) {
-        (Some(first), Some(second)) if first == second => Place::First,
+    let source = [class(0, 0), class(0, 1)];
+    match (source, class(domain, 1)) {
+        ([Some(first), Some(second)], Some(own)) if own == first && own != second => Place::First,
         _ => Place::Second,
     }
 }
