@@ -12,8 +12,8 @@ mod tuned;
 
 use promptshift::memory;
 
-pub use models::{CONFIGS, T5_TOKENIZER};
-pub use place::{committed, repository};
+pub use models::CONFIGS;
+pub use place::{T5_TOKENIZER, committed, repository};
 pub use tuned::{SEED, backbones, recipes, trained_backbone};
 
 /// What became of the bytes.

@@ -172,7 +172,7 @@ impl Session<'_> {
             Task::Piece(at) => &all[at],
             Task::Search(_) | Task::Cell(_) => unreachable!("pieces alone are given out"),
         };
-        let mut keep = |job: &Job, reason: Option<String>| {
+        let mut keep = |job: &Job, reason: Option<String>| -> Result<(), Failure> {
             let piece = piece(job);
             self.with_runner(piece.part, store, |runner, prepared| {
                 let plan = &prepared.study.parts[piece.part].plan;

@@ -10,6 +10,7 @@ use super::ExportError;
 use crate::document::plain;
 use crate::number::{count, metric_title, percent};
 use crate::study::check_record;
+use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::record::{Evaluation, Provenance, Record, Role, Setting};
 use promptshift_text::domain::Task;
@@ -97,7 +98,10 @@ fn rows(name: &str, evaluation: &Evaluation) -> String {
 fn name(record: &Record) -> String {
     let cell = &record.cell;
     let Setting { model, source, .. } = &cell.setting;
-    format!("{model}, {} on {source}, seed {}", cell.title(), cell.seed)
+    match cell.method {
+        Method::Untuned => format!("{model}, {}", cell.title()),
+        _ => format!("{model}, {} on {source}, seed {}", cell.title(), cell.seed),
+    }
 }
 
 fn role(role: Role) -> &'static str {
