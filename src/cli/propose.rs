@@ -40,11 +40,6 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Templates from a T5's span filling, for --template.
-    ///
-    /// A T5 fills in the words around a domain's fields (after LM-BFF, Gao et al. 2021), and the results are scored on
-    /// the domain's validation rows with the untuned model. Each template is written as a file for `--template`;
-    /// nothing is overwritten.
     Template(TemplateArguments),
     /// More words for a domain's classes, from a model's embeddings, for --verbalizer.
     Verbalizer(VerbalizerArguments),
@@ -76,7 +71,11 @@ pub fn run_old(arguments: &OldTemplate) -> Result<(), Failure> {
     propose_template(arguments)
 }
 
-/// Flags of `propose template`.
+/// Templates from a T5's span filling, for --template.
+///
+/// A T5 fills in the words around a domain's fields (after LM-BFF, Gao et al. 2021), and the results are scored on the
+/// domain's validation rows with the untuned model. Each template is written as a file for `--template`; nothing is
+/// overwritten.
 #[derive(Debug, Args)]
 pub struct TemplateArguments {
     /// The domain to tune on; words are proposed for its training rows.
