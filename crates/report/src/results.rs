@@ -165,12 +165,12 @@ impl Results {
         result.map_or(method.title(), |result| &result.title)
     }
 
-    /// The methods to report on, in the order of [`Method::ALL`]: the paper's two, with or without records, and every
-    /// other tuned method that has records or was started.
+    /// The methods to report on, in the order of [`Method::ALL`]: model tuning, with which the others are compared, with
+    /// or without records, and every other tuned method that has records or was planned.
     pub fn reported(&self) -> Vec<Method> {
         let is_reported = |method: &Method| match method {
             Method::Untuned => false,
-            Method::Prompt | Method::Model => true,
+            Method::Model => true,
             other => self.method(*other).is_some() || self.without_record(*other).next().is_some(),
         };
         Method::ALL.into_iter().filter(is_reported).collect()
