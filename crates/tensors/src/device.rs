@@ -251,7 +251,7 @@ mod tests {
     fn what_is_not_compiled_in_says_how_to_get_it() {
         let error = find("cuda:0").expect_err("not built").to_string();
         assert!(error.contains("--features cuda"), "{error}");
-        assert!(error.contains("computes on: cpu"), "{error}");
+        assert!(error.contains("built for: cpu"), "{error}");
     }
 
     #[test]
