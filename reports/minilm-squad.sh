@@ -2,7 +2,7 @@
 # Makes the report of all-MiniLM-L6-v2 (22.7 million parameters) with a span head on real questions: SQuAD to new
 # Wikipedia, Amazon reviews and BioASQ, four seeds of LoRA (rank 16 on every linear layer) and of model tuning, each with
 # a learning rate out of three trials. The rates around which the trials lie come from a pilot of 100 steps. It takes
-# about six core hours; records are reused and interrupted trainings resume, so the same line finishes a run that was
+# about five core hours; records are reused and interrupted trainings resume, so the same line finishes a run that was
 # interrupted.
 #
 #     reports/minilm-squad.sh DATA MODEL [--dry-run]   # at the repository's root; records keep both paths as typed
