@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Lines, Write};
 #[cfg(unix)]
 use std::os::unix::process::ExitStatusExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -103,7 +104,10 @@ impl Workers {
                     let (send, assignment) = (send.clone(), &assignment);
                     let next = move || next(queue, changed);
                     scope.spawn(move || {
-                        let end = self.run_worker(size, assignment, next, &send);
+                        // After a panic, the others would wait for the end of this thread's job.
+                        let run = || self.run_worker(size, assignment, next, &send);
+                        let end = catch_unwind(AssertUnwindSafe(run))
+                            .unwrap_or_else(|_| Err(anyhow!("a thread ended early").into()));
                         locked(queue).broken |= end.is_err();
                         end
                     })

@@ -105,12 +105,12 @@ impl Session<'_> {
             self.with_runner(part, store, |runner, _| {
                 let plan = &parts[part].plan;
                 let mut jobs = Vec::new();
-                for (number, (_, at, cell)) in cells.iter().enumerate() {
+                for (number, (of_part, at, cell)) in cells.iter().enumerate() {
                     let is_wanted = match method {
                         Some(method) => cell.method == method,
                         None => cell.trials.is_none(),
                     };
-                    if cells[number].0 != part || !is_wanted {
+                    if *of_part != part || !is_wanted {
                         continue;
                     }
                     let (cell, _) = runner.finished_search(plan, cell)?;
