@@ -256,20 +256,23 @@ impl Models {
         }
     }
 
-    fn get(&self, wanted: &BackboneChoice) -> Result<Backbone, BackboneError> {
-        if !self.has(wanted) {
+    fn get(&self, plan: &Plan) -> Result<Backbone, BackboneError> {
+        if !self.has(plan) {
             // Drop the previous model first.
             self.loaded.replace(None);
-            let backbone = wanted.load(&self.device)?;
-            self.loaded.replace(Some((wanted.clone(), backbone)));
+            let backbone = plan.backbone.load(&self.device)?;
+            let backbone = backbone.with_frozen_weights(plan.setting.frozen_weights);
+            (self.loaded).replace(Some((plan.backbone.clone(), backbone)));
         }
         let loaded = self.loaded.borrow();
         Ok(loaded.as_ref().expect("it was just loaded").1.clone())
     }
 
-    /// Whether this model is in memory.
-    fn has(&self, wanted: &BackboneChoice) -> bool {
-        (self.loaded.borrow().as_ref()).is_some_and(|(known, _)| known == wanted)
+    /// Whether a plan's model is in memory, with its weights in the plan's form.
+    fn has(&self, plan: &Plan) -> bool {
+        (self.loaded.borrow().as_ref()).is_some_and(|(known, backbone)| {
+            *known == plan.backbone && backbone.frozen_weights == plan.setting.frozen_weights
+        })
     }
 }
 
@@ -306,7 +309,7 @@ impl Prepared {
         // Parts are compared, so the smallest limits of any part apply to all.
         let mut limits: Limits = asked;
         for at in 0..prepared.study.parts.len() {
-            let is_new = !models.has(&prepared.study.parts[at].plan.backbone);
+            let is_new = !models.has(&prepared.study.parts[at].plan);
             let backbone = prepared.backbone(at)?;
             if is_new {
                 backbone.notes.iter().for_each(|note| say(note));
@@ -334,7 +337,7 @@ impl Prepared {
     /// It can't be loaded, or does not support the plan's wording.
     pub fn backbone(&self, part: usize) -> Result<Backbone, PrepareError> {
         let plan = &self.study.parts[part].plan;
-        let loaded = self.models.get(&plan.backbone)?;
+        let loaded = self.models.get(plan)?;
         Ok(loaded.with_wording(&plan.setting.wording, &self.datasets.source.card)?)
     }
 }

@@ -122,7 +122,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     if let Some(note) = note {
         verbosity.say(&format!("{}: {note}", arguments.data.display()));
     }
-    let backbone = selection::load_backbone(&choice, &device, verbosity)?;
+    let backbone = selection::load_backbone(&choice, &device, verbosity)?
+        .with_frozen_weights(arguments.model.frozen_weights());
     wording::check_kind(&wording, &[card], &backbone.config).map_err(Failure::Usage)?;
     let backbone = (backbone.with_wording(&wording, asked)).map_err(Failure::usage)?;
     // A newly initialised head answers by chance; a masked-word head is pre-trained.

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::progress::Verbosity;
 use super::{Failure, help};
-use promptshift_numbers::recipe::Limits;
+use promptshift_numbers::recipe::{FrozenWeights, Limits};
 use promptshift_tensors::backbone::{Backbone, BackboneChoice, BackboneError, NANO};
 use promptshift_tensors::device::{self, Device};
 use promptshift_tensors::tuning;
@@ -90,9 +90,20 @@ pub struct Model {
     /// models` shows how to get some.
     #[arg(long, default_value = NANO, value_name = "MODEL")]
     model: String,
+    /// How weights that are not trained are held in memory: f32 or bf16, which takes half of it.
+    ///
+    /// With bf16 every method starts from the rounded weights, and the untuned model has them too. What is trained is
+    /// f32 in either case.
+    #[arg(long, default_value = "f32", value_name = "TYPE")]
+    frozen_weights: FrozenWeights,
 }
 
 impl Model {
+    /// How weights that are not trained are held.
+    pub fn frozen_weights(&self) -> FrozenWeights {
+        self.frozen_weights
+    }
+
     /// The selected backbone.
     ///
     /// # Errors

@@ -542,6 +542,17 @@ fn saving_memory_changes_no_gradient() {
 }
 
 #[test]
+fn frozen_weights_in_bf16_are_their_rounded_numbers() {
+    let examples = [classes(), classes()].concat();
+    for ground in grounds() {
+        for method in methods() {
+            let recipe = recipe(method, HeadForm::Classes(2));
+            ground.trains_beside_weights_in_bf16(method, &recipe, &examples);
+        }
+    }
+}
+
+#[test]
 fn trained_models_are_restored_bit_for_bit() {
     let examples = classes();
     // Files have another name for a head for spans.

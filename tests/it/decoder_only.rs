@@ -425,6 +425,17 @@ fn saving_memory_changes_no_gradient() {
 }
 
 #[test]
+fn frozen_weights_in_bf16_are_their_rounded_numbers() {
+    let ground = ground();
+    for method in methods() {
+        let recipe = recipe(method, 2);
+        if recipe.trains() {
+            ground.trains_beside_weights_in_bf16(method, &recipe, &examples());
+        }
+    }
+}
+
+#[test]
 fn saved_results_answer_as_trained_ones_bit_for_bit() {
     let ground = ground();
     let bits = || ground.backbone.model.weights().to_bytes(BTreeMap::new());

@@ -15,7 +15,7 @@ use promptshift::eval::predict::{Answer, predict};
 use promptshift::layers::{Dropout, GradientCheckpointing, Pass};
 use promptshift::network::Network;
 use promptshift::provenance::{self, Origin};
-use promptshift::recipe::{Limits, Method, Recipe};
+use promptshift::recipe::{FrozenWeights, Limits, Method, Recipe};
 use promptshift::record::{Cell, Provenance, SavedDelta, Setting};
 use promptshift::train::{Checkpointer, Event, Fitted, Fitting, TrainingSet};
 use promptshift::transfer::Transfer;
@@ -317,6 +317,54 @@ impl Ground {
 }
 
 impl Ground {
+    /// Asserts that frozen weights in bf16 train and answer as their rounded numbers in f32 do, in half the memory, and
+    /// that the loss is that of the weights as read to three digits.
+    pub fn trains_beside_weights_in_bf16(
+        &self,
+        method: Method,
+        recipe: &Recipe,
+        examples: &[Example],
+    ) {
+        let name = method.name();
+        let with = |backbone: Backbone| Ground {
+            backbone,
+            labels: self.labels.clone(),
+            ..*self
+        };
+        let rounded = (self.backbone.clone()).with_frozen_weights(FrozenWeights::Bf16);
+        let in_f32 = (rounded.model).with_weights(&rounded.config, rounded.model.weights());
+        let grounds = [
+            with(Backbone {
+                model: in_f32.expect("its own weights"),
+                ..rounded.clone()
+            }),
+            with(rounded),
+        ];
+        let [wide, narrow] = grounds.each_ref().map(|ground| {
+            let fitted = ground.train(recipe, examples);
+            let answers = ground.answers(&fitted.best.clone().into_inference(), examples);
+            let ids: Vec<Vec<u32>> = answers.into_iter().map(|it| it.token_ids).collect();
+            (losses(&fitted), by_path(&fitted.best), ids)
+        });
+        assert_eq!(wide.0, narrow.0, "{name}: losses");
+        for (path, parameter) in &wide.1 {
+            assert_eq!(bits(parameter), bits(&narrow.1[path]), "{name}: {path}");
+        }
+        assert_eq!(wide.2, narrow.2, "{name}: answers");
+        let of_first = |losses: &[(usize, Option<u64>)]| {
+            let loss = losses.iter().find_map(|(_, loss)| *loss);
+            f64::from_bits(loss.expect("a step before the first validation"))
+        };
+        let as_read = of_first(&losses(&self.train(recipe, examples)));
+        let apart = (as_read - of_first(&narrow.0)).abs() / as_read;
+        assert!(apart < 1e-2, "{name}: {apart} of the loss");
+        if method == Method::Prompt {
+            let bytes = [self, &grounds[1]].map(|ground| ground.apply(recipe).weight_bytes());
+            let share = bytes[1] as f64 / bytes[0] as f64;
+            assert!((0.5..0.65).contains(&share), "{share} of the bytes");
+        }
+    }
+
     /// That gradient checkpointing and micro-batches compute the gradients of a batch that is computed at once.
     pub fn saves_memory_without_other_gradients(
         &self,

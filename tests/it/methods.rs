@@ -99,6 +99,15 @@ fn saving_memory_changes_no_gradient() {
     }
 }
 
+#[test]
+fn frozen_weights_in_bf16_are_their_rounded_numbers() {
+    let ground = Ground::of(nano()).reading(48);
+    for method in methods().filter(|&method| default(method).trains()) {
+        let examples = examples(method, 6);
+        ground.trains_beside_weights_in_bf16(method, &recipe(method, 2), &examples);
+    }
+}
+
 /// Enough steps for every loss to fall by half.
 const HALVING_STEPS: usize = 60;
 

@@ -307,6 +307,7 @@ fn every_flag_affects_the_stage_in_the_table() {
             "--gradient-checkpointing",
             prompt.flag("--gradient-checkpointing"),
         ),
+        ("--frozen-weights", prompt.with("--frozen-weights", "bf16")),
         ("--learning-rate", prompt.with("--learning-rate", "0.1")),
         ("--prompt-length", prompt.with("--prompt-length", "7")),
         ("--init", prompt.with("--init", "uniform")),

@@ -47,7 +47,7 @@ pub fn affine(x: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>) -> Tensor<2> {
 
 /// [`affine`] in plain Burn operations.
 pub fn reference(x: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>) -> Tensor<2> {
-    x.matmul(weight) + bias.unsqueeze()
+    super::linear::reference(x, weight) + bias.unsqueeze()
 }
 
 #[backend_extension(Flex, Autodiff)]

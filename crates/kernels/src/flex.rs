@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use burn::backend::{DispatchDevice, Flex, TensorMetadata};
-use burn::tensor::{DType, Tensor};
+use burn::tensor::{DType, Tensor, bf16};
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
@@ -34,6 +34,22 @@ pub fn from_flex<const D: usize>(tensor: FlexTensor) -> Tensor<D> {
 /// The same values in row-major order without gaps; copies only if needed.
 pub fn contiguous(tensor: FlexTensor) -> FlexTensor {
     tensor.to_contiguous()
+}
+
+/// The tensor in f32, in the same layout: itself, or its bf16 values converted. A copy is to be dropped after its use;
+/// only the bf16 values stay in memory.
+pub fn widened(tensor: &FlexTensor) -> FlexTensor {
+    if tensor.dtype() != DType::BF16 {
+        return tensor.clone();
+    }
+    let narrow: &[bf16] = tensor.storage();
+    let mut wide = vec![0.0; narrow.len()];
+    for_each_share(&mut wide, 1, |start, share| {
+        for (wide, narrow) in share.iter_mut().zip(&narrow[start..]) {
+            *wide = narrow.to_f32();
+        }
+    });
+    from_values(wide, [narrow.len()]).with_layout(tensor.layout().clone())
 }
 
 /// The values of a [`contiguous`] tensor.

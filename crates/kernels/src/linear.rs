@@ -5,17 +5,18 @@
 //!
 //! Equal to Burn's matrix product, except for the output's buffer: Flex fills one with zeros and copies it
 //! before writing, which for narrow matrices takes as long as the product. Transposed matrices are read in
-//! place.
+//! place. A weight in bf16 is converted for each product, so that no f32 copy of it outlives the product; it can't be
+//! trained.
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, backend_extension};
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Tensor};
 use burn_flex::FlexTensor;
 
-use super::flex::{self, contiguous, values};
+use super::flex::{self, contiguous, values, widened};
 use super::matrix::{Matrix, product};
 
 /// `x W`.
@@ -23,7 +24,7 @@ use super::matrix::{Matrix, product};
 /// # Shapes
 ///
 /// - x: `[N, in]`
-/// - weight: `[in, out]`
+/// - weight: `[in, out]`, in f32, or in bf16 if it is not trained
 /// - output: `[N, out]`
 pub fn linear(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
     assert_eq!(
@@ -37,9 +38,13 @@ pub fn linear(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
     Tensor::from_dispatch(Dispatch::linear(x.into_dispatch(), weight.into_dispatch()))
 }
 
-/// [`linear`] in plain Burn operations.
+/// [`linear`] in plain Burn operations. With a weight in bf16, `x` and the product are rounded to it as well, since
+/// devices multiply two numbers of one type; [`linear`] on the CPU rounds neither.
 pub fn reference(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
-    x.matmul(weight)
+    match weight.dtype() {
+        DType::BF16 => (x.cast(DType::BF16).matmul(weight)).cast(DType::F32),
+        _ => x.matmul(weight),
+    }
 }
 
 #[backend_extension(Flex, Autodiff)]
@@ -104,13 +109,15 @@ impl Backward<Flex, 2> for LinearBackward {
 
 pub(super) fn forward(x: &FlexTensor, weight: &FlexTensor) -> FlexTensor {
     let shape = [flex::dims2(x)[0], flex::dims2(weight)[1]];
-    flex::from_values(product(matrix(x), matrix(weight)), shape)
+    let weight = widened(weight);
+    flex::from_values(product(matrix(x), matrix(&weight)), shape)
 }
 
 /// `dy Wᵀ`.
 pub(super) fn input_gradient(dy: &FlexTensor, weight: &FlexTensor) -> FlexTensor {
     let shape = [flex::dims2(dy)[0], flex::dims2(weight)[0]];
-    flex::from_values(product(matrix(dy), matrix(weight).transposed()), shape)
+    let weight = widened(weight);
+    flex::from_values(product(matrix(dy), matrix(&weight).transposed()), shape)
 }
 
 /// `xᵀ dy`.
@@ -146,10 +153,10 @@ fn matrix(tensor: &FlexTensor) -> Matrix<'_> {
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::Tensor;
+    use burn::tensor::{DType, Device, Tensor, TensorData};
     use proptest::prelude::*;
 
-    use super::super::testing::{Input, check, check_differences, layouts, roles};
+    use super::super::testing::{Input, Role, check, check_differences, layouts, noise, roles};
     use super::{linear, reference};
 
     fn fused(inputs: &[Tensor<2>]) -> Tensor<2> {
@@ -173,6 +180,47 @@ mod tests {
             let weight = Input { layout: weight_layout, ..Input::tracked([width, out], seed + 1) };
             check(&fused, &plain, &[x.with_role(x_role), weight.with_role(weight_role)]);
         }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        /// Also as the transpose of a table, as a tied output head is.
+        #[test]
+        fn a_weight_in_bf16_is_multiplied_as_its_rounded_numbers(
+            (rows, width, out) in (1..40_usize, 1..40_usize, 1..40_usize),
+            seed in 1..1000_u64,
+        ) {
+            let round = |weight: &Tensor<2>| weight.clone().cast(DType::BF16);
+            let wide = |inputs: &[Tensor<2>]| {
+                linear(inputs[0].clone(), round(&inputs[1]).cast(DType::F32))
+            };
+            let narrow = |inputs: &[Tensor<2>]| linear(inputs[0].clone(), round(&inputs[1]));
+            let turned = |inputs: &[Tensor<2>]| {
+                linear(inputs[0].clone(), round(&inputs[1].clone().transpose()).transpose())
+            };
+            let x = Input::tracked([rows, width], seed);
+            let inputs = [x, Input::tracked([width, out], seed + 1).with_role(Role::Plain)];
+            check(&narrow, &wide, &inputs);
+            check(&turned, &wide, &inputs);
+        }
+    }
+
+    /// What a device computes, which rounds the input and the product too: about three significant digits.
+    #[test]
+    fn the_reference_rounds_to_bf16() {
+        let device = Device::flex();
+        let of = |shape: [usize; 2], seed| {
+            Tensor::<2>::from_data(
+                TensorData::new(noise(seed, shape[0] * shape[1]), shape),
+                &device,
+            )
+        };
+        let (x, weight) = (of([8, 64], 1), of([64, 16], 2).cast(DType::BF16));
+        let exact = linear(x.clone(), weight.clone());
+        let rounded = reference(x, weight);
+        let norm = |x: Tensor<2>| x.square().sum().sqrt().into_scalar::<f32>();
+        let error = norm(rounded - exact.clone()) / norm(exact);
+        assert!((1e-4..1e-2).contains(&error), "{error}");
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! Default values are in the named constructors only. A run's [`Record`](crate::record::Record) contains the resolved
 //! recipe.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 use promptshift_text::domain::Task;
@@ -138,6 +140,45 @@ pub struct StepMemory {
 impl StepMemory {
     fn is_default(&self) -> bool {
         *self == StepMemory::default()
+    }
+}
+
+/// How weights that are not trained are held in memory. What is trained is f32 in either case, and so are norms, biases,
+/// position tables, and all computation outside products with these matrices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FrozenWeights {
+    /// 4 bytes a number, as read.
+    #[default]
+    F32,
+    /// 2 bytes a number, rounded to 8 significant bits. Methods that train such a matrix start from the rounded numbers.
+    Bf16,
+}
+
+impl FrozenWeights {
+    /// `f32` or `bf16`.
+    pub fn name(self) -> &'static str {
+        match self {
+            FrozenWeights::F32 => "f32",
+            FrozenWeights::Bf16 => "bf16",
+        }
+    }
+
+    /// Whether they are as read.
+    pub fn is_default(&self) -> bool {
+        *self == FrozenWeights::default()
+    }
+}
+
+impl FromStr for FrozenWeights {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "f32" => Ok(FrozenWeights::F32),
+            "bf16" => Ok(FrozenWeights::Bf16),
+            _ => Err(format!("wanted f32 or bf16, found '{text}'")),
+        }
     }
 }
 

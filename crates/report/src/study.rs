@@ -91,7 +91,7 @@ pub fn studies<'a>(
     unfinished: &'a [Unfinished],
 ) -> Result<Vec<Study<'a>>, ReportError> {
     sorted(records, unfinished, &|study, cell| {
-        alike(study.cell(), cell)
+        study.cell().setting == cell.setting
     })
 }
 
@@ -102,7 +102,7 @@ pub fn studies_by_recipe<'a>(
 ) -> Result<Vec<Study<'a>>, ReportError> {
     sorted(records, unfinished, &|study, cell| {
         // The cheaper check first.
-        if !alike(study.cell(), cell) {
+        if study.cell().setting != cell.setting {
             return false;
         }
         let mut same = (study.records.iter())
@@ -165,28 +165,6 @@ fn sorted<'a>(
     } else {
         Ok(studies)
     }
-}
-
-fn alike(one: &Cell, other: &Cell) -> bool {
-    let key = |cell: &Cell| {
-        (
-            cell.setting.source.clone(),
-            cell.setting.targets.clone(),
-            cell.setting.model.clone(),
-            cell.setting.suite.clone(),
-            cell.setting.answers,
-            cell.setting.wording.clone(),
-            cell.setting.mixing,
-            cell.setting.tune_on.clone(),
-            [
-                cell.setting.train_rows,
-                cell.setting.validation_rows,
-                cell.setting.eval_rows,
-            ],
-            cell.setting.limits,
-        )
-    };
-    key(one) == key(other)
 }
 
 fn check<'a>(study: &Study<'a>) -> Result<(), ReportError> {

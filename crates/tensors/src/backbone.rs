@@ -13,7 +13,7 @@ use crate::checkpoint::{CheckpointError, WeightFiles, Weights, config_keys};
 use crate::gguf::{self, Gguf, GgufError};
 use crate::network::{Config, Network};
 use crate::tokenizer::{PUBLISHED_PADDING, Tokenizer, TokenizerError};
-use promptshift_numbers::recipe::Defaults;
+use promptshift_numbers::recipe::{Defaults, FrozenWeights};
 use promptshift_text::domain::card::Card;
 use promptshift_text::domain::catalogue::did_you_mean;
 use promptshift_text::domain::wording::{Opening, Wording};
@@ -105,6 +105,8 @@ pub struct Backbone {
     pub config: Config,
     /// The network, on a device without autodiff.
     pub model: Network,
+    /// How its weights are held.
+    pub frozen_weights: FrozenWeights,
     /// Its tokenizer.
     pub tokenizer: Tokenizer,
     /// SHA-256 of its weights, as [`WeightFiles::read`] defines it.
@@ -116,13 +118,29 @@ pub struct Backbone {
 }
 
 impl Backbone {
+    /// Holds the weights in this form until a method trains them.
+    pub fn with_frozen_weights(self, form: FrozenWeights) -> Self {
+        let model = match form {
+            FrozenWeights::F32 => self.model,
+            FrozenWeights::Bf16 => self.model.in_bf16(),
+        };
+        Backbone {
+            model,
+            frozen_weights: form,
+            ..self
+        }
+    }
+
     /// A hash of everything besides the weights that affects results: the configuration's head counts, scales
-    /// and norms, and the tokenizer's casing rules.
+    /// and norms, the form of frozen weights, and the tokenizer's casing rules.
     pub fn config_sha256(&self) -> String {
         const WORDS: &str = "A cased Word, É and ß; 1,000";
         // The `Debug` form covers every field; if a new version changes that form, each setting is retrained
         // at most once.
-        let text = format!("{:?} {:?}", self.config, self.tokenizer.encode(WORDS));
+        let mut text = format!("{:?} {:?}", self.config, self.tokenizer.encode(WORDS));
+        if !self.frozen_weights.is_default() {
+            text.push_str(self.frozen_weights.name());
+        }
         sha256(text.as_bytes())
     }
 }
@@ -292,6 +310,7 @@ impl BackboneChoice {
         Ok(Backbone {
             name,
             model,
+            frozen_weights: FrozenWeights::default(),
             config: loaded,
             tokenizer,
             model_sha256,

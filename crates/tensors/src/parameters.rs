@@ -3,7 +3,7 @@
 use std::fmt;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Tensor};
 
 /// Tracks the path of a parameter while a module is traversed. Enum variants (the kind of network) are not
 /// part of it.
@@ -30,7 +30,8 @@ impl fmt::Display for ParameterPath {
     }
 }
 
-/// Makes the parameters at selected paths require gradients.
+/// Makes the parameters at selected paths require gradients. What is trained is f32: updates are smaller than the
+/// spacing of bf16.
 pub(crate) fn train<M: Module>(module: M, trains: impl Fn(&str) -> bool) -> M {
     module.map(&mut Train {
         path: ParameterPath::default(),
@@ -54,7 +55,36 @@ impl<F: Fn(&str) -> bool> ModuleMapper for Train<F> {
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         match (self.trains)(&self.path.to_string()) {
-            true => param.train(),
+            true => param.map(|value| value.cast(DType::F32)).train(),
+            false => param,
+        }
+    }
+}
+
+/// Holds large matrices in bf16: weights of linear layers, and the table of words. Norms, biases and tables of
+/// positions are small, and stay f32.
+pub(crate) fn in_bf16<M: Module>(module: M) -> M {
+    module.map(&mut Round(ParameterPath::default()))
+}
+
+struct Round(ParameterPath);
+
+/// The paths of the table of words.
+const WORDS: [&str; 2] = ["embedding", "embeddings.words"];
+
+impl ModuleMapper for Round {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.0.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _: &str, container: &str) {
+        self.0.exit(container);
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let path = self.0.to_string();
+        match D == 2 && (path.ends_with(".weight") || WORDS.contains(&path.as_str())) {
+            true => param.map(|value| value.cast(DType::BF16)),
             false => param,
         }
     }
@@ -101,7 +131,7 @@ impl<F: FnMut(Parameter)> ModuleVisitor for Visit<F> {
             path: self.path.to_string(),
             shape: value.dims().to_vec(),
             trainable: value.is_require_grad(),
-            values: value.into_data().try_to_vec().expect("parameters are f32"),
+            values: (value.cast(DType::F32).into_data().try_to_vec()).expect("it is f32"),
         });
     }
 }

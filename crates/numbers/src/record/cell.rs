@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::recipe::{Limits, Method, Recipe, TuneOn};
+use crate::recipe::{FrozenWeights, Limits, Method, Recipe, TuneOn};
 use promptshift_text::domain::AnswerForm;
 use promptshift_text::domain::mixture::Mixing;
 use promptshift_text::domain::wording::Wording;
@@ -51,6 +51,9 @@ pub struct Setting {
     pub model: String,
     /// The suite that the domains were read from: `mini` or a folder's name.
     pub suite: String,
+    /// How the backbone's weights that are not trained are held; absent for f32.
+    #[serde(default, skip_serializing_if = "FrozenWeights::is_default")]
+    pub frozen_weights: FrozenWeights,
     /// How right answers are written when predictions are compared with them. Records written before this was a choice
     /// have them padded.
     #[serde(default)]
@@ -87,6 +90,7 @@ impl Setting {
             targets: transfer.targets.clone(),
             model: model.to_owned(),
             suite: suite.to_owned(),
+            frozen_weights: FrozenWeights::default(),
             answers: AnswerForm::default(),
             wording: Wording::default(),
             mixing: None,

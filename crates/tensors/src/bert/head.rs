@@ -2,7 +2,7 @@
 //! text.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{DType, Int, Tensor, TensorData};
 use rayon::prelude::*;
 
 use crate::layers::{Generated, HeadForm, Linear, Norm, Tokens};
@@ -192,7 +192,7 @@ impl MaskedWords {
         let ids: Vec<i32> = self.classes.iter().map(|&id| id as i32).collect();
         let ids = TensorData::new(ids, [self.classes.len()]);
         let ids = Tensor::<1, Int>::from_data(ids, &embedding.device());
-        let vectors = embedding.select(0, ids.clone()).transpose();
+        let vectors = (embedding.select(0, ids.clone()).cast(DType::F32)).transpose();
         (vectors, self.bias.clone().select(0, ids))
     }
 }

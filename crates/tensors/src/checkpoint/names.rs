@@ -2,7 +2,7 @@
 //! used by [`Names::load`] for reading and [`Names::put`] for writing.
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use super::weights::transposed;
 use super::{CheckpointError, Weights};
@@ -261,7 +261,7 @@ impl ModuleVisitor for Put<'_> {
         };
         let value = param.val();
         let mut shape = value.dims();
-        let values = value.into_data().try_to_vec().expect("parameters are f32");
+        let values = (value.cast(DType::F32).into_data().try_to_vec()).expect("it is f32");
         match layout {
             Layout::Same => self.weights.put(&name, shape.to_vec(), values),
             Layout::Transposed => {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Range;
 use std::path::Path;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use pytorch_reader::{DType, PytorchReader};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
@@ -238,7 +238,8 @@ impl Weights {
     /// Adds a parameter of a network.
     pub fn put_tensor<const D: usize>(&mut self, name: &str, tensor: Tensor<D>) {
         let shape = tensor.dims().to_vec();
-        let values = tensor.into_data().try_to_vec().expect("parameters are f32");
+        let values = tensor.cast(FloatDType::F32).into_data();
+        let values = values.try_to_vec().expect("it is f32");
         self.put(name, shape, values);
     }
 

@@ -1,7 +1,7 @@
 //! Linear layers with the deltas that tuning adds (a low-rank update, a bias, scales), and norms.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, Tensor};
 
 use crate::checkpoint::unfilled;
 use promptshift_kernels as kernels;
@@ -64,8 +64,12 @@ impl Linear {
         }
     }
 
-    /// Merges the low-rank update into the weight, so that inference has no extra cost.
+    /// Merges the low-rank update into the weight, so that inference has no extra cost. A weight in bf16 stays apart:
+    /// rounding would lose a part of the update.
     pub fn merge(&mut self) {
+        if self.weight.val().dtype() == DType::BF16 {
+            return;
+        }
         let low_rank = self
             .delta
             .as_ref()

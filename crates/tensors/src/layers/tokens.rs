@@ -5,7 +5,7 @@
 //! short examples and one long one is mostly padding; batches of similar lengths, as in training, still
 //! contain some.
 
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{DType, Int, Tensor, TensorData};
 
 use std::ops::Range;
 
@@ -183,12 +183,12 @@ impl Packing {
     }
 }
 
-/// The rows of a tensor's first dimension at these indices.
+/// The rows of a tensor's first dimension at these indices, in f32.
 pub(crate) fn pick<const D: usize>(table: Tensor<D>, rows: &[usize]) -> Tensor<D> {
     let ids: Vec<i32> = rows.iter().map(|&row| row as i32).collect();
     let device = table.device();
     let ids = Tensor::<1, Int>::from_data(TensorData::new(ids, [rows.len()]), &device);
-    table.select(0, ids)
+    table.select(0, ids).cast(DType::F32)
 }
 
 #[cfg(test)]

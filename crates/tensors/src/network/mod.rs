@@ -5,12 +5,13 @@
 mod config;
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, Tensor};
 
 use crate::bert::{self, Bert, Head};
 use crate::checkpoint::{CheckpointError, Weights};
 use crate::decoder_only::{DecoderOnly, Read};
 use crate::layers::{Adapter, Generated, Injected, Linear, Map, Pass, SubLayer, Tokens};
+use crate::parameters;
 use crate::t5::{self, T5};
 
 pub use config::{Attentions, Config, Kind, PositionsEnd, Stack, Writes};
@@ -113,8 +114,13 @@ impl Network {
         }
     }
 
-    /// The input embedding `[V, D]`.
+    /// The input embedding `[V, D]`, in f32.
     pub fn embedding(&self) -> Tensor<2> {
+        self.words().cast(DType::F32)
+    }
+
+    /// The input embedding as it is held.
+    fn words(&self) -> Tensor<2> {
         match self {
             Network::T5(t5) => t5.embedding(),
             Network::DecoderOnly(decoder) => decoder.embedding(),
@@ -122,9 +128,14 @@ impl Network {
         }
     }
 
+    /// The same network with its large matrices in bf16.
+    pub fn in_bf16(self) -> Self {
+        parameters::in_bf16(self)
+    }
+
     /// The device of the parameters.
     pub fn device(&self) -> Device {
-        self.embedding().device()
+        self.words().device()
     }
 
     /// Encodes a batch of inputs, with the tensors that a tuning method injects.

@@ -1,7 +1,7 @@
 //! The whole network: embedding, encoder, decoder, head.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use super::decoder::{Cache, Decoder};
 use super::encoder::{Embedded, Encoded, Encoder};
@@ -197,7 +197,7 @@ impl T5 {
         match (output, &self.head) {
             (Some(words), _) => words.logits(states, self.embedding.val().dims()[0]),
             (None, Some(head)) => head.forward(states),
-            (None, None) => states.matmul(self.embedding.val().transpose()),
+            (None, None) => kernels::linear(states, self.embedding.val().transpose()),
         }
     }
 
@@ -210,7 +210,7 @@ impl T5 {
         let weight = head.weight.val();
         let columns = TensorData::new(columns, [ids.len()]);
         let columns = Tensor::<1, Int>::from_data(columns, &weight.device());
-        weight.select(1, columns).transpose()
+        weight.select(1, columns).cast(DType::F32).transpose()
     }
 
     fn lookup(&self, ids: &[u32]) -> Tensor<2> {
