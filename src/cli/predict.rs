@@ -17,7 +17,7 @@ use promptshift_tensors::backbone::Backbone;
 use promptshift_tensors::batch::encode;
 use promptshift_tensors::eval::answerer::Answerer;
 use promptshift_tensors::eval::predict::Answer;
-use promptshift_tensors::tuning::saved::{self, AdapterFile, PromptFile};
+use promptshift_tensors::tuning::saved::{self, AdapterFile, Origin, PromptFile};
 use promptshift_tensors::tuning::{self, Tuned};
 use promptshift_text::atomic_file;
 use promptshift_text::domain::card::Card;
@@ -98,19 +98,17 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     if let Some(adapter) = &adapter {
         print::warn(&adapter.origin.notes(&adapter.path));
     }
-    let (tuned_on, known, longest) = match (&prompt, &adapter) {
-        (Some(prompt), _) => (
-            prompt.origin.source(),
-            prompt.origin.wording(),
-            prompt.origin.longest_input(),
-        ),
-        (None, Some(adapter)) => (
-            adapter.origin.source(),
-            adapter.origin.wording(),
-            adapter.origin.longest_input(),
-        ),
-        (None, None) => (None, None, None),
+    let origin = match (&prompt, &adapter) {
+        (Some(prompt), _) => Some(&prompt.origin),
+        (None, Some(adapter)) => Some(&adapter.origin),
+        (None, None) => None,
     };
+    let tuned_on = origin.and_then(Origin::source);
+    let known = origin.and_then(Origin::wording);
+    let longest = origin.and_then(Origin::longest_input);
+    let frozen_weights = (arguments.model.frozen_weights())
+        .or_else(|| origin.and_then(Origin::frozen_weights))
+        .unwrap_or_default();
     let source = source(tuned_on, card, &catalogue);
     let asked = source.as_ref().unwrap_or(card);
     let labels = LabelMap::between(asked, card).map_err(Failure::usage)?;
@@ -122,8 +120,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     if let Some(note) = note {
         verbosity.say(&format!("{}: {note}", arguments.data.display()));
     }
-    let backbone = selection::load_backbone(&choice, &device, verbosity)?
-        .with_frozen_weights(arguments.model.frozen_weights());
+    let backbone =
+        selection::load_backbone(&choice, &device, verbosity)?.with_frozen_weights(frozen_weights);
     wording::check_kind(&wording, &[card], &backbone.config).map_err(Failure::Usage)?;
     let backbone = (backbone.with_wording(&wording, asked)).map_err(Failure::usage)?;
     // A newly initialised head answers by chance; a masked-word head is pre-trained.

@@ -93,14 +93,14 @@ pub struct Model {
     /// How weights that are not trained are held in memory: f32 or bf16, which takes half of it.
     ///
     /// With bf16 every method starts from the rounded weights, and the untuned model has them too. What is trained is
-    /// f32 in either case.
-    #[arg(long, default_value = "f32", value_name = "TYPE")]
-    frozen_weights: FrozenWeights,
+    /// f32 in either case. [default: f32; for predict, what PROMPT or ADAPTER was tuned with]
+    #[arg(long, value_name = "TYPE")]
+    frozen_weights: Option<FrozenWeights>,
 }
 
 impl Model {
-    /// How weights that are not trained are held.
-    pub fn frozen_weights(&self) -> FrozenWeights {
+    /// How weights that are not trained are held, if the flag says so.
+    pub fn frozen_weights(&self) -> Option<FrozenWeights> {
         self.frozen_weights
     }
 

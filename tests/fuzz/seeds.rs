@@ -7,6 +7,7 @@ use arrow::array::ArrayRef;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use promptshift::recipe::FrozenWeights;
 use promptshift::tuning::saved::{self, AdapterFile, Made, Metadata, PromptFile, save_trained};
 use promptshift::tuning::{self, MethodInputs};
 
@@ -314,6 +315,7 @@ fn trained() -> Vec<Vec<u8>> {
                 recipe: serde_json::to_string(&recipe).expect("plain data"),
                 wording: Box::default(),
                 longest_input: None,
+                frozen_weights: FrozenWeights::F32,
             },
         };
         let start = tuning::apply(backbone, &recipe, &MethodInputs::default(), SEED);

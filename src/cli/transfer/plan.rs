@@ -244,7 +244,7 @@ fn plan(
     Ok((
         Plan {
             setting: Setting {
-                frozen_weights: arguments.model.frozen_weights(),
+                frozen_weights: arguments.model.frozen_weights().unwrap_or_default(),
                 answers: answer_form(arguments.answers, config)?,
                 wording,
                 mixing: (transfer.is_of_mixture()).then(|| arguments.mixing.unwrap_or_default()),

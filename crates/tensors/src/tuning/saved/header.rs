@@ -9,6 +9,7 @@ use super::error::SavedError;
 use super::metadata::{Made, Metadata};
 use crate::checkpoint::{Weights, seal};
 use crate::network::Kind;
+use promptshift_numbers::recipe::FrozenWeights;
 
 /// The key of [`Made::Subspace::prompts`].
 const SUBSPACE: &str = "subspace_of";
@@ -18,6 +19,9 @@ const TUNED_ON: &str = "tuned_on";
 
 /// The key of [`Made::Tuned::longest_input`].
 const LONGEST_INPUT: &str = "longest_input";
+
+/// The key of [`Made::Tuned::frozen_weights`]; absent for f32.
+const FROZEN_WEIGHTS: &str = "frozen_weights";
 
 /// The key of [`Made::Tuned::wording`].
 const WORDING: &str = "wording";
@@ -29,7 +33,7 @@ const NETWORK: &str = "network";
 const HEAD: &str = "head";
 
 /// All keys that are written, including the seal's.
-const KEYS: [&str; 20] = [
+const KEYS: [&str; 21] = [
     "format",
     "promptshift_version",
     "backbone",
@@ -42,6 +46,7 @@ const KEYS: [&str; 20] = [
     "recipe",
     WORDING,
     LONGEST_INPUT,
+    FROZEN_WEIGHTS,
     "imported_from",
     "imported_sha256",
     "delta",
@@ -66,6 +71,7 @@ impl Metadata {
         let worded =
             worded.map(|wording| serde_json::to_string(wording).expect("a wording is plain data"));
         let longest = self.longest_input().map(|input| input.to_string());
+        let frozen = Some(self.frozen_weights()).filter(|form| !form.is_default());
         let head = match &self.made {
             Made::Imported { head, .. } => head.as_ref(),
             _ => None,
@@ -89,6 +95,7 @@ impl Metadata {
             .into_iter()
             .chain(worded.as_deref().map(|worded| (WORDING, worded)))
             .chain(longest.as_deref().map(|input| (LONGEST_INPUT, input)))
+            .chain(frozen.map(|form| (FROZEN_WEIGHTS, form.name())))
             .collect(),
             Made::Imported {
                 from,
@@ -212,6 +219,13 @@ impl Metadata {
                             format!("'{text}'"),
                         )
                     })?),
+                },
+                frozen_weights: match entries.get(FROZEN_WEIGHTS) {
+                    None => FrozenWeights::default(),
+                    Some(text) => text.parse().map_err(|error: String| {
+                        let wanted = format!("'{FROZEN_WEIGHTS}' in its metadata as documented");
+                        SavedError::wrong(path, wanted, error)
+                    })?,
                 },
             },
         };

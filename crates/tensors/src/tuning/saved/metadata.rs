@@ -6,7 +6,7 @@ use super::error::{OtherBackbone, SavedError};
 use super::peft::folder::Task;
 use crate::backbone::Backbone;
 use crate::network::Kind;
-use promptshift_numbers::recipe::{Before, HeadForm, Limits, Method, Recipe};
+use promptshift_numbers::recipe::{Before, FrozenWeights, HeadForm, Limits, Method, Recipe};
 use promptshift_numbers::record::{Cell, Provenance};
 use promptshift_text::domain::wording::Wording;
 
@@ -45,6 +45,8 @@ pub enum Made {
         /// The length in tokens to which inputs were truncated, if the backbone has fewer positions than
         /// [`Limits::default_for`].
         longest_input: Option<usize>,
+        /// How the weights beside it were held.
+        frozen_weights: FrozenWeights,
     },
     /// By another program; the user named the backbone.
     Imported {
@@ -89,6 +91,7 @@ impl Metadata {
                 wording: Box::new(cell.setting.wording.clone()),
                 longest_input: Some(cell.setting.limits.input)
                     .filter(|&input| input < Limits::INPUT),
+                frozen_weights: cell.setting.frozen_weights,
             },
         }
     }
@@ -225,6 +228,14 @@ impl Metadata {
             Made::Imported { .. } | Made::Subspace { .. } => None,
         }
     }
+
+    /// How the weights beside it were held.
+    pub fn frozen_weights(&self) -> FrozenWeights {
+        match &self.made {
+            Made::Tuned { frozen_weights, .. } => *frozen_weights,
+            Made::Imported { .. } | Made::Subspace { .. } => FrozenWeights::default(),
+        }
+    }
 }
 
 /// The first digits of a hash, for error messages.
@@ -284,6 +295,11 @@ impl Origin {
     /// The length in tokens to which its training inputs were truncated, if shorter than the default.
     pub fn longest_input(&self) -> Option<usize> {
         self.metadata()?.longest_input()
+    }
+
+    /// How the weights beside it were held, if known.
+    pub fn frozen_weights(&self) -> Option<FrozenWeights> {
+        Some(self.metadata()?.frozen_weights())
     }
 
     /// A note for each unknown key of another program's configuration, in the file at `path`.

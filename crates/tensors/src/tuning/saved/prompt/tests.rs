@@ -5,6 +5,7 @@ use burn::tensor::Device;
 use super::*;
 use crate::backbone::BackboneChoice;
 use crate::network::Kind;
+use promptshift_numbers::recipe::FrozenWeights;
 
 fn nano() -> Backbone {
     BackboneChoice::Nano
@@ -32,6 +33,7 @@ fn metadata(backbone: &Backbone) -> Metadata {
             recipe: "{}".to_string(),
             wording: Box::default(),
             longest_input: Some(315),
+            frozen_weights: FrozenWeights::Bf16,
         },
     }
 }

@@ -12,7 +12,7 @@ use crate::checkpoint::seal;
 use crate::network::Kind;
 use crate::tuning::apply;
 use crate::tuning::saved::tensors::Tensors;
-use promptshift_numbers::recipe::{Defaults, Method};
+use promptshift_numbers::recipe::{Defaults, FrozenWeights, Method};
 
 const SEED: u64 = 3;
 
@@ -37,6 +37,7 @@ fn metadata(backbone: &Backbone, recipe: &Recipe) -> Metadata {
             recipe: serde_json::to_string(recipe).expect("plain data"),
             wording: Box::default(),
             longest_input: None,
+            frozen_weights: FrozenWeights::F32,
         },
     }
 }
