@@ -64,18 +64,14 @@ impl Linear {
         }
     }
 
-    /// Merges the low-rank update into the weight, so that inference has no extra cost. A weight in bf16 stays apart:
-    /// rounding would lose a part of the update.
+    /// Merges the low-rank update into the weight, which is f32 afterwards, so that inference has no extra cost.
     pub fn merge(&mut self) {
-        if self.weight.val().dtype() == DType::BF16 {
-            return;
-        }
         let low_rank = self
             .delta
             .as_ref()
             .and_then(|delta| delta.low_rank.as_ref());
         if let Some(low_rank) = low_rank {
-            self.weight = Param::from_tensor(self.weight.val() + low_rank.dense());
+            self.weight = Param::from_tensor(self.weight.val().cast(DType::F32) + low_rank.dense());
         }
     }
 }
