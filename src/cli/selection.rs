@@ -139,13 +139,12 @@ impl On {
 
     /// The device of a command that computes on one.
     pub fn find_one(&self) -> Result<Device, Failure> {
-        match &self.find()?[..] {
-            [device] => Ok(device.clone()),
-            several => Err(Failure::Usage(anyhow!(
-                "--device {}: wanted one device for this command, found {}",
-                self.device,
-                several.len()
-            ))),
-        }
+        let Some(name) = self.device.only() else {
+            return Err(Failure::Usage(anyhow!(
+                "--device {}: this command computes on one device; wanted one of them",
+                self.device
+            )));
+        };
+        device::find(name).map_err(Failure::usage)
     }
 }

@@ -70,7 +70,15 @@ impl fmt::Display for Devices {
 impl Devices {
     /// Whether it is the CPU.
     pub fn is_cpu(&self) -> bool {
-        self.0 == [CPU]
+        self.only() == Some(CPU)
+    }
+
+    /// The name of the device, if there is only one.
+    pub fn only(&self) -> Option<&str> {
+        match &self.0[..] {
+            [name] => Some(name),
+            _ => None,
+        }
     }
 
     /// The devices, which are on this machine.
