@@ -111,6 +111,16 @@ impl Study {
         }
     }
 
+    /// Replicas of the model in a training: the most of any recipe.
+    pub fn replicas(&self) -> usize {
+        let recipes = self
+            .parts
+            .iter()
+            .flat_map(|part| part.plan.recipes.values());
+        let replicas = recipes.map(|recipe| recipe.memory.replicas.get());
+        replicas.max().unwrap_or(1)
+    }
+
     /// All its pieces, each after those that it depends on.
     pub fn pieces(&self) -> Vec<Piece> {
         let parts = self.parts.iter().enumerate();
@@ -239,19 +249,23 @@ pub enum PrepareError {
     Elsewhere(#[from] ElsewhereError),
 }
 
-/// Holds the model in memory on a device: one at a time, since two may not fit. It stays loaded for the next
+/// Holds the model in memory on the first of some devices: one at a time, since two may not fit. It stays loaded for the next
 /// request, since parts of a study and studies of a sweep often share it.
 #[derive(Clone)]
 pub struct Models {
-    device: Device,
+    devices: Vec<Device>,
     loaded: Rc<RefCell<Option<(BackboneChoice, Backbone)>>>,
 }
 
 impl Models {
     /// No model loaded yet.
-    pub fn on(device: Device) -> Self {
+    ///
+    /// # Panics
+    /// There are no devices.
+    pub fn on(devices: Vec<Device>) -> Self {
+        assert!(!devices.is_empty(), "a device to load models on");
         Models {
-            device,
+            devices,
             loaded: Rc::default(),
         }
     }
@@ -260,7 +274,7 @@ impl Models {
         if !self.has(plan) {
             // Drop the previous model first.
             self.loaded.replace(None);
-            let backbone = plan.backbone.load(&self.device)?;
+            let backbone = plan.backbone.load(&self.devices[0])?;
             let backbone = backbone.with_frozen_weights(plan.setting.frozen_weights);
             (self.loaded).replace(Some((plan.backbone.clone(), backbone)));
         }
@@ -329,6 +343,11 @@ impl Prepared {
             part.plan.setting.limits = limits;
         }
         Ok(prepared)
+    }
+
+    /// The devices for replicas, besides the models' own.
+    pub fn further_devices(&self) -> &[Device] {
+        &self.models.devices[1..]
     }
 
     /// A part's model, prepared for its wording.

@@ -339,6 +339,28 @@ fn random(config: impl FnOnce(T5Config) -> T5Config) -> Backbone {
     }
 }
 
+#[test]
+fn a_replica_on_the_models_own_device_shares_its_weights() {
+    let _alone = alone();
+    let device = Device::flex();
+    let backbone = deep();
+    for method in [Method::Prompt, Method::Model] {
+        let recipe = Recipe::default_for(Defaults::Nano, method);
+        let tuned = tuning::apply(&backbone, &recipe, &MethodInputs::default(), 0);
+        let tuned = tuned.expect("a recipe");
+        let before = allocated();
+        let replica = tuned.replica(&device);
+        let (more, weights) = (allocated() - before, tuned.weight_bytes());
+        println!("{}: {more} bytes besides {weights}", method.name());
+        assert!(
+            more < weights / 20,
+            "{}: {more} of {weights}",
+            method.name()
+        );
+        drop(replica);
+    }
+}
+
 /// What is left of the activations: of 16 examples those of 4; of all blocks their inputs, and one block's.
 #[test]
 fn micro_batches_and_checkpointing_take_a_part_of_the_activations() {

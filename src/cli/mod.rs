@@ -123,7 +123,7 @@ enum Verb {
     Verbalizer(propose::VerbalizerArguments),
     /// Run jobs for another process of this program.
     #[command(hide = true)]
-    Worker,
+    Worker(selection::On),
 }
 
 /// The whole program: parses the command line, runs the command, and reports errors.
@@ -198,7 +198,7 @@ impl Cli {
             Verb::Runs(arguments) => runs::run(&arguments),
             Verb::Template(arguments) => propose::run_old(&arguments),
             Verb::Verbalizer(arguments) => propose::propose_verbalizer(&arguments),
-            Verb::Worker => workers::work(),
+            Verb::Worker(on) => workers::work(&on),
         }
     }
 }

@@ -80,7 +80,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let choice = arguments.model.choice()?;
     let form =
         transfer::answer_form(arguments.answers, &choice.config()?).map_err(Failure::Usage)?;
-    let device = arguments.on.find()?;
+    let device = arguments.on.find_one()?;
     atomic_file::check(&arguments.out)?;
     let prompt = arguments
         .prompt

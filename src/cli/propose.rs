@@ -132,7 +132,7 @@ pub fn propose_template(arguments: &TemplateArguments) -> Result<(), Failure> {
             config.kind()
         )));
     }
-    let device = arguments.on.find()?;
+    let device = arguments.on.find_one()?;
     let splits = suite.source(card).map_err(Failure::usage)?;
     let (missing, spans) = skeleton(card);
     let load = |portion, rows, template: Option<&Template>| {
@@ -319,7 +319,7 @@ pub fn propose_verbalizer(arguments: &VerbalizerArguments) -> Result<(), Failure
             card.name
         )));
     }
-    let device = arguments.on.find()?;
+    let device = arguments.on.find_one()?;
     let choice = BackboneChoice::parse(&arguments.model).map_err(Failure::usage)?;
     let backbone = selection::load_backbone(&choice, &device, Verbosity::of_terminal())?;
     let found = embedding_neighbours(&backbone, &words, arguments.nearest);

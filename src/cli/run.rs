@@ -17,7 +17,6 @@ use crate::plan::Plan;
 use crate::study::{ReportKind, Study};
 use promptshift_numbers::record::Setting;
 use promptshift_numbers::store::Reuse;
-use promptshift_tensors::device;
 use promptshift_text::domain::AnswerForm;
 use promptshift_text::transfer::Transfer;
 
@@ -27,8 +26,9 @@ pub struct Run {
     pub on: On,
     /// Number of runs computed in parallel, each in a process of its own.
     ///
-    /// Each has a share of the threads and its own copy of model and rows. By default as many as there are
-    /// threads, if the model has fewer than 20 million parameters and is computed on the CPU; otherwise one.
+    /// Each has a share of the threads and its own copy of model and rows, and one of several devices. By
+    /// default as many as there are threads, if the model has fewer than 20 million parameters and is computed
+    /// on the CPU; otherwise as many as devices (with --replicas N, as every N devices).
     #[arg(long, short, value_name = "N", value_parser = at_least_one, help_heading = help::COMPUTING)]
     jobs: Option<usize>,
     #[command(flatten)]
@@ -190,11 +190,12 @@ impl Run {
         }
     }
 
-    /// The number of runs computed in parallel, for a model with this many parameters.
-    pub fn side_by_side(&self, parameters: usize) -> usize {
-        let unasked = match parameters < SMALL && self.on.device == device::CPU {
+    /// The number of runs computed in parallel, for a model with this many parameters and trainings with this
+    /// many replicas.
+    pub fn side_by_side(&self, parameters: usize, replicas: usize) -> usize {
+        let unasked = match parameters < SMALL && self.on.device.is_cpu() {
             true => rayon::current_num_threads(),
-            false => 1,
+            false => self.on.device.groups(replicas).len(),
         };
         self.jobs.unwrap_or(unasked)
     }
@@ -230,8 +231,9 @@ impl Run {
             Reuse::Any => "any",
         };
         let mut words: Vec<OsString> = vec!["--store".into(), store.into()];
+        let device = self.on.device.to_string();
         let flags = [
-            ("--device", self.on.device.as_str()),
+            ("--device", device.as_str()),
             ("--keep", keep),
             ("--reuse", reuse),
         ];

@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use clap::Args;
 
 use super::progress::Verbosity;
 use super::{Failure, help};
 use promptshift_numbers::recipe::{FrozenWeights, Limits};
 use promptshift_tensors::backbone::{Backbone, BackboneChoice, BackboneError, NANO};
-use promptshift_tensors::device::{self, Device};
+use promptshift_tensors::device::{self, Device, Devices};
 use promptshift_tensors::tuning;
 use promptshift_text::domain::card::MINI;
 use promptshift_text::domain::catalogue::{Catalogue, CatalogueError};
@@ -134,13 +134,28 @@ pub fn say_cut(asked: &Limits, found: &Limits, backbone: &Backbone, verbosity: V
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = help::COMPUTING)]
 pub struct On {
-    /// cpu; or cuda, cuda:N, vulkan, wgpu if compiled in.
-    #[arg(long, env = device::VARIABLE, default_value = "cpu", value_name = "DEVICE")]
-    pub device: String,
+    /// cpu; or cuda, cuda:N, vulkan, wgpu if compiled in; or several GPUs: cuda:0,cuda:1.
+    ///
+    /// A study gives each of its processes one of several devices (--jobs), or one for each replica
+    /// (--replicas).
+    #[arg(long, env = device::VARIABLE, default_value = "cpu", value_name = "DEVICE,...")]
+    pub device: Devices,
 }
 
 impl On {
-    pub fn find(&self) -> Result<Device, Failure> {
-        device::find(&self.device).map_err(Failure::usage)
+    /// The devices.
+    pub fn find(&self) -> Result<Vec<Device>, Failure> {
+        self.device.find().map_err(Failure::usage)
+    }
+
+    /// The device of a command that computes on one.
+    pub fn find_one(&self) -> Result<Device, Failure> {
+        let Some(name) = self.device.only() else {
+            return Err(Failure::Usage(anyhow!(
+                "--device {}: this command computes on one device; wanted one of them",
+                self.device
+            )));
+        };
+        device::find(name).map_err(Failure::usage)
     }
 }

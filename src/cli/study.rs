@@ -23,13 +23,14 @@ use promptshift_numbers::record::folder::{RunFolder, unfinished};
 use promptshift_numbers::store::Store;
 use promptshift_report::number;
 use promptshift_tensors::backbone::Backbone;
+use promptshift_tensors::device::Devices;
 
 /// The provenance of results.
 pub fn origin(
     datasets: &Datasets,
     backbone: &Backbone,
     command: &str,
-    device: &str,
+    devices: &Devices,
     side_by_side: usize,
 ) -> Origin {
     Origin {
@@ -37,7 +38,7 @@ pub fn origin(
         data_sha256: datasets.hashes(),
         model_sha256: backbone.model_sha256.clone(),
         tokenizer_sha256: backbone.tokenizer_sha256.clone(),
-        device: device.to_owned(),
+        device: devices.to_string(),
         threads: rayon::current_num_threads(),
         side_by_side,
     }
@@ -149,6 +150,8 @@ pub struct Session<'a> {
     prepared: Prepared,
     command: String,
     side_by_side: usize,
+    /// Replicas of the model in a training: the most of any recipe.
+    replicas: usize,
     largest: usize,
 }
 
@@ -162,8 +165,10 @@ impl<'a> Session<'a> {
         for part in &prepared.study.parts {
             largest = largest.max(part.plan.backbone.config()?.parameters());
         }
+        let replicas = prepared.study.replicas();
         Ok(Session {
-            side_by_side: flags.side_by_side(largest),
+            side_by_side: flags.side_by_side(largest, replicas),
+            replicas,
             largest,
             flags,
             prepared,
@@ -194,7 +199,7 @@ impl<'a> Session<'a> {
                 let part = &prepared.study.parts[at];
                 let left = Left::of(&part.plan, runner, |_| Ok(false))?;
                 let speed = runner
-                    .speed(&part.plan, workers)
+                    .speed(&part.plan, self.workers_per_device())
                     .map_err(ExperimentError::from)?;
                 let mut described = estimate::describe(&part.plan, runner, &left, speed, workers);
                 if let Some(variant) = &part.variant {
@@ -221,6 +226,7 @@ impl<'a> Session<'a> {
             });
         }
         self.say_what_is_there(&store, &folders)?;
+        self.say_idle_devices();
         match self.side_by_side > 1 {
             true => self.by_workers(&store, &folders),
             false => self.one_by_one(&store, &folders, &|part, recorder| {
@@ -260,6 +266,27 @@ impl<'a> Session<'a> {
         self.flags.verbosity()
     }
 
+    /// The number of workers that share a device.
+    fn workers_per_device(&self) -> usize {
+        let groups = self.flags.on.device.groups(self.replicas).len();
+        self.side_by_side.div_ceil(groups)
+    }
+
+    /// Names the devices that nothing is computed on.
+    fn say_idle_devices(&self) {
+        let devices = &self.flags.on.device;
+        let assigned = devices.assigned(self.side_by_side, self.replicas);
+        let idle = devices.besides(&assigned);
+        if !idle.is_empty() {
+            self.verbosity().say(&format!(
+                "not used: {}; runs at a time: {}, replicas in each: {}",
+                idle.join(", "),
+                self.side_by_side,
+                self.replicas
+            ));
+        }
+    }
+
     /// Calls `with` with the runner of a part's cells.
     fn with_runner<T>(
         &self,
@@ -269,19 +296,13 @@ impl<'a> Session<'a> {
     ) -> Result<T, Failure> {
         let backbone = self.prepared.backbone(part)?;
         let datasets = &self.prepared.datasets;
-        let device = &self.flags.on.device;
-        let origin = origin(
-            datasets,
-            &backbone,
-            &self.command,
-            device,
-            self.side_by_side,
-        );
+        // Those that this process computes on, if there are no workers.
+        let devices = &self.flags.on.device.assigned(1, self.replicas)[0];
+        let side_by_side = self.side_by_side;
+        let origin = origin(datasets, &backbone, &self.command, devices, side_by_side);
         let keeping = self.flags.keeping(self.largest);
-        with(
-            &Runner::new(datasets, &backbone, store, origin, keeping),
-            &self.prepared,
-        )
+        let runner = Runner::new(datasets, &backbone, store, origin, keeping);
+        with(&runner.on(self.prepared.further_devices()), &self.prepared)
     }
 
     /// Prints what was found, what remains, and how long that will take. Speed is measured once, on the first
@@ -299,7 +320,8 @@ impl<'a> Session<'a> {
                     None => Ok(false),
                 })?;
                 if speed.is_none() && left.cost() != Cost::default() {
-                    speed = Some(runner.speed(plan, workers).map_err(ExperimentError::from)?);
+                    let found = runner.speed(plan, self.workers_per_device());
+                    speed = Some(found.map_err(ExperimentError::from)?);
                 }
                 Ok(left)
             })?;

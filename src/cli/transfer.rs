@@ -2,6 +2,7 @@
 
 mod plan;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -80,6 +81,13 @@ pub struct Arguments {
     /// Batch size, instead of the recipe's.
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = help::TRAINING)]
     batch_size: Option<usize>,
+    /// Share a batch among N replicas of the model, one on each of several devices.
+    ///
+    /// Gradients are summed before the optimiser's step, so the step is that of the whole batch, except for
+    /// rounding and, with dropout, other masks. If there are fewer devices, replicas share them and compute one
+    /// after another; the result is the same on any number of them.
+    #[arg(long, value_name = "N", help_heading = help::TRAINING)]
+    replicas: Option<NonZeroUsize>,
     /// Compute a batch in parts of at most N examples, to save memory.
     ///
     /// Gradients are summed before the optimiser's step, so the step is that of the whole batch, except for

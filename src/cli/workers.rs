@@ -27,6 +27,7 @@ use super::Failure;
 use super::interrupt;
 use super::progress::{Bar, Verbosity};
 use message::{Assignment, Job, Message};
+use promptshift_tensors::device::Devices;
 
 /// The subcommand that starts a worker.
 pub const WORKER: &str = "worker";
@@ -36,6 +37,10 @@ pub const WORKER: &str = "worker";
 pub struct Workers {
     /// The first message to each worker.
     pub assignment: Assignment,
+    /// The devices, shared out among the workers.
+    pub devices: Devices,
+    /// Replicas of the model in a training.
+    pub replicas: usize,
     /// How progress is printed.
     pub verbosity: Verbosity,
 }
@@ -99,13 +104,14 @@ impl Workers {
         let mut outcome = Ok(());
         let ends: Vec<Result<(), Failure>> = thread::scope(|scope| {
             let (send, receive) = mpsc::channel();
-            let workers: Vec<_> = (0..size)
-                .map(|_| {
+            let workers: Vec<_> = (self.devices.assigned(size, self.replicas).into_iter())
+                .map(|devices| {
                     let (send, assignment) = (send.clone(), &assignment);
                     let next = move || next(queue, changed);
                     scope.spawn(move || {
                         // After a panic, the others would wait for the end of this thread's job.
-                        let run = || self.run_worker(size, assignment, next, &send);
+                        let start = || Worker::start(size, &devices, assignment);
+                        let run = || self.run_worker(start, next, &send);
                         let end = catch_unwind(AssertUnwindSafe(run))
                             .unwrap_or_else(|_| Err(anyhow!("a thread ended early").into()));
                         locked(queue).broken |= end.is_err();
@@ -135,11 +141,10 @@ impl Workers {
         outcome
     }
 
-    /// Runs one of `size` workers until no jobs remain. A worker that a signal killed is replaced.
+    /// Runs a worker until no jobs remain. A worker that a signal killed is replaced.
     fn run_worker(
         &self,
-        size: usize,
-        assignment: &str,
+        start: impl Fn() -> Result<Worker, Failure>,
         next: impl Fn() -> Option<Job>,
         ended: &Sender<(Job, Ended)>,
     ) -> Result<(), Failure> {
@@ -147,7 +152,7 @@ impl Workers {
         while let Some(job) = next() {
             let current = match &mut worker {
                 Some(current) => current,
-                none => none.insert(Worker::start(size, assignment)?),
+                none => none.insert(start()?),
             };
             current.order(&serde_json::to_string(&job).expect("plain data"));
             let end = match self.relay(current)? {
@@ -239,12 +244,13 @@ struct Worker {
 }
 
 impl Worker {
-    /// Starts one of `size` workers.
-    fn start(size: usize, assignment: &str) -> Result<Self, Failure> {
+    /// Starts one of `size` workers, on these devices.
+    fn start(size: usize, devices: &Devices, assignment: &str) -> Result<Self, Failure> {
         let threads = (rayon::current_num_threads() / size).max(1);
         let program = std::env::current_exe().context("cannot find this program's own file")?;
         let mut child = Command::new(&program)
             .arg(WORKER)
+            .arg(format!("--device={devices}"))
             .env("RAYON_NUM_THREADS", threads.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -7,6 +7,7 @@ use promptshift_numbers::recipe::{HeadForm, Limits, Recipe};
 use promptshift_numbers::record::Cell;
 use promptshift_numbers::store::{Asked, FewShot, Of, Subject};
 use promptshift_tensors::backbone::Backbone;
+use promptshift_tensors::device::Device;
 use promptshift_tensors::eval::answerer::Answerer;
 use promptshift_tensors::network::Writes;
 use promptshift_tensors::train::TrainingSet;
@@ -19,6 +20,8 @@ pub(super) struct CellContext<'a> {
     pub cell: &'a Cell,
     pub datasets: &'a Datasets,
     pub backbone: &'a Backbone,
+    /// Devices for replicas, besides the backbone's own.
+    pub further_devices: &'a [Device],
 }
 
 impl<'a> CellContext<'a> {

@@ -218,7 +218,7 @@ impl Runner<'_> {
                 let threads = (rayon::current_num_threads() / workers).max(1);
                 let started: Vec<_> = (0..workers)
                     .map(|_| {
-                        let sample = sample.clone();
+                        let sample = sample.apart();
                         scope.spawn(move || sample.speed_on(threads))
                     })
                     .collect();
@@ -270,6 +270,15 @@ impl Runner<'_> {
 }
 
 impl Sample {
+    /// A copy for another thread.
+    fn apart(&self) -> Self {
+        let mut sample = self.clone();
+        if let Some((_, tuned, _)) = &mut sample.training {
+            *tuned = tuned.replica(&self.backbone.model.device());
+        }
+        sample
+    }
+
     /// The speed with this many threads.
     fn speed_on(self, threads: usize) -> Speed {
         match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {

@@ -320,13 +320,16 @@ fn is_same_run(one: &Provenance, other: &Provenance) -> bool {
         let Provenance {
             revision,
             command,
-            device,
-            processor,
             node,
             ..
         } = of;
-        let node = node.as_deref().unwrap_or_default();
-        [revision, command, device, processor, node].map(str::to_owned)
+        // Which of several equal GPUs does not matter.
+        (
+            revision.clone(),
+            command.clone(),
+            node.clone(),
+            of.hardware(),
+        )
     };
     run(one) == run(other)
 }

@@ -87,7 +87,8 @@ impl Runner<'_> {
         })?;
         let tuned = tuning::resumed(start.clone(), recipe, &backbone.config);
         let failed = |error: FitError| failed(error, cell);
-        let mut fit = Fitting::new(tuned, &train, recipe, cell.seed, None).map_err(failed)?;
+        let fit = Fitting::new(tuned, &train, recipe, cell.seed, None).map_err(failed)?;
+        let mut fit = fit.on(context.further_devices);
         let mut snapshots = 0.0;
         while let Some(event) = fit.next_event().map_err(failed)? {
             match event {

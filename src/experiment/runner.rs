@@ -18,6 +18,7 @@ use promptshift_numbers::store::{
     ARITHMETIC, Environment, Reuse, Store, StoredTraining, Subject, Work,
 };
 use promptshift_tensors::backbone::Backbone;
+use promptshift_tensors::device::Device;
 use promptshift_tensors::tuning::Tuned;
 use promptshift_text::claim::ClaimError;
 
@@ -46,6 +47,7 @@ pub struct Keeping {
 pub struct Runner<'a> {
     pub(super) datasets: &'a Datasets,
     pub(super) backbone: &'a Backbone,
+    further_devices: &'a [Device],
     pub(super) store: &'a Store,
     pub(super) origin: Origin,
     pub(super) environment: Environment,
@@ -114,10 +116,19 @@ impl<'a> Runner<'a> {
             },
             datasets,
             backbone,
+            further_devices: &[],
             store,
             origin,
             keep: keeping.keep,
             reuse: keeping.reuse,
+        }
+    }
+
+    /// Puts replicas of the model on these devices too, besides the backbone's own.
+    pub fn on(self, further_devices: &'a [Device]) -> Self {
+        Runner {
+            further_devices,
+            ..self
         }
     }
 
@@ -272,6 +283,7 @@ impl<'a> Runner<'a> {
             cell,
             datasets: self.datasets,
             backbone: self.backbone,
+            further_devices: self.further_devices,
         }
     }
 

@@ -188,8 +188,8 @@ impl CellContext<'_> {
             Ok(score)
         };
         let failed = |error: FitError| failed(error, cell);
-        let mut fit =
-            Fitting::new(tuned, train, recipe, cell.seed, checkpointer).map_err(failed)?;
+        let fit = Fitting::new(tuned, train, recipe, cell.seed, checkpointer).map_err(failed)?;
+        let mut fit = fit.on(self.further_devices);
         while let Some(event) = fit.next_event().map_err(failed)? {
             let seen = match event {
                 train::Event::Resumed { step } => {

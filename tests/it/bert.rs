@@ -531,6 +531,17 @@ fn every_method_trains_its_parameters_and_the_head_and_answers_the_same_when_rel
 }
 
 #[test]
+fn replicas_change_no_gradient() {
+    let examples = [classes(), classes()].concat();
+    for ground in grounds() {
+        for method in [Method::Prompt, Method::Lora, Method::Model] {
+            let recipe = recipe(method, HeadForm::Classes(2));
+            ground.replicas_add_up_to_the_batch(method, &recipe, &examples);
+        }
+    }
+}
+
+#[test]
 fn saving_memory_changes_no_gradient() {
     let examples = [classes(), classes()].concat();
     for ground in grounds() {

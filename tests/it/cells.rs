@@ -182,7 +182,7 @@ fn kill_a_worker(of: u32) {
         for process in fs::read_dir("/proc").expect("listed").flatten() {
             let told = |file: &str| fs::read_to_string(process.path().join(file));
             let is_child = told("status").is_ok_and(|status| status.contains(&parent));
-            if is_child && told("cmdline").is_ok_and(|words| words.ends_with("worker\0")) {
+            if is_child && told("cmdline").is_ok_and(|words| words.contains("\0worker\0")) {
                 let pid = process.file_name();
                 let killed = Command::new("kill").arg("-KILL").arg(pid).status();
                 assert!(killed.expect("kill").success());

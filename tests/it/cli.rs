@@ -98,6 +98,48 @@ fn unknown_names_are_errors_that_suggest_similar_ones() {
         &["'tpu'", "cpu"],
     );
     refused(
+        &["transfer", "squad->race", "--device", "cpu,cpu"],
+        2,
+        &["'cpu,cpu'", "the CPU is one device", "--jobs"],
+    );
+    refused(
+        &["transfer", "squad->race", "--device", "cuda,cuda:0"],
+        2,
+        &["'cuda,cuda:0'", "twice"],
+    );
+    refused(
+        &["transfer", "squad->race", "--device", "cpu,cuda:0"],
+        2,
+        &["'cpu,cuda:0'", "one kind"],
+    );
+    refused(
+        &[
+            "predict",
+            "--data",
+            "rows.parquet",
+            "--domain",
+            "squad",
+            "--out",
+            "p.jsonl",
+            "--device",
+            "cuda:0,cuda:1",
+        ],
+        2,
+        &["cuda:0,cuda:1", "one device"],
+    );
+    refused(
+        &[
+            "transfer",
+            "squad->race",
+            "--batch-size",
+            "2",
+            "--replicas",
+            "3",
+        ],
+        2,
+        &["--replicas 3", "2 examples"],
+    );
+    refused(
         &["transfer", "squad->squadshifts_nyt"],
         2,
         &["squadshifts_nyt", "mini", "--data"],

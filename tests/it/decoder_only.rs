@@ -414,6 +414,14 @@ fn trained_tensors_change_and_frozen_ones_stay_bit_for_bit() {
 }
 
 #[test]
+fn replicas_change_no_gradient() {
+    let ground = ground();
+    for method in [Method::Prompt, Method::Lora, Method::Model] {
+        ground.replicas_add_up_to_the_batch(method, &recipe(method, 1), &examples());
+    }
+}
+
+#[test]
 fn saving_memory_changes_no_gradient() {
     let ground = ground();
     for method in methods() {

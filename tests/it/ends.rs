@@ -438,14 +438,52 @@ fn killed_and_done(kills: usize, seed: u64) {
     assert_eq!(left, Vec::<PathBuf>::new(), "left over");
 }
 
-/// The processes that a process has started.
+/// The processes that a process's threads have started.
 fn workers(starter: u32) -> Vec<u32> {
-    let children = fs::read_to_string(format!("/proc/{starter}/task/{starter}/children"));
-    let children = children.unwrap_or_default();
-    children
-        .split_whitespace()
-        .filter_map(|child| child.parse().ok())
-        .collect()
+    let threads = fs::read_dir(format!("/proc/{starter}/task"));
+    let threads = threads.into_iter().flatten().flatten();
+    let children =
+        threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    let children: Vec<String> = children.collect();
+    let ids = children.iter().flat_map(|of_one| of_one.split_whitespace());
+    ids.filter_map(|child| child.parse().ok()).collect()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_workers_device_is_on_its_command_line_and_in_its_records() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let study = "--device cpu --replicas 2 --jobs 2";
+    let mut child = program(folder.path(), RUN)
+        .args(study.split(' '))
+        .env("PROMPTSHIFT_DEVICE", "cuda:0,cuda:1")
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("it runs");
+    let started = Instant::now();
+    let told = loop {
+        assert!(started.elapsed() < Duration::from_secs(120), "no workers");
+        let told = |worker: u32| fs::read_to_string(format!("/proc/{worker}/cmdline")).ok();
+        let told: Vec<String> = workers(child.id()).into_iter().filter_map(told).collect();
+        // Before it runs the program, a new process has the words of its parent.
+        if told.len() == 2 && told.iter().all(|words| words.contains("\0worker\0")) {
+            break told;
+        }
+        thread::sleep(Duration::from_millis(5));
+    };
+    for words in told {
+        assert!(words.ends_with("\0worker\0--device=cpu\0"), "{words:?}");
+    }
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    for cell in ["prompt-seed0", "model-seed1"] {
+        let record = fs::read(folder.path().join("out").join(cell).join("record.json"));
+        let record: serde_json::Value =
+            serde_json::from_slice(&record.expect("written")).expect("JSON");
+        let provenance = &record["provenance"];
+        assert_eq!(provenance["device"], "cpu");
+        assert_eq!(provenance["side_by_side"], 2);
+        assert_eq!(record["cell"]["recipe"]["memory"]["replicas"], 2);
+    }
 }
 
 #[test]

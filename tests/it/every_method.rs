@@ -1,6 +1,7 @@
 //! Checks of every tuning method on any backbone, for `methods`, `decoder_only` and `bert`.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -15,9 +16,13 @@ use promptshift::eval::predict::{Answer, predict};
 use promptshift::layers::{Dropout, GradientCheckpointing, Pass};
 use promptshift::network::Network;
 use promptshift::provenance::{self, Origin};
-use promptshift::recipe::{FrozenWeights, Limits, Method, Recipe};
+use promptshift::recipe::{
+    FrozenWeights, Limits, Method, Objective, Recipe, Reduction, StepMemory,
+};
 use promptshift::record::{Cell, Provenance, SavedDelta, Setting};
-use promptshift::train::{Checkpointer, Event, Fitted, Fitting, TrainingSet};
+use promptshift::train::{
+    Checkpointer, Course, Event, Fitted, Fitting, Trainer, TrainingSet, optimizer,
+};
 use promptshift::transfer::Transfer;
 use promptshift::tuning::saved::{
     self, AdapterFile, Metadata, PromptFile, SavedError, SavedTraining, restored, save_trained,
@@ -402,18 +407,110 @@ impl Ground {
             parts.push(gradients(rows, 0.0, GradientCheckpointing::Blocks).0);
             first += size;
         }
-        let sum = parts.into_iter().reduce(|mut sum, part| {
-            assert_eq!(
-                sum.keys().collect::<Vec<_>>(),
-                part.keys().collect::<Vec<_>>()
-            );
-            for (total, more) in sum.values_mut().flatten().zip(part.values().flatten()) {
-                *total += more;
-            }
-            sum
-        });
-        assert_close(name, &at_once, &sum.expect("three parts"));
+        assert_close(name, &at_once, &summed(parts.into_iter()));
     }
+}
+
+impl Ground {
+    /// That replicas, on one device and on several, with and without micro-batches, compute the gradients of a batch
+    /// that is computed at once; that the number of devices changes no bit, also with dropout and after an update; and
+    /// that each replica takes dropout masks of its own.
+    pub fn replicas_add_up_to_the_batch(
+        &self,
+        method: Method,
+        recipe: &Recipe,
+        examples: &[Example],
+    ) {
+        let name = method.name();
+        let encodings = encode(examples, &self.backbone.tokenizer, &self.limits);
+        let pad = self.backbone.tokenizer.pad();
+        let batch = |rows: &[Encoding]| Batch::of(&rows.iter().collect::<Vec<_>>(), pad);
+        let whole = batch(&encodings);
+        let trainer = |replicas: usize, micro_batch, dropout, further: usize| {
+            let course = Course {
+                learning_rate: recipe.optimizer.learning_rate(),
+                schedule: recipe.schedule,
+                steps: 2,
+            };
+            let objective = Objective {
+                dropout,
+                ..recipe.objective.clone()
+            };
+            let memory = StepMemory {
+                replicas: NonZeroUsize::new(replicas).expect("not 0"),
+                micro_batch,
+                gradient_checkpointing: GradientCheckpointing::Off,
+            };
+            let optimizer = optimizer(&recipe.optimizer);
+            // The CPU again stands for another device: a thread with its own copy of what is tuned.
+            let further = vec![self.backbone.model.device(); further];
+            Trainer::new(self.apply(recipe), optimizer, course, objective, self.seed)
+                .saving(memory)
+                .on(&further)
+        };
+        let gradients = |trainer: &mut Trainer| {
+            let (loss, grads) = trainer.gradients(&whole).expect("a finite loss");
+            (loss, gradients_of(trainer.tuned(), &grads))
+        };
+        let (loss, at_once) = gradients(&mut trainer(1, None, 0.0, 0));
+        for (replicas, micro_batch, further) in [
+            (3, None, 0),
+            (3, None, 2),
+            // More replicas than devices, and more devices than replicas.
+            (3, Some(1), 1),
+            (2, Some(2), 3),
+            (examples.len(), None, 1),
+        ] {
+            let (shared, sum) = gradients(&mut trainer(replicas, micro_batch, 0.0, further));
+            assert_eq!(loss.tokens, shared.tokens);
+            assert!((loss.sum - shared.sum).abs() < 1e-5 * loss.sum, "{name}");
+            assert_close(name, &at_once, &sum);
+        }
+
+        let [mut one, mut several] = [0, 2].map(|further| trainer(3, Some(1), 0.1, further));
+        for step in 0..2 {
+            let [(loss, of_one), (same, of_several)] = [&mut one, &mut several].map(gradients);
+            assert_eq!(loss, same, "{name}, step {step}");
+            assert!(of_one == of_several, "{name}, step {step}");
+            let [loss, same] = [&mut one, &mut several].map(|trainer| trainer.step(&whole));
+            assert_eq!(loss.expect("finite"), same.expect("finite"), "{name}");
+        }
+        assert!(values(one.tuned()) == values(several.tuned()), "{name}");
+
+        // Shares are equal: of six examples three.
+        let tuned = self.apply(recipe);
+        let half = encodings.len().div_ceil(2);
+        let shares = encodings.chunks(half).enumerate().map(|(replica, rows)| {
+            let batch = batch(rows);
+            let dropout = Dropout::new(0.1, self.seed).resumed((replica as u64) << 40);
+            let mut pass = Pass::training(dropout, GradientCheckpointing::Off);
+            let encoded = tuned.encode(&batch.inputs, &mut pass);
+            let z_loss = recipe.objective.z_loss;
+            let losses = (tuned.backbone).token_losses(&encoded, &batch.targets, z_loss, &mut pass);
+            let loss = match recipe.objective.reduction {
+                Reduction::Sum => losses.sum(),
+                Reduction::Mean => losses.sum() / whole.targets.count() as f64,
+            };
+            gradients_of(&tuned, &pass.gradients(&loss, &tuned).0)
+        });
+        let (_, sum) = gradients(&mut trainer(2, None, 0.1, 1));
+        assert_close(name, &summed(shares), &sum);
+    }
+}
+
+/// The sums of gradients.
+fn summed(parts: impl Iterator<Item = BTreeMap<String, Vec<f32>>>) -> BTreeMap<String, Vec<f32>> {
+    let sum = parts.reduce(|mut sum, part| {
+        assert_eq!(
+            sum.keys().collect::<Vec<_>>(),
+            part.keys().collect::<Vec<_>>()
+        );
+        for (total, more) in sum.values_mut().flatten().zip(part.values().flatten()) {
+            *total += more;
+        }
+        sum
+    });
+    sum.expect("at least one part")
 }
 
 /// The gradient of every parameter that has one, by the parameter's name.

@@ -91,6 +91,15 @@ fn trained_tensors_change_and_frozen_ones_stay_bit_for_bit() {
 }
 
 #[test]
+fn replicas_change_no_gradient() {
+    let ground = Ground::of(nano()).reading(48);
+    for method in [Method::Prompt, Method::Lora, Method::Model] {
+        let examples = examples(method, 6);
+        ground.replicas_add_up_to_the_batch(method, &recipe(method, 1), &examples);
+    }
+}
+
+#[test]
 fn saving_memory_changes_no_gradient() {
     let ground = Ground::of(nano()).reading(48);
     for method in methods().filter(|&method| default(method).trains()) {

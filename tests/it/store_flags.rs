@@ -302,6 +302,7 @@ fn every_flag_affects_the_stage_in_the_table() {
         ("--steps", prompt.with("--steps", "3")),
         ("--quick", prompt.without("--steps").flag("--quick")),
         ("--batch-size", prompt.with("--batch-size", "3")),
+        ("--replicas", prompt.with("--replicas", "2")),
         ("--micro-batch", prompt.with("--micro-batch", "1")),
         (
             "--gradient-checkpointing",

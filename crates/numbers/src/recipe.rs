@@ -3,6 +3,7 @@
 //! Default values are in the named constructors only. A run's [`Record`](crate::record::Record) contains the resolved
 //! recipe.
 
+use std::num::NonZeroUsize;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -123,18 +124,40 @@ impl Budget {
     }
 }
 
-/// How a training step saves memory. The loss and its gradients stay what they are but for rounding; with
-/// micro-batches, dropout takes other masks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// How a training step is divided, to save memory or to use several devices. The loss and its gradients stay what they
+/// are but for rounding; with micro-batches and replicas, dropout takes other masks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StepMemory {
-    /// Examples computed at a time, at most: the gradients of a batch are the sum of theirs. `None` computes a batch
-    /// at once.
+    /// Replicas of the model that share a batch equally: its gradients are the sum of theirs. Results do not depend on
+    /// how many devices they are on.
+    #[serde(default = "one_replica", skip_serializing_if = "is_one_replica")]
+    pub replicas: NonZeroUsize,
+    /// Examples that a replica computes at a time, at most: the gradients of its share of a batch are the sum of
+    /// theirs. `None` computes a share at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub micro_batch: Option<usize>,
     /// What the backward pass computes again.
     #[serde(default)]
     pub gradient_checkpointing: GradientCheckpointing,
+}
+
+fn one_replica() -> NonZeroUsize {
+    NonZeroUsize::MIN
+}
+
+fn is_one_replica(replicas: &NonZeroUsize) -> bool {
+    *replicas == NonZeroUsize::MIN
+}
+
+impl Default for StepMemory {
+    fn default() -> Self {
+        StepMemory {
+            replicas: one_replica(),
+            micro_batch: None,
+            gradient_checkpointing: GradientCheckpointing::Off,
+        }
+    }
 }
 
 impl StepMemory {
@@ -258,7 +281,7 @@ pub struct Recipe {
     pub objective: Objective,
     /// Steps, batch size and selection of a step.
     pub budget: Budget,
-    /// How a step saves memory. Records of recipes that don't have no such key.
+    /// How a step is divided. Records of recipes that don't divide it have no such key.
     #[serde(skip_serializing_if = "StepMemory::is_default")]
     pub memory: StepMemory,
 }
@@ -403,5 +426,32 @@ impl Recipe {
     /// Whether there is anything to train.
     pub fn trains(&self) -> bool {
         !matches!(self.delta, DeltaRecipe::Preamble(_))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_replica_is_not_written_and_none_are_refused() {
+        let alone = StepMemory {
+            micro_batch: Some(4),
+            ..StepMemory::default()
+        };
+        // What identifies trainings from before there were replicas.
+        let written = r#"{"micro_batch":4,"gradient_checkpointing":"off"}"#;
+        assert_eq!(serde_json::to_string(&alone).expect("plain data"), written);
+        let two = StepMemory {
+            replicas: NonZeroUsize::new(2).expect("not 0"),
+            ..alone
+        };
+        for memory in [alone, two] {
+            let written = serde_json::to_string(&memory).expect("plain data");
+            let read: StepMemory = serde_json::from_str(&written).expect("just written");
+            assert_eq!(read, memory);
+        }
+        let none = serde_json::from_str::<StepMemory>(r#"{"replicas":0}"#);
+        assert!(none.is_err(), "{none:?}");
     }
 }

@@ -103,7 +103,8 @@ pub struct Provenance {
     pub model_sha256: String,
     /// SHA-256 of the backbone's tokenizer file.
     pub tokenizer_sha256: String,
-    /// `cpu`, `cuda:0`, ...
+    /// `cpu`, `cuda:0`, ..., or several with a comma: those of the process, whose replicas of the model are on all of
+    /// them.
     pub device: String,
     /// The processor's name.
     pub processor: String,
@@ -135,8 +136,11 @@ impl Provenance {
             ..
         } = self;
         match gpu {
-            // Which of several equal GPUs does not matter.
-            Some(gpu) => format!("{gpu} with {processor}"),
+            // Which of several equal GPUs does not matter, but how many compute together.
+            Some(gpu) => match device.split(',').count() {
+                1 => format!("{gpu} with {processor}"),
+                count => format!("{count} × {gpu} with {processor}"),
+            },
             None => format!("{processor} ({device})"),
         }
     }

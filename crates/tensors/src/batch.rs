@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use crate::layers::Tokens;
 use crate::tokenizer::{Pair, Tokenizer};
 use promptshift_numbers::leakage::Reading;
-use promptshift_numbers::recipe::Limits;
+use promptshift_numbers::recipe::{Limits, StepMemory};
 use promptshift_text::domain::{Example, Gold};
 
 /// An example in token ids, end of sequence included.
@@ -112,8 +112,19 @@ impl Batch {
         }
     }
 
-    /// Splits the batch into micro-batches of at most `size` examples, each padded to its own longest.
-    pub(crate) fn micro_batches(&self, size: usize) -> Vec<Batch> {
+    /// Splits the batch as a recipe says: for each replica its share, in micro-batches. Shares are equal, except
+    /// that the last one may be smaller; there are at most as many as examples.
+    pub(crate) fn shares(&self, memory: &StepMemory) -> Vec<Vec<Batch>> {
+        let shares = self.split(self.inputs.batch().div_ceil(memory.replicas.get()));
+        let in_parts = |share: Batch| match memory.micro_batch {
+            Some(size) => share.split(size),
+            None => vec![share],
+        };
+        shares.into_iter().map(in_parts).collect()
+    }
+
+    /// Parts of at most `size` examples, each padded to its own longest.
+    fn split(&self, size: usize) -> Vec<Batch> {
         let examples = self.inputs.batch();
         let part = |first: usize| {
             let rows = first..examples.min(first + size);
@@ -122,7 +133,10 @@ impl Batch {
                 targets: self.targets.rows(rows),
             }
         };
-        (0..examples).step_by(size.max(1)).map(part).collect()
+        match size < examples {
+            true => (0..examples).step_by(size.max(1)).map(part).collect(),
+            false => vec![self.clone()],
+        }
     }
 }
 

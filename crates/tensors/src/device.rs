@@ -3,8 +3,10 @@
 //! By default Burn selects the first backend that was compiled in, whether or not its hardware is present,
 //! and fails at the first tensor. Therefore devices are checked here before anything is loaded.
 
+use std::fmt;
 #[cfg(any(feature = "cuda", test))]
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 pub use burn::tensor::Device;
 
@@ -17,6 +19,97 @@ pub const VARIABLE: &str = "PROMPTSHIFT_DEVICE";
 /// The name of the CPU, which is always compiled in.
 pub const CPU: &str = "cpu";
 
+const CUDA: &str = "cuda";
+const VULKAN: &str = "vulkan";
+const WGPU: &str = "wgpu";
+
+/// The names of all kinds of devices.
+const KINDS: [&str; 4] = [CPU, CUDA, VULKAN, WGPU];
+
+/// The devices of a command by name, in order: at least one, each once, all of one kind. Written as in
+/// `cuda:0,cuda:1`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Devices(Vec<String>);
+
+impl FromStr for Devices {
+    type Err = DeviceError;
+
+    fn from_str(text: &str) -> Result<Self, DeviceError> {
+        let names: Vec<&str> = text.split(',').map(str::trim).collect();
+        let mut known: Vec<(&str, usize)> = Vec::new();
+        for name in &names {
+            let device = named(name)?;
+            let refused = |why| DeviceError::List {
+                found: text.to_string(),
+                why,
+            };
+            match known.first() {
+                Some((kind, _)) if *kind != device.0 => return Err(refused(MIXED)),
+                Some((CPU, _)) => return Err(refused(ONE_CPU)),
+                _ if known.contains(&device) => return Err(refused(TWICE)),
+                _ => known.push(device),
+            }
+        }
+        Ok(Devices(names.into_iter().map(str::to_owned).collect()))
+    }
+}
+
+/// Why a list of devices is refused.
+const MIXED: &str =
+    "wanted devices of one kind, since the last bits of results differ between kinds";
+const ONE_CPU: &str = "the CPU is one device; wanted cpu, and --jobs N for several processes on it";
+const TWICE: &str =
+    "one of them is there twice; wanted each once, and --jobs N for several processes on one";
+
+impl fmt::Display for Devices {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(","))
+    }
+}
+
+impl Devices {
+    /// Whether it is the CPU.
+    pub fn is_cpu(&self) -> bool {
+        self.only() == Some(CPU)
+    }
+
+    /// The name of the device, if there is only one.
+    pub fn only(&self) -> Option<&str> {
+        match &self.0[..] {
+            [name] => Some(name),
+            _ => None,
+        }
+    }
+
+    /// The devices, which are on this machine.
+    ///
+    /// # Errors
+    /// One is not compiled in, or not on this machine.
+    pub fn find(&self) -> Result<Vec<Device>, DeviceError> {
+        self.0.iter().map(|name| find(name)).collect()
+    }
+
+    /// Groups of devices for processes that train with this many replicas: with a device for each replica, or
+    /// with all devices if there are fewer. Devices that fill no group are left out.
+    pub fn groups(&self, replicas: usize) -> Vec<Devices> {
+        let size = replicas.clamp(1, self.0.len());
+        let groups = self.0.chunks_exact(size);
+        groups.map(|group| Devices(group.to_vec())).collect()
+    }
+
+    /// The devices of each of `workers` processes that train with this many replicas: the groups in turn.
+    pub fn assigned(&self, workers: usize, replicas: usize) -> Vec<Devices> {
+        let groups = self.groups(replicas);
+        groups.into_iter().cycle().take(workers).collect()
+    }
+
+    /// The names of the devices that none of these have.
+    pub fn besides(&self, assigned: &[Devices]) -> Vec<&str> {
+        let is_idle = |name: &&String| assigned.iter().all(|of_one| !of_one.0.contains(name));
+        self.0.iter().filter(is_idle).map(String::as_str).collect()
+    }
+}
+
 /// Why a device can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
@@ -27,6 +120,14 @@ pub enum DeviceError {
         found: String,
         /// "; did you mean …".
         hint: Option<String>,
+    },
+    /// A list that is not one of devices to use together.
+    #[error("devices '{found}': {why}")]
+    List {
+        /// What was asked for.
+        found: String,
+        /// What is wrong, and what is wanted.
+        why: &'static str,
     },
     /// The device's backend is not compiled in.
     #[error(
@@ -69,13 +170,13 @@ const FUNCTIONS: &str = "nvvm/libdevice/libdevice.10.bc";
 pub fn built() -> Vec<&'static str> {
     let mut names = vec![CPU];
     if cfg!(feature = "cuda") {
-        names.push("cuda");
+        names.push(CUDA);
     }
     if cfg!(feature = "vulkan") {
-        names.push("vulkan");
+        names.push(VULKAN);
     }
     if cfg!(feature = "wgpu") {
-        names.push("wgpu");
+        names.push(WGPU);
     }
     names
 }
@@ -86,21 +187,28 @@ pub fn built() -> Vec<&'static str> {
 /// # Errors
 /// No such name, not compiled in, or not on this machine.
 pub fn find(name: &str) -> Result<Device, DeviceError> {
-    let (kind, index) = match name.split_once(':') {
-        Some((kind, index)) => (kind, index.parse::<usize>().map_err(|_| unknown(name))?),
-        None => (name, 0),
-    };
-    match (kind, name.contains(':')) {
-        (CPU, false) => Ok(Device::flex()),
-        ("cuda", _) => cuda(name, index),
-        ("vulkan", false) => vulkan(name),
-        ("wgpu", false) => wgpu(name),
-        _ => Err(unknown(name)),
+    match named(name)? {
+        (CUDA, index) => cuda(name, index),
+        (VULKAN, _) => vulkan(name),
+        (WGPU, _) => wgpu(name),
+        _ => Ok(Device::flex()),
+    }
+}
+
+/// The kind of a device, and its index.
+fn named(name: &str) -> Result<(&'static str, usize), DeviceError> {
+    match name.split_once(':') {
+        Some((CUDA, index)) => Ok((CUDA, index.parse().map_err(|_| unknown(name))?)),
+        Some(_) => Err(unknown(name)),
+        None => {
+            let kind = KINDS.into_iter().find(|kind| *kind == name);
+            Ok((kind.ok_or_else(|| unknown(name))?, 0))
+        }
     }
 }
 
 fn unknown(name: &str) -> DeviceError {
-    let near = did_you_mean(name, [CPU, "cuda", "vulkan", "wgpu"]);
+    let near = did_you_mean(name, KINDS);
     DeviceError::Unknown {
         found: name.to_string(),
         hint: near.first().map(|near| format!("; did you mean '{near}'?")),
@@ -156,7 +264,7 @@ fn find_functions(
 
 #[cfg(not(feature = "cuda"))]
 fn cuda(name: &str, _: usize) -> Result<Device, DeviceError> {
-    Err(not_built(name, "cuda"))
+    Err(not_built(name, CUDA))
 }
 
 #[cfg(feature = "vulkan")]
@@ -170,7 +278,7 @@ fn vulkan(name: &str) -> Result<Device, DeviceError> {
 
 #[cfg(not(feature = "vulkan"))]
 fn vulkan(name: &str) -> Result<Device, DeviceError> {
-    Err(not_built(name, "vulkan"))
+    Err(not_built(name, VULKAN))
 }
 
 #[cfg(feature = "wgpu")]
@@ -185,7 +293,7 @@ fn wgpu(name: &str) -> Result<Device, DeviceError> {
 
 #[cfg(not(feature = "wgpu"))]
 fn wgpu(name: &str) -> Result<Device, DeviceError> {
-    Err(not_built(name, "wgpu"))
+    Err(not_built(name, WGPU))
 }
 
 /// The first device of a type.
@@ -244,6 +352,76 @@ mod tests {
         }
         let error = find("cdua").expect_err("a slip").to_string();
         assert!(error.contains("did you mean 'cuda'?"), "{error}");
+    }
+
+    fn devices(text: &str) -> Devices {
+        text.parse().expect(text)
+    }
+
+    #[test]
+    fn a_list_is_of_one_kind_and_has_each_device_once() {
+        for text in ["cpu", "cuda", "cuda:0,cuda:1", "cuda,cuda:1,cuda:2", "wgpu"] {
+            assert_eq!(devices(text).to_string(), text);
+        }
+        assert_eq!(devices("cuda:0, cuda:1"), devices("cuda:0,cuda:1"));
+        assert!(devices("cpu").is_cpu() && !devices("cuda:0").is_cpu());
+        let refused = [
+            ("cpu,cpu", ONE_CPU),
+            ("cuda:1,cuda:1", TWICE),
+            ("cuda,cuda:0", TWICE),
+            ("cuda:1,cuda:01", TWICE),
+            ("vulkan,vulkan", TWICE),
+            ("cpu,cuda:0", MIXED),
+            ("cuda:0,cpu", MIXED),
+            ("wgpu,vulkan", MIXED),
+        ];
+        for (text, wanted) in refused {
+            match text.parse::<Devices>() {
+                Err(DeviceError::List { found, why }) => assert_eq!((&*found, why), (text, wanted)),
+                other => panic!("{text}: {other:?}"),
+            }
+        }
+        for text in [
+            "",
+            "cuda:0,",
+            "cuda:0,,cuda:1",
+            "cuda:0;cuda:1",
+            "cuda:0,gpu",
+        ] {
+            let unknown = matches!(text.parse::<Devices>(), Err(DeviceError::Unknown { .. }));
+            assert!(unknown, "{text}");
+        }
+    }
+
+    #[test]
+    fn workers_get_devices_in_turn_and_as_many_as_replicas() {
+        let assigned = |text: &str, workers, replicas| -> Vec<String> {
+            let assigned = devices(text).assigned(workers, replicas);
+            assigned.iter().map(Devices::to_string).collect()
+        };
+        let two = "cuda:0,cuda:1";
+        assert_eq!(assigned(two, 2, 1), ["cuda:0", "cuda:1"]);
+        assert_eq!(assigned(two, 3, 1), ["cuda:0", "cuda:1", "cuda:0"]);
+        assert_eq!(assigned(two, 1, 1), ["cuda:0"]);
+        assert_eq!(assigned(two, 1, 2), [two]);
+        // Fewer devices than replicas: they share.
+        assert_eq!(assigned(two, 2, 8), [two, two]);
+        let four = "cuda:3,cuda:1,cuda:0,cuda:2";
+        assert_eq!(assigned(four, 2, 2), ["cuda:3,cuda:1", "cuda:0,cuda:2"]);
+        assert_eq!(assigned("cpu", 3, 2), ["cpu", "cpu", "cpu"]);
+    }
+
+    #[test]
+    fn devices_that_no_worker_has_are_named() {
+        let idle = |text: &str, workers, replicas| {
+            let devices = devices(text);
+            let assigned = devices.assigned(workers, replicas);
+            devices.besides(&assigned).join(" ")
+        };
+        assert_eq!(idle("cuda:0,cuda:1", 2, 1), "");
+        assert_eq!(idle("cuda:0,cuda:1", 1, 1), "cuda:1");
+        assert_eq!(idle("cuda:0,cuda:1,cuda:2", 1, 2), "cuda:2");
+        assert_eq!(idle("cuda:0,cuda:1,cuda:2,cuda:3", 1, 2), "cuda:2 cuda:3");
     }
 
     #[cfg(not(feature = "cuda"))]

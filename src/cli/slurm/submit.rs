@@ -103,7 +103,7 @@ impl<'a> Login<'a> {
             sbatch_flags,
             max_array_size: max_array_size()?,
             // Studies are only checked here, and a login node seldom has the device to compute on.
-            models: Models::on(device::find(device::CPU)?),
+            models: Models::on(vec![device::find(device::CPU)?]),
         })
     }
 
@@ -330,7 +330,7 @@ fn check_flags(flags: &Run) -> Result<(), Failure> {
              (flags for sbatch follow --)"
         )));
     }
-    match device::find(&flags.on.device) {
+    match flags.on.device.find() {
         Err(DeviceError::Absent { .. }) | Ok(_) => Ok(()),
         Err(error) => Err(Failure::usage(error)),
     }

@@ -74,10 +74,11 @@ impl Session<'_> {
                 study: self.prepared.study.clone(),
                 store: store.path().to_owned(),
                 keeping: self.flags.keeping(self.largest),
-                device: self.flags.on.device.clone(),
                 command: self.command.clone(),
                 side_by_side: self.side_by_side,
             },
+            devices: self.flags.on.device.clone(),
+            replicas: self.replicas,
             verbosity: self.verbosity(),
         }
     }

@@ -112,6 +112,7 @@ impl Session<'_> {
         let all = self.prepared.study.pieces();
         let states = self.states(&wanted)?;
         self.say_done(&store, &wanted, &states)?;
+        self.say_idle_devices();
         let count = wanted.len();
         let mut states = states.iter();
         wanted.retain(|_| !states.next().is_some_and(State::is_done));

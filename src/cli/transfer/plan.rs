@@ -1,6 +1,7 @@
 //! Turns the flags into a study, and runs it.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use anyhow::bail;
@@ -205,7 +206,16 @@ fn plan(
             recipe.budget.batch_size = size;
         }
         if recipe.trains() {
+            let replicas = arguments.replicas.unwrap_or(NonZeroUsize::MIN);
+            let batch = recipe.budget.batch_size;
+            if replicas.get() > batch {
+                bail!(
+                    "--replicas {replicas}: a batch of {} has {batch} examples; wanted at most as many replicas",
+                    method.title()
+                );
+            }
             recipe.memory = StepMemory {
+                replicas,
                 micro_batch: arguments.micro_batch,
                 gradient_checkpointing: match arguments.gradient_checkpointing {
                     true => GradientCheckpointing::Blocks,

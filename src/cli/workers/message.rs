@@ -22,8 +22,6 @@ pub struct Assignment {
     pub store: PathBuf,
     /// What to keep and reuse there.
     pub keeping: Keeping,
-    /// The device to compute on.
-    pub device: String,
     /// The command, as records state it.
     pub command: String,
     /// The number of workers.

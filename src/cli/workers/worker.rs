@@ -9,17 +9,17 @@ use anyhow::{Context, anyhow};
 use super::message::{Assignment, Job, Message, Task, tell};
 use crate::cli::cell_progress::CellProgress;
 use crate::cli::progress::Verbosity;
+use crate::cli::selection::On;
 use crate::cli::{Failure, interrupt, study};
 use crate::experiment::Runner;
 use crate::study::{Models, Prepared};
 use promptshift_numbers::store::Store;
-use promptshift_tensors::device;
 
-/// Reads a study and runs the jobs assigned to it.
+/// Reads a study and runs the jobs assigned to it, on these devices.
 ///
 /// # Errors
 /// A message can't be read. Errors of the study or a job are sent to the parent process.
-pub fn work() -> Result<(), Failure> {
+pub fn work(on: &On) -> Result<(), Failure> {
     interrupt::listen()?;
     let mut orders = orders().into_iter();
     let Some(first) = orders.next() else {
@@ -28,7 +28,7 @@ pub fn work() -> Result<(), Failure> {
         )));
     };
     let assignment: Assignment = read(first)?;
-    let worker = match Worker::of(assignment) {
+    let worker = match Worker::of(assignment, on) {
         Ok(worker) => worker,
         Err(failure) => {
             tell_error(&failure);
@@ -48,19 +48,21 @@ pub fn work() -> Result<(), Failure> {
     Ok(())
 }
 
-struct Worker {
+struct Worker<'a> {
+    on: &'a On,
     assignment: Assignment,
     prepared: Prepared,
     store: Store,
 }
 
-impl Worker {
-    fn of(assignment: Assignment) -> Result<Self, Failure> {
-        let models = Models::on(device::find(&assignment.device)?);
+impl<'a> Worker<'a> {
+    fn of(assignment: Assignment, on: &'a On) -> Result<Self, Failure> {
+        let models = Models::on(on.find()?);
         // Notes on models are discarded: the parent process has printed them.
         let prepared = Prepared::of(assignment.study.clone(), &models, &mut |_| {})?;
         let store = Store::open(&assignment.store, Some(assignment.works_for.clone()))?;
         Ok(Worker {
+            on,
             assignment,
             prepared,
             store,
@@ -75,11 +77,12 @@ impl Worker {
             &self.prepared.datasets,
             &backbone,
             &assignment.command,
-            &assignment.device,
+            &self.on.device,
             assignment.side_by_side,
         );
         let datasets = &self.prepared.datasets;
-        let runner = Runner::new(datasets, &backbone, &self.store, origin, assignment.keeping);
+        let runner = Runner::new(datasets, &backbone, &self.store, origin, assignment.keeping)
+            .on(self.prepared.further_devices());
         let part = &self.prepared.study.parts[job.part];
         let place = part.variant.as_ref().map_or("", |variant| &variant.place);
         let mut progress = CellProgress::of_job(Verbosity::Forwarded, job, place);

@@ -60,6 +60,22 @@ fn provenance() -> Provenance {
     }
 }
 
+#[test]
+fn how_many_gpus_compute_together_is_hardware_and_which_is_not() {
+    let hardware = |device: &str| {
+        let provenance = Provenance {
+            device: device.to_owned(),
+            gpu: Some("G".to_owned()),
+            ..provenance()
+        };
+        provenance.hardware()
+    };
+    assert_eq!(hardware("cuda:0"), "G with p");
+    assert_eq!(hardware("cuda:1"), "G with p");
+    assert_eq!(hardware("cuda:0,cuda:1"), "2 × G with p");
+    assert_eq!(provenance().hardware(), "p (cpu)");
+}
+
 /// Stores an empty training.
 fn train(store: &Store, subject: &Subject, environment: &Environment) -> StoredTraining {
     let name = environment.name(subject);

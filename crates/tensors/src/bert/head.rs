@@ -2,7 +2,7 @@
 //! text.
 
 use burn::module::{Module, Param};
-use burn::tensor::{DType, Int, Tensor, TensorData};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use rayon::prelude::*;
 
 use crate::layers::{Generated, HeadForm, Linear, Norm, Tokens};
@@ -187,6 +187,16 @@ pub(super) struct MaskedWords {
 }
 
 impl MaskedWords {
+    /// The same on a device.
+    pub(super) fn on(self, device: &Device) -> Self {
+        let transform = self.transform;
+        MaskedWords {
+            transform: transform.map(|(map, norm)| (map.to_device(device), norm.to_device(device))),
+            bias: self.bias.to_device(device),
+            classes: self.classes,
+        }
+    }
+
     /// The vectors `[D, C]` and biases `[C]` of the classes' words.
     pub(super) fn of_classes(&self, embedding: Tensor<2>) -> (Tensor<2>, Tensor<1>) {
         let ids: Vec<i32> = self.classes.iter().map(|&id| id as i32).collect();

@@ -93,6 +93,14 @@ impl Bert {
         })
     }
 
+    /// Moves the masked-word head, which is no parameter of the module, to a device.
+    pub(crate) fn with_masked_words_on(self, device: &Device) -> Self {
+        Bert {
+            masked: self.masked.map(|masked| masked.on(device)),
+            ..self
+        }
+    }
+
     /// Whether the checkpoint has the masked-word head.
     pub fn has_masked_words(&self) -> bool {
         self.masked.is_some()

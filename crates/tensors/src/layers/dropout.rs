@@ -33,6 +33,15 @@ impl Dropout {
         Dropout { taken, ..self }
     }
 
+    /// The source of masks for a replica of the model that computes at the same time: replica 0 takes this
+    /// source's masks, and no two replicas take the same one.
+    pub(crate) fn of_replica(&self, replica: usize) -> Self {
+        /// More masks than a training takes.
+        const MASKS: u64 = 1 << 40;
+        let taken = self.taken + replica as u64 * MASKS;
+        self.clone().resumed(taken)
+    }
+
     /// No dropout: evaluation.
     pub fn off() -> Self {
         Dropout::new(0.0, 0)

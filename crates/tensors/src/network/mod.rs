@@ -138,6 +138,14 @@ impl Network {
         self.words().device()
     }
 
+    /// A copy on a device, with an autodiff graph of its own. On its own device it shares the values.
+    pub(crate) fn replica(&self, device: &Device) -> Self {
+        match self.clone().fork(device) {
+            Network::Bert(bert) => Network::Bert(bert.with_masked_words_on(device)),
+            other => other,
+        }
+    }
+
     /// Encodes a batch of inputs, with the tensors that a tuning method injects.
     pub fn encode(&self, tokens: &Tokens, injected: Injected, pass: &mut Pass) -> Encoded {
         let mut injected = pass.inject(injected);

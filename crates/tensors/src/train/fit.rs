@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use burn::module::Module;
 use burn::optim::ModuleOptimizer;
+use burn::tensor::Device;
 
 use super::checkpointer::{self, Checkpointer, CheckpointerError, State};
 use super::measured::{Peak, TensorBytes, movement};
@@ -186,6 +187,15 @@ impl<'a> Fitting<'a> {
             tokens: state.tokens,
             training: Duration::from_secs_f64(state.training_seconds),
             validation: Duration::from_secs_f64(state.validation_seconds),
+            ..self
+        }
+    }
+
+    /// Puts the recipe's replicas on these devices too, besides the model's own. The result does not depend on
+    /// them.
+    pub fn on(self, further: &[Device]) -> Self {
+        Fitting {
+            trainer: self.trainer.on(further),
             ..self
         }
     }

@@ -78,6 +78,57 @@ impl Peak {
     }
 }
 
+/// Measures the peaks of a step's phases. Only one thread may measure at a time.
+#[derive(Debug)]
+pub(super) enum Peaks {
+    /// On the thread that trains.
+    Measured {
+        /// Bytes allocated before the step.
+        before: u64,
+        /// Steps taken before it.
+        steps: usize,
+        /// The highest peak so far, the first on ties.
+        highest: Option<Peak>,
+    },
+    /// On all others.
+    Unmeasured,
+}
+
+impl Peaks {
+    /// Of a step after `steps` others.
+    pub(super) fn of_step(steps: usize) -> Self {
+        Peaks::Measured {
+            before: memory::allocated(),
+            steps,
+            highest: None,
+        }
+    }
+
+    /// The highest peak so far, the first on ties.
+    pub(super) fn highest(&self) -> Option<Peak> {
+        match self {
+            Peaks::Measured { highest, .. } => *highest,
+            Peaks::Unmeasured => None,
+        }
+    }
+
+    /// Does the work of a phase.
+    pub(super) fn phase<T>(&mut self, moment: Moment, work: impl FnOnce() -> T) -> T {
+        match self {
+            Peaks::Unmeasured => work(),
+            Peaks::Measured {
+                before,
+                steps,
+                highest,
+            } => {
+                let (result, peak) = Peak::of(moment, *before, *steps, work);
+                *highest = Some(highest.map_or(peak, |highest| highest.or(peak)));
+                result
+            }
+        }
+    }
+}
+
 /// The bytes that a training holds throughout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TensorBytes {

@@ -6,6 +6,7 @@ mod checkpointer;
 mod fit;
 mod measured;
 mod optimizer;
+mod replicas;
 mod trainer;
 mod training_set;
 

@@ -1,13 +1,13 @@
 //! One optimiser step, for tuning and for pre-training.
 
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
-use burn::tensor::Tensor;
+use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::tensor::{Device, Tensor};
 
-use super::measured::Peak;
+use super::measured::{Peak, Peaks};
+use super::replicas::{Computed, Replicas, Share};
 use crate::batch::Batch;
-use crate::layers::{Dropout, Pass};
-use crate::memory;
+use crate::layers::Dropout;
 use crate::tuning::Tuned;
 use promptshift_numbers::recipe::{Objective, Reduction, Schedule, StepMemory};
 use promptshift_numbers::record::Moment;
@@ -73,6 +73,7 @@ pub struct Trainer {
     course: Course,
     objective: Objective,
     memory: StepMemory,
+    replicas: Replicas,
     dropout: Dropout,
     step: usize,
     peak: Option<Peak>,
@@ -94,14 +95,22 @@ impl Trainer {
             dropout: Dropout::new(objective.dropout, seed),
             objective,
             memory: StepMemory::default(),
+            replicas: Replicas::on(&[]),
             step: 0,
             peak: None,
         }
     }
 
-    /// Saves memory in every step.
+    /// Divides every step.
     pub fn saving(self, memory: StepMemory) -> Self {
         Trainer { memory, ..self }
+    }
+
+    /// Puts replicas on these devices too; without replicas they are not used. The result does not depend on
+    /// them.
+    pub fn on(self, further: &[Device]) -> Self {
+        let replicas = Replicas::on(further);
+        Trainer { replicas, ..self }
     }
 
     /// The module in training.
@@ -146,8 +155,15 @@ impl Trainer {
         self.peak
     }
 
-    fn see(&mut self, peak: Peak) {
-        self.peak = Some(self.peak.map_or(peak, |highest| highest.or(peak)));
+    /// The loss of a batch, and its gradients before clipping, as the next step would take them.
+    ///
+    /// # Errors
+    /// The loss is NaN or infinite.
+    pub fn gradients(&mut self, batch: &Batch) -> Result<(StepLoss, GradientsParams), NotFinite> {
+        let tuned = self.tuned.take().expect("no step is under way");
+        let computed = self.compute(&tuned, batch, &mut Peaks::Unmeasured);
+        self.tuned = Some(tuned);
+        computed
     }
 
     /// Forward pass, backward pass, clipping, update. Waits for a device only once, after all gradient
@@ -157,80 +173,64 @@ impl Trainer {
     /// The loss is NaN or infinite.
     pub fn step(&mut self, batch: &Batch) -> Result<StepLoss, NotFinite> {
         let tuned = self.tuned.take().expect("no step is under way");
-        let before = memory::allocated();
-        let tokens = batch.targets.count();
-        let examples = batch.inputs.batch();
-        let (loss, mut grads) = match self.memory.micro_batch {
-            Some(size) if size < examples => {
-                let mut sum: Option<Tensor<1>> = None;
-                let mut grads = GradientsAccumulator::new();
-                for part in batch.micro_batches(size) {
-                    let (loss, of_part) = self.gradients(&tuned, &part, tokens, before);
-                    grads.accumulate(&tuned, of_part);
-                    sum = Some(sum.map_or(loss.clone(), |sum| sum + loss));
-                }
-                (sum.expect("a batch has examples"), grads.grads())
+        let mut peaks = Peaks::of_step(self.step);
+        let (loss, mut grads) = match self.compute(&tuned, batch, &mut peaks) {
+            Ok(computed) => computed,
+            Err(error) => {
+                self.tuned = Some(tuned);
+                return Err(error);
             }
-            _ => self.gradients(&tuned, batch, tokens, before),
         };
-        let value = f64::from(loss.into_scalar::<f32>());
-        if !value.is_finite() {
-            self.tuned = Some(tuned);
-            return Err(NotFinite {
-                step: self.step,
-                loss: value,
-            });
-        }
         let Course {
             learning_rate,
             schedule,
             steps,
         } = self.course;
         let rate = learning_rate * share(schedule, self.step, steps);
-        let (tuned, update) = Peak::of(Moment::Update, before, self.step, || {
+        let tuned = peaks.phase(Moment::Update, || {
             if let Some(limit) = self.objective.clip_norm {
                 clip_global_norm(&tuned, &mut grads, limit);
             }
             self.optimizer.step(rate, tuned, grads)
         });
-        self.see(update);
+        self.peak = self
+            .peak
+            .into_iter()
+            .chain(peaks.highest())
+            .reduce(Peak::or);
         self.tuned = Some(tuned);
         self.step += 1;
-        let sum = match self.objective.reduction {
-            Reduction::Sum => value,
-            Reduction::Mean => value * tokens as f64,
-        };
-        Ok(StepLoss { sum, tokens })
+        Ok(loss)
     }
 
-    /// The contribution of `batch` to the loss of a step with `tokens` target tokens in total, and its
-    /// gradients. `before` is the number of bytes allocated before the step.
-    fn gradients(
+    fn compute(
         &mut self,
         tuned: &Tuned,
         batch: &Batch,
-        tokens: usize,
-        before: u64,
-    ) -> (Tensor<1>, GradientsParams) {
-        let dropout = std::mem::replace(&mut self.dropout, Dropout::off());
-        let mut pass = Pass::training(dropout, self.memory.gradient_checkpointing);
-        let (loss, forward) = Peak::of(Moment::Forward, before, self.step, || {
-            let encoded = tuned.encode(&batch.inputs, &mut pass);
-            let z_loss = self.objective.z_loss;
-            let losses = (tuned.backbone).token_losses(&encoded, &batch.targets, z_loss, &mut pass);
-            match self.objective.reduction {
-                Reduction::Sum => losses.sum(),
-                Reduction::Mean if batch.targets.count() == tokens => losses.mean(),
-                Reduction::Mean => losses.sum() / tokens as f64,
-            }
+        peaks: &mut Peaks,
+    ) -> Result<(StepLoss, GradientsParams), NotFinite> {
+        let tokens = batch.targets.count();
+        let shares = batch.shares(&self.memory).into_iter().enumerate();
+        let shares = shares.map(|(replica, parts)| Share {
+            parts,
+            tokens,
+            objective: self.objective.clone(),
+            checkpointing: self.memory.gradient_checkpointing,
+            dropout: self.dropout.of_replica(replica),
         });
-        self.see(forward);
-        let ((grads, dropout), backward) = Peak::of(Moment::Backward, before, self.step, || {
-            pass.gradients(&loss, tuned)
-        });
-        self.see(backward);
-        self.dropout = dropout;
-        (loss.detach(), grads)
+        let Computed { loss, grads, masks } =
+            (self.replicas).compute(tuned, shares.collect(), peaks);
+        let taken = self.dropout.taken() + masks;
+        self.dropout = self.dropout.clone().resumed(taken);
+        if !loss.is_finite() {
+            let step = self.step;
+            return Err(NotFinite { step, loss });
+        }
+        let sum = match self.objective.reduction {
+            Reduction::Sum => loss,
+            Reduction::Mean => loss * tokens as f64,
+        };
+        Ok((StepLoss { sum, tokens }, grads))
     }
 }
 

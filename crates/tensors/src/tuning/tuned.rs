@@ -1,7 +1,7 @@
 //! The tuned model: a backbone and the parameters that a method adds.
 
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 
 use super::answer_head::{self, LabelVectors};
 use super::draw::Draw;
@@ -122,6 +122,17 @@ impl Tuned {
     /// A copy that is not on the autodiff device.
     pub fn off_tape(&self) -> Self {
         self.valid()
+    }
+
+    /// A copy on a device, for another thread: threads that record operations on the same parameters would wait
+    /// for each other, so its trainable parameters are new leaves of the autodiff graph. On its own device it
+    /// shares the values.
+    pub fn replica(&self, device: &Device) -> Self {
+        let backbone = self.backbone.replica(device);
+        let mut replica = self.clone();
+        replica.backbone = backbone;
+        // What the backbone consists of is there already.
+        replica.fork(device)
     }
 
     /// Discards everything that only training needs.
