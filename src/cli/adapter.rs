@@ -1,4 +1,4 @@
-//! `promptshift adapter`: exchanges adapters with PEFT, and merges LoRA into the weights.
+//! `promptshift adapter`: exchanges adapters with PEFT, and merges LoRA, DoRA or VeRA into the weights.
 
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,7 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Write an adapter of lora, ia3 or prefix-decoder for PEFT; nothing is overwritten.
+    /// Write an adapter of lora, dora, vera, ia3 or prefix-decoder for PEFT; nothing is overwritten.
     Export {
         /// An adapter.safetensors or its folder, or a PEFT adapter's folder.
         #[arg(value_name = "IN")]
@@ -32,7 +32,7 @@ enum Verb {
         #[arg(long, value_name = "MODEL")]
         model: String,
     },
-    /// Convert PEFT's LORA, IA3 or PREFIX_TUNING to an adapter.safetensors; nothing is overwritten.
+    /// Convert PEFT's LORA, VERA, IA3 or PREFIX_TUNING to adapter.safetensors; nothing is overwritten.
     Import {
         /// The folder of a PEFT adapter.
         #[arg(value_name = "IN")]
@@ -44,7 +44,7 @@ enum Verb {
         #[arg(long, value_name = "MODEL")]
         model: String,
     },
-    /// Merge LoRA's products into the model's weights; nothing is overwritten.
+    /// Merge the updates of LoRA, DoRA or VeRA into the model's weights; nothing is overwritten.
     Merge {
         /// An adapter.safetensors or its folder, or a PEFT adapter's folder.
         #[arg(value_name = "IN")]

@@ -1,30 +1,45 @@
-//! `--lora-rank`, `--lora-alpha`, `--lora-maps`: override LoRA's recipe.
+//! `--lora-rank`, `--lora-alpha`, `--lora-scaling`, `--lora-maps`, `--vera-rank`: override the recipes of LoRA, DoRA and
+//! VeRA.
 
 use std::str::FromStr;
 
 use anyhow::bail;
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::{help, values};
-use promptshift_numbers::recipe::Map;
-use promptshift_numbers::recipe::{DeltaRecipe, Method, Recipe};
+use promptshift_numbers::recipe::{DeltaRecipe, LoraScaling, Map, Method, Recipe};
 use promptshift_tensors::network::Config;
 
 /// Flags of `transfer`.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = help::TRAINING)]
 pub struct Lora {
-    /// LoRA's rank, instead of the recipe's.
+    /// The rank of LoRA and DoRA, instead of the recipe's.
     #[arg(long, value_name = "R", value_parser = values::at_least_one)]
     lora_rank: Option<usize>,
-    /// LoRA's alpha, instead of the recipe's; the product is scaled by alpha / rank.
+    /// The alpha of LoRA and DoRA, instead of the recipe's; see --lora-scaling.
     #[arg(long, value_name = "ALPHA", value_parser = above_zero)]
     lora_alpha: Option<f64>,
-    /// The linear maps that LoRA is added to, instead of the recipe's.
+    /// The scale of LoRA and DoRA: alpha / rank (lora) or alpha / √rank (rslora).
+    #[arg(long, value_name = "SCALING", hide_possible_values = true)]
+    lora_scaling: Option<Scaling>,
+    /// The linear maps that LoRA, DoRA and VeRA change, instead of the recipe's.
     ///
     /// By their names in checkpoints: q,v or q,k,v,o,wi_0,wi_1,wo (wi_1 is T5 v1.0's wi).
     #[arg(long, value_delimiter = ',', value_name = "MAPS")]
     lora_maps: Vec<MapName>,
+    /// The rank of VeRA's projections, instead of the recipe's.
+    #[arg(long, value_name = "R", value_parser = values::at_least_one)]
+    vera_rank: Option<usize>,
+}
+
+/// A scale by its name.
+#[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
+enum Scaling {
+    /// Alpha / rank.
+    Lora,
+    /// Alpha / √rank.
+    Rslora,
 }
 
 /// A map by its name.
@@ -63,15 +78,23 @@ fn above_zero(text: &str) -> Result<f64, String> {
 impl Lora {
     /// Checks that these flags apply.
     pub fn check(&self, tuned: &[Method], config: &Config) -> anyhow::Result<()> {
+        let product = &[Method::Lora, Method::Dora][..];
+        let any = &[Method::Lora, Method::Dora, Method::Vera][..];
         let flags = [
-            ("--lora-rank", self.lora_rank.is_some()),
-            ("--lora-alpha", self.lora_alpha.is_some()),
-            ("--lora-maps", !self.lora_maps.is_empty()),
+            ("--lora-rank", self.lora_rank.is_some(), product),
+            ("--lora-alpha", self.lora_alpha.is_some(), product),
+            ("--lora-scaling", self.lora_scaling.is_some(), product),
+            ("--lora-maps", !self.lora_maps.is_empty(), any),
+            ("--vera-rank", self.vera_rank.is_some(), &[Method::Vera]),
         ];
-        if let Some((flag, _)) = flags.iter().find(|(_, given)| *given)
-            && !tuned.contains(&Method::Lora)
-        {
-            bail!("{flag}: lora is not among the tuned methods");
+        for (flag, _, of) in flags.into_iter().filter(|(_, given, _)| *given) {
+            if !of.iter().any(|method| tuned.contains(method)) {
+                let names: Vec<&str> = of.iter().map(|method| method.name()).collect();
+                bail!(
+                    "{flag}: wanted {} among the tuned methods",
+                    names.join(" or ")
+                );
+            }
         }
         let has: Vec<Map> = config.maps().into_iter().map(|(map, _)| map).collect();
         if let Some(MapName(map)) = (self.lora_maps.iter()).find(|MapName(map)| !has.contains(map))
@@ -87,14 +110,26 @@ impl Lora {
 
     /// Applies these flags to a recipe.
     pub fn change(&self, recipe: &mut Recipe) {
-        let DeltaRecipe::Lora(lora) = &mut recipe.delta else {
-            return;
+        let maps = match &mut recipe.delta {
+            DeltaRecipe::Lora(lora) => {
+                lora.rank = self.lora_rank.unwrap_or(lora.rank);
+                lora.alpha = self.lora_alpha.unwrap_or(lora.alpha);
+                match self.lora_scaling {
+                    Some(Scaling::Lora) => lora.scaling = LoraScaling::Lora,
+                    Some(Scaling::Rslora) => lora.scaling = LoraScaling::Rslora,
+                    None => {}
+                }
+                &mut lora.maps
+            }
+            DeltaRecipe::Vera(vera) => {
+                vera.rank = self.vera_rank.unwrap_or(vera.rank);
+                &mut vera.maps
+            }
+            _ => return,
         };
-        lora.rank = self.lora_rank.unwrap_or(lora.rank);
-        lora.alpha = self.lora_alpha.unwrap_or(lora.alpha);
         if !self.lora_maps.is_empty() {
             let named = |map: &Map| self.lora_maps.contains(&MapName(*map));
-            lora.maps = Map::ALL.into_iter().filter(named).collect();
+            *maps = Map::ALL.into_iter().filter(named).collect();
         }
     }
 }
@@ -102,7 +137,7 @@ impl Lora {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use promptshift_numbers::recipe::Defaults;
+    use promptshift_numbers::recipe::{Defaults, LoraForm};
     use promptshift_tensors::t5::T5Config;
 
     fn lora(rank: Option<usize>, alpha: Option<f64>, maps: &[Map]) -> Lora {
@@ -110,6 +145,8 @@ mod tests {
             lora_rank: rank,
             lora_alpha: alpha,
             lora_maps: maps.iter().map(|&map| MapName(map)).collect(),
+            lora_scaling: None,
+            vera_rank: None,
         }
     }
 
@@ -133,6 +170,26 @@ mod tests {
         };
         assert_eq!((changed.rank, changed.alpha), (4, 32.0));
         assert_eq!(changed.maps, [Map::Q, Map::Wo]);
+        assert_eq!(changed.scale(), 8.0);
+    }
+
+    #[test]
+    fn flags_change_dora_and_vera_too() {
+        let flags = Lora {
+            lora_scaling: Some(Scaling::Rslora),
+            vera_rank: Some(32),
+            ..lora(Some(4), Some(32.0), &[Map::K])
+        };
+        let [mut dora, mut vera] =
+            [Method::Dora, Method::Vera].map(|method| Recipe::default_for(Defaults::T5, method));
+        flags.change(&mut dora);
+        flags.change(&mut vera);
+        let (DeltaRecipe::Lora(dora), DeltaRecipe::Vera(vera)) = (dora.delta, vera.delta) else {
+            panic!("recipes of DoRA and VeRA");
+        };
+        assert_eq!((dora.rank, dora.form), (4, LoraForm::Dora));
+        assert_eq!((dora.scale(), dora.maps), (16.0, vec![Map::K]));
+        assert_eq!((vera.rank, vera.maps), (32, vec![Map::K]));
     }
 
     #[test]
@@ -145,7 +202,17 @@ mod tests {
         };
         let gated = config("gated-gelu");
         let text = refused(lora(Some(4), None, &[]), &[Method::Prompt], &gated);
-        assert!(text.contains("--lora-rank: lora is not"), "{text}");
+        assert!(text.contains("--lora-rank: wanted lora or dora"), "{text}");
+        let text = refused(lora(Some(4), None, &[]), &[Method::Vera], &gated);
+        assert!(text.contains("--lora-rank: wanted lora or dora"), "{text}");
+        let only_vera = Lora {
+            vera_rank: Some(4),
+            ..lora(None, None, &[])
+        };
+        let text = refused(only_vera, &[Method::Lora], &gated);
+        assert!(text.contains("--vera-rank: wanted vera"), "{text}");
+        let maps = lora(None, None, &[Map::Q]);
+        assert!(maps.check(&[Method::Vera], &gated).is_ok());
         let plain = config("relu");
         let text = refused(lora(None, None, &[Map::Wi0]), &[Method::Lora], &plain);
         assert!(

@@ -99,7 +99,7 @@ enum Verb {
     Propose(propose::Arguments),
     /// Exchange soft prompts with other programs: PEFT's folders, NumPy's .npy.
     Prompt(prompt::Arguments),
-    /// Exchange adapters with PEFT, and merge LoRA into the weights.
+    /// Exchange adapters with PEFT, and merge LoRA and its relatives into the weights.
     Adapter(adapter::Arguments),
     /// Print a completion script for a shell.
     Completions(help::Completions),

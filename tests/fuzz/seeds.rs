@@ -262,9 +262,15 @@ fn peft_paths(wanted: Tuned) -> Vec<std::path::PathBuf> {
         .concat(),
         Tuned::Adapter => [
             of("peft_bert_tiny", &["ia3", "lora", "lora_spans"]),
-            of("peft_gpt2_tiny", &["ia3", "lora", "lora_pattern"]),
-            of("peft_llama_tiny", &["ia3", "lora", "lora_partial"]),
-            of("peft_tiny", &["ia3", "prefix_even", "prefix_odd"]),
+            of("peft_gpt2_tiny", &["dora", "ia3", "lora", "lora_pattern"]),
+            of(
+                "peft_llama_tiny",
+                &["ia3", "lora", "lora_partial", "vera", "vera_partial"],
+            ),
+            of(
+                "peft_tiny",
+                &["ia3", "prefix_even", "prefix_odd", "vera_unsaved"],
+            ),
         ]
         .concat(),
     }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains LoRA, (IA)3, P-tuning and prefix tuning with PEFT, and checks with PEFT what promptshift writes.
+"""Trains LoRA, DoRA, VeRA, (IA)3, P-tuning and prefix tuning with PEFT, and checks with PEFT what promptshift writes.
 
 Run (CPU, seconds; no network, no downloaded weights), with the packages of make_peft.py:
 
@@ -31,7 +31,7 @@ import torch
 import transformers
 from make_peft import EOS, HERE, MAX_NEW, OUT, PAD, START, TOLERANCE, backbone, pad_right
 from peft import (
-    IA3Config, LoraConfig, PeftModel, PrefixTuningConfig, PromptEncoderConfig, TaskType, get_peft_model,
+    IA3Config, LoraConfig, PeftModel, PrefixTuningConfig, PromptEncoderConfig, TaskType, VeraConfig, get_peft_model,
 )
 from safetensors.torch import load_file, save_file
 
@@ -50,6 +50,10 @@ def methods(config):
     return {
         "lora": LoraConfig(**SEQ, r=4, lora_alpha=6, target_modules=["q", "v", "o", "wi_0", "wo"]),
         "lora_stabilised": LoraConfig(**SEQ, use_rslora=True),
+        "dora": LoraConfig(**SEQ, r=4, lora_alpha=6, use_dora=True, target_modules=["k", "v", "wo"]),
+        # Layers of three sizes, which read parts of the projections.
+        "vera": VeraConfig(**SEQ, r=8, projection_prng_key=3, target_modules=["q", "v", "o", "wi_0", "wo"]),
+        "vera_unsaved": VeraConfig(**SEQ, r=8, save_projection=False),
         "ia3": IA3Config(**SEQ),
         "ptuning": PromptEncoderConfig(**SEQ, num_virtual_tokens=4, encoder_hidden_size=16),
         "prefix_odd": PrefixTuningConfig(**prefix, num_layers=blocks + (blocks + 1) % 2),

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains prompts, P-tuning, LoRA and (IA)3 with PEFT on the tiny Llama, GPT-2, BERT and BERT's relatives of this
+"""Trains prompts, P-tuning, LoRA, DoRA, VeRA and (IA)3 with PEFT on the tiny Llama, GPT-2, BERT and BERT's relatives of this
 folder, and checks with PEFT what promptshift writes.
 
 Run (CPU, a minute; no network, no downloaded weights), with the packages of make_peft.py:
@@ -31,7 +31,7 @@ import torch
 import transformers
 from make_peft import HERE, TOLERANCE
 from peft import (
-    IA3Config, LoraConfig, PeftModel, PromptEncoderConfig, PromptTuningConfig, TaskType, get_peft_model,
+    IA3Config, LoraConfig, PeftModel, PromptEncoderConfig, PromptTuningConfig, TaskType, VeraConfig, get_peft_model,
 )
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoModelForQuestionAnswering, AutoModelForSequenceClassification
@@ -63,6 +63,10 @@ def methods(network):
                     layers_to_transform=[1], rank_pattern={"down_proj": 2, "self_attn.o_proj": 3},
                     alpha_pattern={"^model.layers.1.self_attn.q_proj": 5},
                 ),
+                "dora": LoraConfig(**CAUSAL, r=4, use_dora=True, use_rslora=True, target_modules="all-linear"),
+                "vera": VeraConfig(**CAUSAL, r=8, target_modules=["q_proj", "v_proj", "down_proj"]),
+                # One block, which here only LoRA can be on.
+                "vera_partial": VeraConfig(**CAUSAL, r=8, layers_to_transform=[1], save_projection=False),
                 "ia3": IA3Config(**CAUSAL),
             }
         case "gpt2_tiny":
@@ -72,6 +76,9 @@ def methods(network):
                     **CAUSAL, r=4, lora_alpha=6, fan_in_fan_out=True, target_modules=["c_attn", "c_proj", "c_fc"],
                     rank_pattern={"attn.c_proj": 2}, use_rslora=True,
                 ),
+                "dora": LoraConfig(**CAUSAL, r=4, lora_alpha=6, fan_in_fan_out=True, use_dora=True),
+                # Of c_attn as one, which is no VeRA of queries, keys and values.
+                "vera": VeraConfig(**CAUSAL, r=8, fan_in_fan_out=True, target_modules=["c_attn"]),
                 # Scales of queries too, as c_attn is all three.
                 "ia3": IA3Config(**CAUSAL, fan_in_fan_out=True),
             }
@@ -79,6 +86,8 @@ def methods(network):
             return {
                 "lora": LoraConfig(**CLASSES, r=4, lora_alpha=6),
                 "lora_spans": LoraConfig(**SPANS, r=4, lora_alpha=6, target_modules=["query", "key", "dense"]),
+                "dora": LoraConfig(**CLASSES, r=4, lora_alpha=6, use_dora=True),
+                "vera": VeraConfig(**CLASSES, r=8, target_modules=["query", "output.dense"]),
                 # Of what enters attention's output too, as 'output.dense' is the end of its name.
                 "ia3": IA3Config(**CLASSES),
             }

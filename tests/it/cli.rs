@@ -1067,7 +1067,9 @@ fn all_methods_run_and_a_saved_adapter_answers_again() {
         .args(["--model", "nano"])
         .assert()
         .code(1)
-        .stderr(contains("lora, ia3 or prefix-decoder").and(contains("found an adapter")));
+        .stderr(
+            contains("lora, dora, vera, ia3 or prefix-decoder").and(contains("found an adapter")),
+        );
 }
 
 /// A Llama's prompt is exported to PEFT as one for a causal model, and to a plain matrix only with the model's name;

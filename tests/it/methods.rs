@@ -169,10 +169,12 @@ fn the_loss_on_eight_examples_falls_by_half_in_a_subspace_of_trained_prompts() {
 }
 
 /// Methods whose default recipe memorises eight questions; for the others, only the test above applies.
-const BY_HEART: [Method; 8] = [
+const BY_HEART: [Method; 10] = [
     Method::Prompt,
     Method::Model,
     Method::Lora,
+    Method::Dora,
+    Method::Vera,
     Method::Last,
     Method::Prefix,
     Method::Houlsby,
@@ -294,6 +296,12 @@ fn published_sizes_have_the_closed_forms_numbers() {
         (Method::Prompt, |d, _, _, _| 100 * d),
         // r (D + H·K) for queries and values of three attentions.
         (Method::Lora, |d, inner, _, l| l * 3 * 2 * 8 * (d + inner)),
+        // A magnitude for each column as well.
+        (Method::Dora, |d, inner, _, l| {
+            l * 3 * 2 * (8 * (d + inner) + inner)
+        }),
+        // λ_d [r] and λ_b [out] of queries and values of three attentions.
+        (Method::Vera, |_, inner, _, l| l * 3 * 2 * (256 + inner)),
         // Three attentions of three inner biases and one outer, two feed-forwards.
         (Method::Bitfit, |d, inner, ff, l| {
             l * (3 * (3 * inner + d) + 2 * (2 * ff + d))
@@ -398,24 +406,67 @@ fn parameter_counts_printed_in_papers_are_reproduced() {
     }
 }
 
+/// The methods whose updates can be merged into the weights.
+const MERGED: [Method; 3] = [Method::Lora, Method::Dora, Method::Vera];
+
 #[test]
-fn merged_lora_answers_as_unmerged() {
+fn merged_updates_answer_as_unmerged() {
     let ground = Ground::of(nano());
     let examples = squad(24);
-    let tuned = ground.train(&recipe(Method::Lora, 20), &examples).best;
-    let merged = Tuned::untuned(tuning::lora::merged(&tuned));
-    let paths: Vec<String> = merged.parameters().into_iter().map(|p| p.path).collect();
-    assert!(
-        paths.iter().all(|path| !path.contains("delta")),
-        "{paths:?}"
-    );
-    let pairs = ground
-        .answers(&tuned, &examples)
-        .into_iter()
-        .zip(ground.answers(&merged, &examples));
-    for (thin, dense) in pairs {
-        assert_eq!(thin.token_ids, dense.token_ids);
-        assert!((thin.log_prob - dense.log_prob).abs() < 1e-3);
+    let untuned = ground.answers(&Tuned::untuned(ground.backbone.model.clone()), &examples);
+    for method in MERGED {
+        let tuned = ground.train(&recipe(method, 20), &examples).best;
+        let merged = Tuned::untuned(tuning::lora::merged(&tuned));
+        let paths: Vec<String> = merged.parameters().into_iter().map(|p| p.path).collect();
+        assert!(
+            paths.iter().all(|path| !path.contains("delta")),
+            "{paths:?}"
+        );
+        let answers = ground.answers(&tuned, &examples);
+        assert_ne!(answers, untuned, "{}", method.name());
+        let pairs = (answers.into_iter()).zip(ground.answers(&merged, &examples));
+        for (thin, dense) in pairs {
+            assert_eq!(thin.token_ids, dense.token_ids);
+            assert!((thin.log_prob - dense.log_prob).abs() < 1e-3);
+        }
+    }
+}
+
+/// rsLoRA is LoRA with another scale: rank 16 and alpha 8 give LoRA's of alpha 32.
+#[test]
+fn rslora_divides_by_the_root_of_the_rank() {
+    use promptshift::recipe::LoraScaling;
+    let ground = Ground::of(nano()).reading(32);
+    let examples = squad(8);
+    let losses = |scaling, alpha| {
+        let mut recipe = recipe(Method::Lora, 4);
+        recipe.budget.evaluate_every = 1;
+        if let DeltaRecipe::Lora(lora) = &mut recipe.delta {
+            (lora.rank, lora.alpha, lora.scaling) = (16, alpha, scaling);
+        }
+        let curve = ground.train(&recipe, &examples).curve;
+        curve
+            .iter()
+            .map(|point| point.train_loss)
+            .collect::<Vec<_>>()
+    };
+    let stabilised = losses(LoraScaling::Rslora, 8.0);
+    assert_eq!(stabilised, losses(LoraScaling::Lora, 32.0));
+    assert_ne!(stabilised, losses(LoraScaling::Lora, 8.0));
+}
+
+/// DoRA and VeRA start as the frozen model.
+#[test]
+fn untrained_updates_change_no_answer() {
+    let ground = Ground::of(nano());
+    let examples = squad(12);
+    let untuned = ground.answers(&Tuned::untuned(ground.backbone.model.clone()), &examples);
+    for method in MERGED {
+        let start = ground.apply(&recipe(method, 1)).into_inference();
+        for (answer, untuned) in ground.answers(&start, &examples).iter().zip(&untuned) {
+            assert_eq!(answer.token_ids, untuned.token_ids, "{}", method.name());
+            assert!((answer.log_prob - untuned.log_prob).abs() < 1e-4);
+        }
     }
 }
 
@@ -437,7 +488,7 @@ fn weights_with_merged_lora_are_a_checkpoint() {
     let refused = AdapterFile::open(&other).expect("ours").merged(&backbone);
     let text = refused.expect_err("no products").to_string();
     assert!(
-        text.contains("wanted LoRA") && text.contains("(IA)³"),
+        text.contains("wanted LoRA, DoRA or VeRA") && text.contains("(IA)³"),
         "{text}"
     );
 }

@@ -288,7 +288,33 @@ fn lora_on_one_stack_does_nothing_on_the_other() {
 fn unsupported_adapters_are_refused_with_a_reason() {
     let golden = Golden::tiny();
     for (name, key, value, words) in [
-        ("lora", "use_dora", Value::Bool(true), "use_dora true"),
+        // Magnitudes that are missing, or that nothing says are there.
+        (
+            "lora",
+            "use_dora",
+            Value::Bool(true),
+            "lora_magnitude_vector' beside",
+        ),
+        (
+            "dora",
+            "use_dora",
+            Value::Bool(false),
+            "k.lora_magnitude_vector'",
+        ),
+        ("vera", "r", 4.into(), "vera_lambda_d' [4], found [8]"),
+        (
+            "vera",
+            "projection_prng_key",
+            (-1).into(),
+            "projection_prng_key, an integer of at least 0, found -1",
+        ),
+        ("vera", "bias", "vera_only".into(), "bias vera_only"),
+        (
+            "vera_unsaved",
+            "save_projection",
+            Value::Bool(true),
+            "'base_model.vera_A' and 'base_model.vera_B', as save_projection says",
+        ),
         // The pattern selects tensors that are missing.
         (
             "lora",
@@ -362,6 +388,18 @@ fn unsupported_adapters_are_refused_with_a_reason() {
             "SelfAttention.q.lora_A.weight' beside",
         ),
         (
+            "vera",
+            format!("{root}.0.SelfAttention.q.vera_lambda_b"),
+            "base_model.model.lm_head.vera_lambda_b",
+            "SelfAttention.q.vera_lambda_b' beside",
+        ),
+        (
+            "vera",
+            "base_model.vera_B".to_string(),
+            "base_model.vera_C",
+            "'base_model.vera_B' beside 'base_model.vera_A'",
+        ),
+        (
             "ia3",
             format!("{root}.1.EncDecAttention.k.ia3_l"),
             "base_model.model.decoder.block.1.layer.1.EncDecAttention.q.ia3_l",
@@ -394,6 +432,63 @@ fn unsupported_adapters_are_refused_with_a_reason() {
     );
 }
 
+/// The recipe of what an adapter becomes when it is imported.
+fn imported(golden: &Golden, adapter: &Path) -> String {
+    let bytes = AdapterFile::open(adapter).and_then(|file| file.adopt(&golden.backbone));
+    let bytes = bytes.expect("it fits");
+    let (_, header) = SafeTensors::read_metadata(&bytes).expect("safetensors");
+    header.metadata().as_ref().expect("ours")["delta"].clone()
+}
+
+/// VeRA's projections are not stored: the key draws them. Those that it does not draw are multiplied into a LoRA.
+#[test]
+fn vera_is_read_as_vera_if_its_key_draws_its_projections() {
+    let golden = Golden::tiny();
+    let whole = imported(&golden, &golden.folder.join("vera"));
+    assert_eq!(
+        whole,
+        r#"{"vera":{"rank":8,"maps":["q","v","o","wi_0","wo"],"key":3}}"#
+    );
+    let unsaved = imported(&golden, &golden.folder.join("vera_unsaved"));
+    assert_eq!(unsaved, r#"{"vera":{"rank":8,"maps":["q","v"],"key":0}}"#);
+    let outputs = |copy: &Copy| {
+        let adapter = AdapterFile::open(copy.0.path()).expect("PEFT's");
+        golden.logits("vera", &adapter.onto(&golden.backbone).expect("it fits"))
+    };
+    let [drawn, rounded] = [(); 2].map(|()| Copy::of(&golden, "vera"));
+    rounded.edit(|name, values| {
+        let round = |value: f32| f32::from_bits(value.to_bits() & 0xffff_0000);
+        match name.starts_with("base_model.vera_") {
+            true => Some((name.to_string(), values.into_iter().map(round).collect())),
+            false => Some((name.to_string(), values)),
+        }
+    });
+    let delta = imported(&golden, rounded.0.path());
+    assert!(
+        delta.starts_with(r#"{"lora":{"rank":8,"alpha":8.0,"#),
+        "{delta}"
+    );
+    // Close to the other, but its own.
+    let [drawn, rounded] = [drawn, rounded].map(|copy| outputs(&copy));
+    assert_close("logits", &drawn, &rounded, 0.2);
+    assert!(drawn != rounded);
+}
+
+#[test]
+fn dora_and_rslora_are_read_as_what_they_are() {
+    let golden = Golden::tiny();
+    let delta = imported(&golden, &golden.folder.join("dora"));
+    assert_eq!(
+        delta,
+        r#"{"lora":{"rank":4,"alpha":6.0,"maps":["k","v","wo"],"form":"dora"}}"#
+    );
+    let delta = imported(&golden, &golden.folder.join("lora_stabilised"));
+    assert_eq!(
+        delta,
+        r#"{"lora":{"rank":8,"alpha":8.0,"maps":["q","v"],"scaling":"rslora"}}"#
+    );
+}
+
 #[test]
 fn methods_that_peft_does_not_have_are_refused_by_name() {
     use promptshift::recipe::Method;
@@ -408,7 +503,7 @@ fn methods_that_peft_does_not_have_are_refused_by_name() {
         let refused = adapter.export(&nano(), &folder.path().join("out"));
         let text = refused.expect_err("must be refused").to_string();
         assert!(
-            text.contains("lora, ia3 or prefix-decoder") && text.contains(words),
+            text.contains("lora, dora, vera, ia3 or prefix-decoder") && text.contains(words),
             "{text}"
         );
     }

@@ -68,8 +68,16 @@ fn adapters_trained_by_peft_give_pefts_outputs_and_are_exported_again() {
 /// The methods that both promptshift and PEFT have on this network, with non-initial values.
 fn tuned_here(network: &str) -> Vec<(&'static str, Method, Option<HeadForm>)> {
     match network {
-        "llama_tiny" | "gpt2_tiny" => vec![
+        "llama_tiny" => vec![
             ("own_lora", Method::Lora, None),
+            ("own_dora", Method::Dora, None),
+            ("own_vera", Method::Vera, None),
+            ("own_ia3", Method::Ia3, None),
+            ("own_prompt", Method::Prompt, None),
+        ],
+        "gpt2_tiny" => vec![
+            ("own_lora", Method::Lora, None),
+            ("own_dora", Method::Dora, None),
             ("own_ia3", Method::Ia3, None),
             ("own_prompt", Method::Prompt, None),
         ],
@@ -92,8 +100,12 @@ fn filled(path: &Path) {
     tensors.sort_by(|one, other| one.0.cmp(&other.0));
     for (at, (name, view)) in tensors.into_iter().enumerate() {
         let count: usize = view.shape().iter().product();
-        // Values around 1 for scales.
-        let middle = if name.contains("_scale") { 1.0 } else { 0.0 };
+        // Values that are never 0 for scales and magnitudes.
+        let middle = match name {
+            _ if name.contains("_scale") => 1.0,
+            _ if name.contains("magnitude") => 1.5,
+            _ => 0.0,
+        };
         let value = |i: usize| middle + ((i * 37 + at * 53 + 11) % 97) as f32 / 128.0 - 0.375;
         weights.put(
             &name,
@@ -126,6 +138,9 @@ fn export(
     if let Some(prompt) = &mut recipe.prompt {
         prompt.length = 4;
     }
+    if let DeltaRecipe::Vera(vera) = &mut recipe.delta {
+        vera.rank = 8;
+    }
     let ground = Ground::of(backbone.clone());
     let tuned = ground.apply(&recipe).into_inference();
     let own = out.join(format!("of_{name}"));
@@ -149,7 +164,7 @@ fn export(
 }
 
 /// `make_peft_networks.py own` wrote PEFT's outputs for the committed exports. GPT-2's queries and values have
-/// separate `A` matrices here, and one pair in PEFT.
+/// separate `A` matrices here, and one pair in PEFT; DoRA leaves its keys as they are.
 #[test]
 fn exported_results_give_the_same_outputs_in_peft() {
     let kept = std::env::var_os("PROMPTSHIFT_PEFT_OWN");
@@ -300,7 +315,7 @@ fn adapters_for_another_network_are_refused_with_a_reason() {
             "lora",
             json!({"use_dora": true}),
             &llama,
-            "found use_dora true",
+            "lora_magnitude_vector' beside",
         ),
         (
             "llama_tiny",
@@ -371,13 +386,19 @@ fn weights_of_another_backbone_are_refused() {
 #[test]
 fn results_that_peft_cannot_represent_are_refused_by_name() {
     let temporary = tempfile::tempdir().expect("a temporary folder");
-    let (llama, bert) = (load("llama_tiny"), load("bert_tiny"));
+    let [llama, gpt2, bert, ..] = NETWORKS.map(load);
     for (backbone, method, head, found) in [
         (
             &llama,
             Method::Prefix,
             None,
             "prefix tuning of a decoder-only model: its prefix",
+        ),
+        (
+            &gpt2,
+            Method::Vera,
+            None,
+            "VeRA of single maps of 'transformer.h.0.attn.c_attn'",
         ),
         (&llama, Method::Pfeiffer, None, "found an adapter"),
         (
@@ -413,7 +434,7 @@ fn results_that_peft_cannot_represent_are_refused_by_name() {
         let refused = adapter.export(backbone, &own.join("peft"));
         let text = refused.expect_err("PEFT has none").to_string();
         assert!(
-            text.contains("lora, ia3 or prefix-decoder") && text.contains(found),
+            text.contains("lora, dora, vera, ia3 or prefix-decoder") && text.contains(found),
             "{text}"
         );
     }

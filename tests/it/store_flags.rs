@@ -284,6 +284,8 @@ fn every_flag_affects_the_stage_in_the_table() {
     intrinsic.run(folder, "intrinsic");
     let lora = Line::tiny("squad->race", "lora");
     lora.run(folder, "lora");
+    let vera = Line::tiny("squad->race", "vera");
+    vera.run(folder, "vera");
     let labelled = Line::tiny("qqp->mrpc", "prompt");
     labelled.run(folder, "labelled");
     let mixture = Line::tiny("squad+race->drop", "prompt");
@@ -315,7 +317,9 @@ fn every_flag_affects_the_stage_in_the_table() {
         ("--subspace", intrinsic.with("--subspace", &spaces[1])),
         ("--lora-rank", lora.with("--lora-rank", "2")),
         ("--lora-alpha", lora.with("--lora-alpha", "3")),
+        ("--lora-scaling", lora.with("--lora-scaling", "rslora")),
         ("--lora-maps", lora.with("--lora-maps", "q")),
+        ("--vera-rank", vera.with("--vera-rank", "2")),
         ("--mixing", mixture.with("--mixing", "equal")),
         ("--trials", prompt.with("--trials", "2")),
         ("--train-rows", prompt.with("--train-rows", "9")),
@@ -357,7 +361,7 @@ fn every_flag_affects_the_stage_in_the_table() {
 
     let mut table = table();
     // The results of the run are found.
-    for line in [&prompt, &intrinsic, &lora, &labelled, &mixture] {
+    for line in [&prompt, &intrinsic, &lora, &vera, &labelled, &mixture] {
         assert_eq!(line.dry_run(folder), counts((1, 0), (4, 0)), "{line:?}");
     }
     for (flag, line) in changes {

@@ -17,9 +17,9 @@ mod optimizer;
 
 pub use defaults::Defaults;
 pub use delta::{
-    AdapterRecipe, DeltaRecipe, LadderRecipe, LastBlocksRecipe, LoraRecipe, Map, Placement,
-    PreambleRecipe, PrefixForm, PrefixPlaces, PrefixRecipe, PromptNetworkForm, PromptNetworkRecipe,
-    PromptPlaces, SubspaceRecipe, SubspaceStart,
+    AdapterRecipe, DeltaRecipe, LadderRecipe, LastBlocksRecipe, LoraForm, LoraRecipe, LoraScaling,
+    Map, Placement, PreambleRecipe, PrefixForm, PrefixPlaces, PrefixRecipe, PromptNetworkForm,
+    PromptNetworkRecipe, PromptPlaces, SubspaceRecipe, SubspaceStart, VeraRecipe,
 };
 pub use method::Method;
 pub use optimizer::{

@@ -44,6 +44,8 @@ pub enum DeltaRecipe {
     Model,
     /// Low-rank updates of linear layers.
     Lora(LoraRecipe),
+    /// Scales of random low-rank updates that all linear layers share.
+    Vera(VeraRecipe),
     /// The biases; in a backbone without biases, one added to every linear map of the blocks.
     AddedBiases,
     /// The gains of the norms.
@@ -86,7 +88,7 @@ impl DeltaRecipe {
 pub struct LoraRecipe {
     /// `r`, the rank of the product.
     pub rank: usize,
-    /// `α`: the product is multiplied by `α/r`.
+    /// `α`, from which the product's scale is computed: see [`LoraScaling`].
     pub alpha: f64,
     /// The linear maps to which a product is added, in every attention and feed-forward.
     pub maps: Vec<Map>,
@@ -94,6 +96,64 @@ pub struct LoraRecipe {
     /// several ranks or on some blocks only; empty if `rank` and `maps` suffice.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ranks: Vec<usize>,
+    /// The product's scale. Records do not have this key if it is LoRA's own.
+    #[serde(default, skip_serializing_if = "LoraScaling::is_lora")]
+    pub scaling: LoraScaling,
+    /// What is trained beside the product. Records do not have this key if nothing is.
+    #[serde(default, skip_serializing_if = "LoraForm::is_lora")]
+    pub form: LoraForm,
+}
+
+/// The scale of LoRA's product.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoraScaling {
+    /// `α/r`.
+    #[default]
+    Lora,
+    /// `α/√r`, with which gradients do not shrink as the rank grows (Kalajdzievski 2023, arXiv 2312.03732).
+    Rslora,
+}
+
+impl LoraScaling {
+    fn is_lora(&self) -> bool {
+        *self == LoraScaling::Lora
+    }
+
+    /// What `α` is divided by.
+    fn divisor(self, rank: usize) -> f64 {
+        match self {
+            LoraScaling::Lora => rank as f64,
+            LoraScaling::Rslora => (rank as f64).sqrt(),
+        }
+    }
+
+    /// The scale of a product with this `α` and rank.
+    pub fn scale(self, alpha: f64, rank: usize) -> f64 {
+        alpha / self.divisor(rank)
+    }
+
+    /// The `α` with which a product of this rank has this scale.
+    pub fn alpha(self, scale: f64, rank: usize) -> f64 {
+        scale * self.divisor(rank)
+    }
+}
+
+/// What a LoRA trains.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoraForm {
+    /// The product.
+    #[default]
+    Lora,
+    /// DoRA: the product, which changes the directions of a weight's columns, and their magnitudes.
+    Dora,
+}
+
+impl LoraForm {
+    fn is_lora(&self) -> bool {
+        *self == LoraForm::Lora
+    }
 }
 
 impl LoraRecipe {
@@ -106,10 +166,21 @@ impl LoraRecipe {
         }
     }
 
-    /// The factor of every product, whatever its rank: `α/r`.
+    /// The factor of every product, whatever its rank.
     pub fn scale(&self) -> f64 {
-        self.alpha / self.rank as f64
+        self.scaling.scale(self.alpha, self.rank)
     }
+}
+
+/// See [`DeltaRecipe::Vera`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VeraRecipe {
+    /// `r`, the rank of the random projections.
+    pub rank: usize,
+    /// The linear maps that are changed, in every attention and feed-forward.
+    pub maps: Vec<Map>,
+    /// The key that the projections are drawn from, whatever the training's seed.
+    pub key: u64,
 }
 
 /// See [`DeltaRecipe::LastBlocks`].

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::defaults::{Base, Defaults, MethodDefault, Rates};
 use super::{
-    AdapterRecipe, DeltaRecipe, LadderRecipe, LastBlocksRecipe, LoraRecipe, Map, Placement,
-    PreambleRecipe, PrefixForm, PrefixPlaces, PrefixRecipe, PromptNetworkForm, PromptNetworkRecipe,
-    PromptPlaces, SubspaceRecipe,
+    AdapterRecipe, DeltaRecipe, LadderRecipe, LastBlocksRecipe, LoraForm, LoraRecipe, LoraScaling,
+    Map, Placement, PreambleRecipe, PrefixForm, PrefixPlaces, PrefixRecipe, PromptNetworkForm,
+    PromptNetworkRecipe, PromptPlaces, SubspaceRecipe, VeraRecipe,
 };
 
 /// Declares the methods. An entry has the variant with its documentation, the name on the command line and in
@@ -72,13 +72,26 @@ methods! {
     /// LoRA: low-rank updates of linear layers.
     Lora: "lora", "LoRA", tuned(
         Base::Additions,
-        |_| DeltaRecipe::Lora(LoraRecipe {
-            rank: 8,
-            alpha: 16.0,
-            maps: vec![Map::Q, Map::V],
-            ranks: Vec::new(),
-        }),
+        |_| lora(LoraForm::Lora),
         Rates { nano: 1e-2, t5: 3e-4, encoder: 1e-3, decoder_only: 1e-3 },
+    );
+
+    /// DoRA: LoRA of the directions of a weight's columns, and their magnitudes.
+    Dora: "dora", "DoRA", tuned(
+        Base::Additions,
+        |_| lora(LoraForm::Dora),
+        Rates { nano: 1e-2, t5: 3e-4, encoder: 1e-3, decoder_only: 1e-3 },
+    );
+
+    /// VeRA: scales of random low-rank updates that all linear layers share.
+    Vera: "vera", "VeRA", tuned(
+        Base::Additions,
+        |on| DeltaRecipe::Vera(VeraRecipe {
+            rank: on.sized(64, 256),
+            maps: vec![Map::Q, Map::V],
+            key: 0,
+        }),
+        Rates { nano: 3e-2, t5: 3e-3, encoder: 1e-2, decoder_only: 4e-3 },
     );
 
     /// BitFit: biases; they are added to a model without any, such as T5.
@@ -262,6 +275,17 @@ impl Method {
 #[allow(clippy::unnecessary_wraps, reason = "an entry has either this or None")]
 fn tuned(base: Base, delta: fn(Defaults) -> DeltaRecipe, rates: Rates) -> Option<MethodDefault> {
     Some(MethodDefault { base, delta, rates })
+}
+
+fn lora(form: LoraForm) -> DeltaRecipe {
+    DeltaRecipe::Lora(LoraRecipe {
+        rank: 8,
+        alpha: 16.0,
+        maps: vec![Map::Q, Map::V],
+        ranks: Vec::new(),
+        scaling: LoraScaling::Lora,
+        form,
+    })
 }
 
 fn adapters(placement: Placement, reduction: usize) -> DeltaRecipe {

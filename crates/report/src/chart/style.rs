@@ -55,6 +55,16 @@ pub(super) fn sheet() -> String {
     )
 }
 
+/// The number that a method's colour and shape are taken from. Methods that joined the list between others are numbered
+/// last, so that a method has the same marks in reports of every version.
+fn mark(method: Method) -> usize {
+    const JOINED: [Method; 2] = [Method::Dora, Method::Vera];
+    match JOINED.iter().position(|joined| *joined == method) {
+        Some(place) => Method::ALL.len() - JOINED.len() + place,
+        None => method as usize - JOINED.iter().filter(|joined| **joined < method).count(),
+    }
+}
+
 impl Colour {
     /// A method's colour.
     pub fn of(method: Method) -> Colour {
@@ -62,7 +72,7 @@ impl Colour {
             Method::Prompt => Colour::Series(0),
             Method::Model => Colour::Series(1),
             Method::Untuned => Colour::Untuned,
-            other => Colour::Series(2 + other as usize % (SERIES - 2)),
+            other => Colour::Series(2 + mark(other) % (SERIES - 2)),
         }
     }
 
@@ -108,7 +118,7 @@ impl Shape {
             Method::Prompt => Shape::Circle,
             Method::Model => Shape::Square,
             Method::Untuned => Shape::HollowDiamond,
-            other => [Shape::Up, Shape::Down, Shape::Diamond, Shape::Cross][other as usize % 4],
+            other => [Shape::Up, Shape::Down, Shape::Diamond, Shape::Cross][mark(other) % 4],
         }
     }
 }

@@ -16,7 +16,7 @@ pub use decoding::{Decoding, Generated, KvCache, greedy};
 pub use dropout::Dropout;
 pub use injected::{Injected, KeyValue, LabelHead, PrefixPositions};
 pub(crate) use injected::{of_each, prefix_len, prepend_prefix, with_prefix};
-pub use linear::{Delta, Linear, LowRank, Norm};
+pub use linear::{Delta, Linear, LowRank, Magnitude, Norm, Vera};
 pub(crate) use pass::BlockInputs;
 pub use pass::{GradientCheckpointing, Pass};
 pub use tokens::Tokens;

@@ -26,6 +26,11 @@ impl Draw {
         self.seed
     }
 
+    /// The device of what is drawn.
+    pub(super) fn device(&self) -> Device {
+        self.device.clone()
+    }
+
     /// A constant.
     pub(super) fn filled<const D: usize>(&self, shape: [usize; D], value: f32) -> Param<Tensor<D>> {
         self.param(shape, vec![value; shape.iter().product()])

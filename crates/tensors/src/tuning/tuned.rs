@@ -6,6 +6,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::answer_head::{self, LabelVectors};
 use super::draw::Draw;
 use super::prefixes::Prefixes;
+use super::projections::Projections;
 use super::soft_prompt::{SoftPrompt, Vectors};
 use crate::backbone::Backbone;
 use crate::bert::Head;
@@ -27,6 +28,8 @@ pub struct Tuned {
     pub prefixes: Option<Prefixes>,
     /// Output vectors of the labels' tokens, instead of the head.
     pub label_vectors: Option<LabelVectors>,
+    /// The frozen projections that all of VeRA's updates read, counted once.
+    pub projections: Option<Projections>,
 }
 
 impl Tuned {
@@ -38,6 +41,7 @@ impl Tuned {
             decoder_prompt: None,
             prefixes: None,
             label_vectors: None,
+            projections: None,
         }
     }
 

@@ -25,6 +25,7 @@ pub(super) fn delta(recipe: &DeltaRecipe) -> &dyn Delta {
         DeltaRecipe::Prompt => &prompts::Prompt,
         DeltaRecipe::Model => &model::Model,
         DeltaRecipe::Lora(recipe) => recipe,
+        DeltaRecipe::Vera(recipe) => recipe,
         DeltaRecipe::AddedBiases => &specified::AddedBiases,
         DeltaRecipe::NormGains => &specified::NormGains,
         DeltaRecipe::OutputHead => &specified::OutputHead,

@@ -233,20 +233,20 @@ impl AdapterFile {
         Ok(atomic_file::write_folder(out, &files)?)
     }
 
-    /// The backbone's weights with LoRA's updates merged into them, as a checkpoint's `model.safetensors`:
-    /// the same answers up to rounding, at the cost of the backbone alone.
+    /// The backbone's weights with the updates of LoRA, DoRA or VeRA merged into them, as a checkpoint's
+    /// `model.safetensors`: the same answers up to rounding, at the cost of the backbone alone.
     ///
     /// # Errors
-    /// It does not match the backbone, or is not LoRA.
+    /// It does not match the backbone, or is none of these.
     pub fn merged(&self, backbone: &Backbone) -> Result<Vec<u8>, SavedError> {
         let peft::Placed { delta, tuned, .. } = self.placed(backbone)?;
         match delta {
-            DeltaRecipe::Lora(_) => {
+            DeltaRecipe::Lora(_) | DeltaRecipe::Vera(_) => {
                 let weights = lora::merged(&tuned).weights();
                 Ok(weights.to_bytes(folder::header()))
             }
             other => {
-                let wanted = "LoRA, whose products can be added to weights";
+                let wanted = "LoRA, DoRA or VeRA, whose updates can be merged into weights";
                 let found = methods::delta(&other).about().name;
                 Err(SavedError::wrong(&self.path, wanted, found))
             }

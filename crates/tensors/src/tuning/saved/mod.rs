@@ -7,7 +7,7 @@
 //! | `model.safetensors` | a whole model, under Hugging Face's names |
 //! | `trained.safetensors` | the tensors that a training needs to resume, if no other file has all of them |
 //! | a `.npy` | a soft prompt as a matrix |
-//! | a PEFT folder | a soft prompt, LoRA, (IA)³ or a prefix |
+//! | a PEFT folder | a soft prompt, LoRA, DoRA, VeRA, (IA)³ or a prefix |
 //!
 //! promptshift's own files are safetensors with [`Metadata`] in their headers.
 

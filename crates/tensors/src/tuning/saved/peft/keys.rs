@@ -1,5 +1,5 @@
 //! The effect of each key of `adapter_config.json` on an adapter's output: every field of PEFT's
-//! `LoraConfig`, `IA3Config`, `PromptTuningConfig`, `PromptEncoderConfig` and `PrefixTuningConfig`, 0.17 to
+//! `LoraConfig`, `VeraConfig`, `IA3Config`, `PromptTuningConfig`, `PromptEncoderConfig` and `PrefixTuningConfig`, 0.17 to
 //! 0.21.
 
 use serde_json::{Map, Value};
@@ -28,7 +28,9 @@ use Meaning::{Changes, Nothing, Read};
 const ALL: &[&str] = &[];
 const LORA: &[&str] = &["LORA"];
 const IA3: &[&str] = &["IA3"];
-const MODULES: &[&str] = &["LORA", "IA3"];
+const VERA: &[&str] = &["VERA"];
+const UPDATES: &[&str] = &["LORA", "VERA"];
+const MODULES: &[&str] = &["LORA", "VERA", "IA3"];
 const VECTORS: &[&str] = &["PROMPT_TUNING", "P_TUNING", "PREFIX_TUNING"];
 const PROMPT: &[&str] = &["PROMPT_TUNING"];
 const P_TUNING: &[&str] = &["P_TUNING"];
@@ -41,7 +43,7 @@ const fn key(name: &'static str, of: &'static [&'static str], meaning: Meaning) 
 /// All known keys. Initialisations that are not listed subtract their product from the backbone's weights, as
 /// PiSSA, OLoRA, CorDA, LoRA-GA and LoftQ do: with the published weights the adapter would compute something
 /// else.
-const KEYS: [Key; 61] = [
+const KEYS: [Key; 67] = [
     key("auto_mapping", ALL, Nothing),
     key("base_model_name_or_path", ALL, Read),
     key("inference_mode", ALL, Nothing),
@@ -69,7 +71,7 @@ const KEYS: [Key; 61] = [
     ),
     key(
         "bias",
-        LORA,
+        UPDATES,
         Changes(&["none"], "the backbone's biases were trained too"),
     ),
     key("corda_config", LORA, Nothing),
@@ -96,8 +98,8 @@ const KEYS: [Key; 61] = [
         LORA,
         Changes(&[], "blocks are repeated"),
     ),
-    key("layers_pattern", LORA, Read),
-    key("layers_to_transform", LORA, Read),
+    key("layers_pattern", UPDATES, Read),
+    key("layers_to_transform", UPDATES, Read),
     key("loftq_config", LORA, Nothing),
     key("lora_alpha", LORA, Read),
     key(
@@ -133,11 +135,7 @@ const KEYS: [Key; 61] = [
         LORA,
         Changes(&[], "the factors are block-diagonal"),
     ),
-    key(
-        "use_dora",
-        LORA,
-        Changes(&[], "the weights' magnitudes were trained too"),
-    ),
+    key("use_dora", LORA, Read),
     key(
         "use_qalora",
         LORA,
@@ -146,6 +144,13 @@ const KEYS: [Key; 61] = [
     key("use_rslora", LORA, Read),
     // A backward pass that uses less memory.
     key("velora_config", LORA, Nothing),
+    // VeRA.
+    key("d_initial", VERA, Nothing),
+    key("init_weights", VERA, Nothing),
+    key("projection_prng_key", VERA, Read),
+    key("r", VERA, Read),
+    key("save_projection", VERA, Read),
+    key("vera_dropout", VERA, Nothing),
     // (IA)³.
     key("feedforward_modules", IA3, Read),
     key("init_ia3_weights", IA3, Nothing),
@@ -258,7 +263,7 @@ mod tests {
         let found = of("IA3", json!({"use_dora": true}));
         assert_eq!(found, Ok(vec!["use_dora true".to_string()]));
         for (name, value, shown) in [
-            ("use_dora", json!(true), "true"),
+            ("use_bdlora", json!(true), "true"),
             ("bias", json!("lora_only"), "lora_only"),
             ("init_lora_weights", json!("pissa_niter_4"), "pissa_niter_4"),
             ("init_lora_weights", json!("lora_ga"), "lora_ga"),

@@ -1,11 +1,13 @@
 //! PEFT's LoRA: `lora_A.weight` `[r, in]` and `lora_B.weight` `[out, r]` for a linear layer `weight`
-//! `[out, in]`; their product is scaled by `lora_alpha / r`, or `lora_alpha / √r` with `use_rslora`.
+//! `[out, in]`; their product is scaled by `lora_alpha / r`, or `lora_alpha / √r` with `use_rslora`. With `use_dora`
+//! every such layer has a `lora_magnitude_vector` `[out]` too.
 //!
 //! The tensors show which layers have such a pair: all layers of a kind or some, with one rank or several.
 //! Here all products share one scale; if PEFT has several (`rank_pattern`, `alpha_pattern`), the others are
 //! multiplied into `B`. A pair for GPT-2's `c_attn` becomes one each for queries, keys and values, with the
 //! same `A`. Pairs of one module that were trained here with different `A`s are exported as one whose rank is
-//! the sum, with a block-structured `B`, which is equivalent.
+//! the sum, with a block-structured `B`, which is equivalent. The magnitudes of a layer without a pair, in a module
+//! that has one, are the norms of its weight, which change nothing.
 
 use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -16,26 +18,35 @@ use super::folder::Config;
 use super::modules::{Left, Placed, Written, is_target, modules, none, targets};
 use crate::backbone::Backbone;
 use crate::checkpoint::{Weights, transposed};
-use crate::layers::{self, LowRank, Map};
+use crate::layers::{self, Linear, LowRank, Magnitude, Map};
 use crate::network::{Config as NetworkConfig, Network};
 use crate::tuning::saved::error::SavedError;
 use crate::tuning::tuned::Tuned;
-use promptshift_numbers::recipe::{DeltaRecipe, LoraRecipe};
+use promptshift_numbers::recipe::{DeltaRecipe, LoraForm, LoraRecipe, LoraScaling};
 
 pub(super) const TYPE: &str = "LORA";
 
 const PARTS: [&str; 2] = ["lora_A.weight", "lora_B.weight"];
 
-/// A rank, and the product's scale times that rank (`alpha`).
+const MAGNITUDE: &str = "lora_magnitude_vector";
+
+/// A product's rank and `α`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Sizes {
     rank: usize,
     alpha: f64,
 }
 
-impl Sizes {
-    fn scale(self) -> f64 {
-        self.alpha / self.rank as f64
+/// Whether a key is set to true.
+fn is_true(config: &Config, key: &str) -> bool {
+    config.get(key) == Some(&Value::Bool(true))
+}
+
+/// What an adapter of this configuration trains.
+pub(super) fn form(config: &Config) -> LoraForm {
+    match is_true(config, "use_dora") {
+        true => LoraForm::Dora,
+        false => LoraForm::Lora,
     }
 }
 
@@ -75,7 +86,7 @@ fn by_pattern<'a>(
     Ok(found)
 }
 
-/// A module's rank and scale.
+/// A module's rank and `α`.
 fn sizes(config: &Config, module: &str) -> Result<Sizes, SavedError> {
     let rank = match by_pattern(config, "rank_pattern", module)? {
         None => config.positive("r")?,
@@ -100,14 +111,29 @@ fn sizes(config: &Config, module: &str) -> Result<Sizes, SavedError> {
             return Err(config.wrong(format!("{key}, a number"), found));
         }
     };
-    let rank_stabilised = config.get("use_rslora") == Some(&Value::Bool(true));
-    Ok(Sizes {
+    Ok(Sizes { rank, alpha })
+}
+
+/// A recipe of products with a scale of 1 and one rank, at the linear layers of the blocks with a rank above 0.
+pub(super) fn uniform(rank: usize, maps: &[(Map, [usize; 2])], ranks: Vec<usize>) -> LoraRecipe {
+    let has = |map: &Map| {
+        maps.iter()
+            .zip(&ranks)
+            .any(|((m, _), &rank)| m == map && rank > 0)
+    };
+    let mut recipe = LoraRecipe {
         rank,
-        alpha: match rank_stabilised {
-            true => alpha * (rank as f64).sqrt(),
-            false => alpha,
-        },
-    })
+        alpha: rank as f64,
+        maps: Map::ALL.into_iter().filter(has).collect(),
+        ranks: Vec::new(),
+        scaling: LoraScaling::Lora,
+        form: LoraForm::Lora,
+    };
+    let of_all = (maps.iter().enumerate()).map(|(place, (map, _))| recipe.rank_at(place, *map));
+    if !of_all.eq(ranks.iter().copied()) {
+        recipe.ranks = ranks;
+    }
+    recipe
 }
 
 pub(super) fn read(
@@ -118,6 +144,12 @@ pub(super) fn read(
 ) -> Result<Placed, SavedError> {
     let device = model.device();
     let maps = backbone.config.maps();
+    let form = form(config);
+    let scaling = match is_true(config, "use_rslora") {
+        true => LoraScaling::Rslora,
+        false => LoraScaling::Lora,
+    };
+    let scale = |sizes: Sizes| scaling.scale(sizes.alpha, sizes.rank);
     let mut tuned = Tuned::untuned(model);
     let mut linears = tuned.backbone.maps_mut();
     let mut ranks = vec![0; maps.len()];
@@ -140,26 +172,44 @@ pub(super) fn read(
             // An alpha of 0 can't be the common scale, since others are divided by it: the 0 is multiplied
             // into `B`.
             true => Sizes {
-                alpha: rank as f64,
+                alpha: scaling.alpha(1.0, rank),
                 ..sizes
             },
             false => sizes,
         });
         let factor = match sizes == base {
             true => 1.0,
-            false => (sizes.scale() / base.scale()) as f32,
+            false => (scale(sizes) / scale(base)) as f32,
         };
         let of_a = transposed(&of_a, shape_of_a);
+        let mut magnitudes = match form {
+            LoraForm::Lora => Vec::new(),
+            LoraForm::Dora => {
+                let name = module.tensor(MAGNITUDE);
+                (left.take(&name, [module.output()])?)
+                    .ok_or_else(|| left.wrong(format!("'{name}' beside '{a}'"), none()))?
+            }
+        };
         let mut rows = of_b.chunks(rank);
         for (place, &output) in module.places.clone().zip(&module.outputs) {
             let own: Vec<f32> = (rows.by_ref().take(output).flatten())
                 .map(|value| value * factor)
                 .collect();
-            linears[place].1.delta = Some(layers::Delta {
+            let linear = &mut *linears[place].1;
+            let magnitude = match form {
+                LoraForm::Lora => None,
+                LoraForm::Dora => {
+                    let others = magnitudes.split_off(output);
+                    let own = TensorData::new(std::mem::replace(&mut magnitudes, others), [output]);
+                    Some(Magnitude::new(Tensor::from_data(own, &device), linear))
+                }
+            };
+            linear.delta = Some(layers::Delta {
                 low_rank: Some(LowRank {
                     a: param(of_a.clone(), [module.input, rank], &device),
                     b: param(transposed(&own, [output, rank]), [rank, output], &device),
-                    scale: base.scale(),
+                    scale: scale(base),
+                    magnitude,
                 }),
                 ..layers::Delta::default()
             });
@@ -170,29 +220,19 @@ pub(super) fn read(
         let wanted = "pairs of lora_A and lora_B for linear layers of the blocks".to_string();
         return Err(left.wrong(wanted, left.first()));
     };
-    let has = |map: &Map| {
-        maps.iter()
-            .zip(&ranks)
-            .any(|((m, _), &rank)| m == map && rank > 0)
-    };
-    let mut recipe = LoraRecipe {
-        rank,
-        alpha,
-        maps: Map::ALL.into_iter().filter(has).collect(),
-        ranks: Vec::new(),
-    };
-    let of_all = (maps.iter().enumerate()).map(|(place, (map, _))| recipe.rank_at(place, *map));
-    if !of_all.eq(ranks.iter().copied()) {
-        recipe.ranks = ranks;
-    }
     Ok(Placed {
-        delta: DeltaRecipe::Lora(recipe),
+        delta: DeltaRecipe::Lora(LoraRecipe {
+            alpha,
+            scaling,
+            form,
+            ..uniform(rank, &maps, ranks)
+        }),
         head: None,
         tuned,
     })
 }
 
-fn param(values: Vec<f32>, shape: [usize; 2], device: &Device) -> Param<Tensor<2>> {
+pub(super) fn param(values: Vec<f32>, shape: [usize; 2], device: &Device) -> Param<Tensor<2>> {
     Param::from_tensor(Tensor::from_data(TensorData::new(values, shape), device))
 }
 
@@ -258,21 +298,37 @@ fn number(value: f64) -> Value {
     }
 }
 
+/// A linear layer's product.
+fn product(linear: &Linear) -> Option<&LowRank> {
+    linear.delta.as_ref()?.low_rank.as_ref()
+}
+
 pub(super) fn write(recipe: &LoraRecipe, tuned: &mut Tuned, config: &NetworkConfig) -> Written {
     let mut tensors = Weights::empty("");
     let all = modules(config);
     let linears = tuned.backbone.maps_mut();
     let mut ranks: Vec<(&str, usize)> = Vec::new();
     for module in &all {
-        let products: Vec<Option<&LowRank>> = (linears[module.places.clone()].iter())
-            .map(|(_, linear)| linear.delta.as_ref()?.low_rank.as_ref())
-            .collect();
+        let own = &linears[module.places.clone()];
+        let products: Vec<Option<&LowRank>> =
+            own.iter().map(|(_, linear)| product(linear)).collect();
         let Some(Pair { rank, a, b }) = Pair::of(&products, &module.outputs) else {
             continue;
         };
         let [name_of_a, name_of_b] = PARTS.map(|part| module.tensor(part));
         tensors.put(&name_of_a, vec![rank, module.input], a);
         tensors.put(&name_of_b, vec![module.output(), rank], b);
+        if recipe.form == LoraForm::Dora {
+            let magnitudes = own.iter().flat_map(|(_, linear)| {
+                let values = match product(linear).and_then(|product| product.magnitude.as_ref()) {
+                    Some(magnitude) => magnitude.values.val(),
+                    None => linear.column_norms(),
+                };
+                values.into_data().try_to_vec::<f32>().expect("f32")
+            });
+            let values = magnitudes.collect();
+            tensors.put(&module.tensor(MAGNITUDE), vec![module.output()], values);
+        }
         ranks.push((&module.name, rank));
     }
     let is_there = |wanted: usize| ranks.iter().any(|(_, rank)| *rank == wanted);
@@ -280,10 +336,10 @@ pub(super) fn write(recipe: &LoraRecipe, tuned: &mut Tuned, config: &NetworkConf
         true => recipe.rank,
         false => ranks.first().map_or(recipe.rank, |(_, rank)| *rank),
     };
-    // The scale α/r is the same for all.
+    // The scale is the same for all.
     let alpha = |rank: usize| match rank == recipe.rank {
         true => number(recipe.alpha),
-        false => number(recipe.scale() * rank as f64),
+        false => number(recipe.scaling.alpha(recipe.scale(), rank)),
     };
     let mut patterns = [Json::new(), Json::new()];
     let mut others: Vec<usize> = (ranks.iter().map(|(_, rank)| *rank))
@@ -307,6 +363,12 @@ pub(super) fn write(recipe: &LoraRecipe, tuned: &mut Tuned, config: &NetworkConf
         ("r", base.into()),
         ("target_modules", targets(&names, config).into()),
     ];
+    let options = [
+        ("use_dora", recipe.form == LoraForm::Dora),
+        ("use_rslora", recipe.scaling == LoraScaling::Rslora),
+    ];
+    let set = options.into_iter().filter(|(_, is_set)| *is_set);
+    keys.extend(set.map(|(key, _)| (key, true.into())));
     for (key, pattern) in ["rank_pattern", "alpha_pattern"].into_iter().zip(patterns) {
         if !pattern.is_empty() {
             keys.push((key, pattern.into()));

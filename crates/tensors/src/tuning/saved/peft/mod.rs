@@ -1,4 +1,4 @@
-//! Adapters in PEFT's format, one converter for each method: [`lora`], [`ia3`], [`prefix`].
+//! Adapters in PEFT's format, one converter for each method: [`lora`] with DoRA, [`vera`], [`ia3`], [`prefix`].
 //!
 //! PEFT names a tensor by its module's path in Transformers' network, which is the weight's name in a
 //! checkpoint, prefixed by `base_model.model.`. Errors name unsupported keys and unknown tensors: nothing is
@@ -12,6 +12,7 @@ mod lora;
 mod modules;
 mod prefix;
 pub(super) mod prompt;
+mod vera;
 
 use std::path::{Path, PathBuf};
 
@@ -25,13 +26,13 @@ use crate::tuning::methods;
 use folder::Config;
 pub(super) use modules::Placed;
 use modules::{Left, ROOT};
-use promptshift_numbers::recipe::{DeltaRecipe, HeadForm, Method, PrefixPlaces};
+use promptshift_numbers::recipe::{DeltaRecipe, HeadForm, LoraForm, Method, PrefixPlaces};
 
 pub use folder::Task;
 
 /// The adapters that PEFT can represent.
 pub(super) const WANTED: &str =
-    "an adapter of lora, ia3 or prefix-decoder, which PEFT supports too";
+    "an adapter of lora, dora, vera, ia3 or prefix-decoder, which PEFT supports too";
 
 /// LoRA on every linear layer of T5-xxl at rank 64 has 2 GiB.
 const MOST_BYTES: u64 = 1 << 31;
@@ -48,12 +49,16 @@ pub(super) struct Adapter {
 impl Adapter {
     /// Reads a folder; returns the adapter and its origin.
     pub(super) fn read(path: &Path) -> Result<(Self, Origin), SavedError> {
-        let config = folder::config(path, &[lora::TYPE, ia3::TYPE, prefix::TYPE])?;
+        let config = folder::config(path, &[lora::TYPE, vera::TYPE, ia3::TYPE, prefix::TYPE])?;
         let file = folder::tensors(path, MOST_BYTES)?;
         let tensors = tensors::parse(&file.bytes, &file.path, "PEFT's tensors, finite numbers")?;
         let origin = Origin::Peft {
             method: match config.peft_type.as_str() {
-                lora::TYPE => Method::Lora,
+                lora::TYPE => match lora::form(&config) {
+                    LoraForm::Lora => Method::Lora,
+                    LoraForm::Dora => Method::Dora,
+                },
+                vera::TYPE => Method::Vera,
                 ia3::TYPE => Method::Ia3,
                 _ => Method::PrefixDecoder,
             },
@@ -80,6 +85,7 @@ impl Adapter {
         let (model, head) = head::read(&self.config, &mut left, backbone)?;
         let placed = match self.config.peft_type.as_str() {
             lora::TYPE => lora::read(&self.config, &mut left, backbone, model),
+            vera::TYPE => vera::read(&self.config, &mut left, backbone, model),
             ia3::TYPE => ia3::read(&self.config, &mut left, backbone, model),
             _ => prefix::read(&self.config, &mut left, backbone, model),
         }?;
@@ -93,8 +99,9 @@ impl Adapter {
 fn saved(tensors: Tensors) -> Tensors {
     let plain = |name: &str| {
         let name = name.replace(".modules_to_save.default.", ".");
-        match name.strip_suffix(".ia3_l.default") {
-            Some(module) => format!("{module}.ia3_l"),
+        let name = name.replace("_magnitude_vector.default.weight", "_magnitude_vector");
+        match name.strip_suffix(".default") {
+            Some(plain) => plain.to_owned(),
             None => name.replace(".default.weight", ".weight"),
         }
     };
@@ -121,6 +128,7 @@ pub(super) fn files(
     } = placed;
     let (peft_type, mut written) = match (&delta, config) {
         (DeltaRecipe::Lora(recipe), _) => (lora::TYPE, lora::write(recipe, &mut tuned, config)),
+        (DeltaRecipe::Vera(recipe), _) => (vera::TYPE, vera::write(recipe, &mut tuned, config)?),
         (DeltaRecipe::Scales, _) => (ia3::TYPE, ia3::write(&mut tuned, config)),
         (DeltaRecipe::Prefix(recipe), NetworkConfig::T5(t5)) => match recipe.places {
             PrefixPlaces::Decoder => (prefix::TYPE, prefix::write(recipe, &tuned, t5)),
