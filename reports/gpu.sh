@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes the report on a GPU in one go, below OUT: what the machine is (environment.txt), whether the device computes what
 # the CPU computes (devices.txt), speed and memory (bench/report.md), and a small study of the bundled miniature on the
-# device, compared with the same study on the CPU (transfer/, compare.txt). After the build, which takes longest, it
+# device (report.md), compared with the same study on the CPU (compare.txt). After the build, which takes longest, it
 # should take about ten minutes; no GPU has run it yet.
 #
 #     reports/gpu.sh [DEVICE [OUT]]       # at the repository's root; cuda:0 and reports/gpu unless given
@@ -57,12 +57,11 @@ rm -r "$criterion"
 
 step "a study on the device and on the CPU"
 study=(transfer 'squad->textbookqa' --methods 'prompt,model' --seeds 1 --steps "$steps" --eval-rows 100)
-promptshift "${study[@]}" --device "$device" --store "$new/store" --out "$new/transfer"
-promptshift "${study[@]}" --device cpu --store "$new/store-cpu" --out "$new/transfer-cpu"
-# It ends with 1 where predictions differ, as a few may.
-promptshift compare "$new/transfer-cpu" "$new/transfer" >"$new/compare.txt" || true
-rm -r "$new/store" "$new/store-cpu" "$new/transfer-cpu"
+promptshift "${study[@]}" --device "$device" --store "$new/store" --out "$new"
+promptshift "${study[@]}" --device cpu --store "$new/store-cpu" --out "$new.cpu"
+promptshift compare "$new.cpu" "$new" >"$new/compare.txt" || true
+rm -r "$new/store" "$new/store-cpu" "$new.cpu"
 
 rm -rf "$out"
 mv "$new" "$out"
-echo "$out: environment.txt, devices.txt, bench/report.md, transfer/report.md, compare.txt"
+echo "$out: environment.txt, devices.txt, bench/report.md, report.md, compare.txt"
