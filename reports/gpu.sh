@@ -25,7 +25,8 @@ step() { echo "== $*" >&2; }
 step "build"
 cargo build --profile "$profile" "${features[@]}"
 mkdir -p "$(dirname "$out")"
-new=$(mktemp -d "$out.XXXXXX")
+work=$(mktemp -d "$out.XXXXXX")
+mkdir "$work/more"
 
 step "environment"
 {
@@ -36,32 +37,35 @@ step "environment"
     grep -m 1 'model name' /proc/cpuinfo || true
     nproc
     nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.max.sm,power.limit --format=csv || echo "no nvidia-smi"
-} >"$new/environment.txt" 2>&1
+} >"$work/more/environment.txt" 2>&1
 
 step "does the device compute what the CPU computes?"
 if [[ $device == cpu ]]; then
-    echo "not run: the device is the CPU" >"$new/devices.txt"
+    echo "not run: the device is the CPU" >"$work/more/devices.txt"
 else
     # What follows is still wanted where they differ.
     PROMPTSHIFT_DEVICE=$device cargo test --profile "$profile" "${features[@]}" --test it devices \
-        >"$new/devices.txt" 2>&1 || echo "THEY DIFFER: $new/devices.txt" >&2
+        >"$work/more/devices.txt" 2>&1 || echo "the test failed: see $work/more/devices.txt" >&2
 fi
 
 step "speed and memory"
-criterion=$PWD/$new/criterion
+criterion=$(realpath "$work")/criterion
 CRITERION_HOME=$criterion PROMPTSHIFT_DEVICE=$device \
     cargo bench --profile "$profile" "${features[@]}" --bench suite --bench memory -- --quick "$benches" \
-    >"$new/bench.txt" 2>&1
-promptshift report --bench "$criterion" --out "$new/bench"
+    >"$work/more/bench.txt" 2>&1
+promptshift report --bench "$criterion" --out "$work/more/bench"
 rm -r "$criterion"
 
 step "a study on the device and on the CPU"
 study=(transfer 'squad->textbookqa' --methods 'prompt,model' --seeds 1 --steps "$steps" --eval-rows 100)
-promptshift "${study[@]}" --device "$device" --store "$new/store" --out "$new"
-promptshift "${study[@]}" --device cpu --store "$new/store-cpu" --out "$new.cpu"
-promptshift compare "$new.cpu" "$new" >"$new/compare.txt" || true
-rm -r "$new/store" "$new/store-cpu" "$new.cpu"
+promptshift "${study[@]}" --device "$device" --store "$work/store" --out "$work/study"
+promptshift "${study[@]}" --device cpu --store "$work/store-cpu" --out "$work/study-cpu"
+# It ends with 1 if the device scores significantly lower.
+promptshift compare "$work/study-cpu" "$work/study" >"$work/more/compare.txt" 2>&1 \
+    || echo "ended with $?" >>"$work/more/compare.txt"
 
+mv "$work"/more/* "$work/study"
 rm -rf "$out"
-mv "$new" "$out"
+mv "$work/study" "$out"
+rm -r "$work"
 echo "$out: environment.txt, devices.txt, bench/report.md, report.md, compare.txt"
