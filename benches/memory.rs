@@ -2,8 +2,8 @@
 //! `cargo bench --bench memory`. The unit is bytes; the parts, of the highest step, are those of records
 //! (`promptshift::record::PeakParts`).
 //!
-//! On the CPU, the peak is the maximum of bytes allocated at once, weights included; on a device with its own
-//! pool it is the pool's bytes in use after the step, as reported by Burn.
+//! On the CPU, the peak is the maximum of bytes allocated at once, weights included; on a device with memory of its own
+//! it is what the device's pools have reserved for a step ([`promptshift::memory::reserved`]).
 
 mod bed;
 
@@ -14,9 +14,9 @@ use burn::tensor::Device;
 use criterion::measurement::{Measurement, ValueFormatter};
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group};
 use promptshift::backbone::Backbone;
-use promptshift::memory::peak_of;
+use promptshift::memory::{peak_of, release_unused, reserved};
 use promptshift::recipe::Method;
-use promptshift::record::PeakParts;
+use promptshift::record::{Moment, PeakParts};
 
 /// Measures bytes instead of seconds.
 struct Bytes;
@@ -66,18 +66,18 @@ impl ValueFormatter for Bytes {
     }
 }
 
-/// The peak bytes of `work`.
+/// The peak bytes of `work`: reserved on the device, or allocated on the host if tensors are there.
 fn bytes_of(device: &Device, work: impl FnOnce()) -> u64 {
+    release_unused(device);
     let ((), host) = peak_of(work);
-    match device.memory_pool_usage() {
-        Some(pool) => pool.bytes_in_use,
-        None => host,
-    }
+    device.sync().expect("the device works");
+    reserved(device).unwrap_or(host)
 }
 
 /// A part of a peak: its group's name and its value.
 type Part = (&'static str, fn(&PeakParts) -> u64);
 
+/// Activations last: on a device they are not measured.
 const PARTS: [Part; 4] = [
     ("peak_memory/weights", |parts| parts.weights),
     ("peak_memory/gradients", |parts| parts.gradients),
@@ -103,6 +103,9 @@ fn train_step(c: &mut Criterion<Bytes>) {
         let mut trainer = bed::trainer(backbone, method, dropout);
         // The optimiser's state exists from the second step on.
         trainer.step(&batch).expect("a finite loss");
+        bed::warm_up(&device, || {
+            trainer.step(&batch).expect("a finite loss");
+        });
         let id = BenchmarkId::new(bed::name(backbone, method, dropout), length);
         let mut whole = group(c, "peak_memory/train_step");
         whole.bench_function(id.clone(), |b| {
@@ -113,12 +116,24 @@ fn train_step(c: &mut Criterion<Bytes>) {
             });
         });
         whole.finish();
-        let highest = (trainer.peak()).filter(|_| device.memory_pool_usage().is_none());
         let tensors = bed::tensors(backbone, method, &trainer);
-        let Some(parts) = highest.map(|peak| peak.parts(&tensors)) else {
-            return;
+        let (parts, measured) = match reserved(&device) {
+            None => {
+                let highest = trainer.peak().expect("steps were taken");
+                (highest.parts(&tensors), &PARTS[..])
+            }
+            Some(_) => {
+                let parts = PeakParts {
+                    moment: Moment::Backward,
+                    weights: tensors.weights,
+                    gradients: tensors.trainable,
+                    optimizer_state: tensors.optimizer_state,
+                    activations: 0,
+                };
+                (parts, &PARTS[..3])
+            }
         };
-        for (name, part) in PARTS {
+        for (name, part) in measured {
             let mut one = group(c, name);
             // Reports a known number as the measurement. Criterion doubles the iterations of an instantaneous
             // workload until their number overflows, hence the sleep.

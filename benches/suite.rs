@@ -3,7 +3,8 @@
 //! Ids are paths, such as `train_step/prompt/small/256`: operation, method or file, model, number of input
 //! tokens; `small-dropout-0.1` is the model with the paper's dropout. Methods are timed on the same batch.
 //! Each workload's result is checked before timing, and each timing ends when the device has finished.
-//! `PROMPTSHIFT_DEVICE` selects the device.
+//! `PROMPTSHIFT_DEVICE` selects the device; on others than the CPU ids say which, and the precision of its products:
+//! `train_step/prompt/small@cuda:0,tf32/256`.
 
 mod bed;
 
@@ -117,8 +118,9 @@ fn encoder(c: &mut Criterion) {
             };
             let [states, _] = encoded.hidden.dims();
             assert_eq!(states, examples * length, "a state for every token");
+            bed::warm_up(&device, || drop(encode()));
             group.throughput(Throughput::Elements(2048));
-            group.bench_function(BenchmarkId::new(&backbone.name, length), |b| {
+            group.bench_function(BenchmarkId::new(bed::model(&backbone), length), |b| {
                 b.iter(|| black_box(encode()));
             });
         }
@@ -143,6 +145,9 @@ fn train_step(c: &mut Criterion) {
             batch.targets.count(),
             "every target token counts"
         );
+        bed::warm_up(&device, || {
+            trainer.step(&batch).expect("a finite loss");
+        });
         group.throughput(Throughput::Elements(tokens as u64));
         let id = BenchmarkId::new(bed::name(backbone, method, dropout), length);
         group.bench_function(id, |b| {
@@ -178,8 +183,9 @@ fn decode(c: &mut Criterion) {
         // No token ends an output, so that each has 12.
         let answer = || model.generate(&encoded, &[u32::MAX], 12);
         assert!(answer().iter().all(|output| output.ids.len() == 12));
+        bed::warm_up(&device, || drop(answer()));
         group.throughput(Throughput::Elements(16));
-        group.bench_function(BenchmarkId::new(&backbone.name, 128), |b| {
+        group.bench_function(BenchmarkId::new(bed::model(&backbone), 128), |b| {
             b.iter(|| black_box(answer()));
         });
     }

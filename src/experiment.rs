@@ -30,7 +30,7 @@ use promptshift_text::domain::labels::LabelMismatch;
 
 pub use answer::{prediction, score_answer, stored};
 pub use checkpoints::places as checkpoint_steps;
-pub use cost::{Cost, Costs, Speed, relative_length};
+pub use cost::{Cost, Costs, Speed, relative_length, step_operations};
 pub use piece::State;
 pub use runner::{Keep, Keeping, Runner, Searched, ToDo};
 use words::words;

@@ -16,13 +16,47 @@ pub fn begin() {
     promptshift::device::compute_on_this_thread();
 }
 
-/// The device selected by `PROMPTSHIFT_DEVICE`, or the CPU.
+/// The name of the device selected by `PROMPTSHIFT_DEVICE`, or of the CPU.
+fn device_name() -> String {
+    std::env::var(device::VARIABLE).unwrap_or_else(|_| device::CPU.to_string())
+}
+
+/// The device of [`device_name`].
 pub fn device() -> Device {
-    let name = std::env::var(device::VARIABLE).unwrap_or_else(|_| "cpu".to_string());
-    device::find(&name).unwrap_or_else(|error| {
+    device::find(&device_name()).unwrap_or_else(|error| {
         eprintln!("error: {error}");
         std::process::exit(2)
     })
+}
+
+/// A model's name in ids: on other devices than the CPU followed by the device and the precision of its products, as in
+/// `small@cuda:0,tf32`.
+#[allow(
+    dead_code,
+    reason = "each bench is a binary of its own, and memory is measured of methods alone"
+)]
+pub fn model(backbone: &Backbone) -> String {
+    placed(&backbone.name, backbone)
+}
+
+fn placed(name: &str, backbone: &Backbone) -> String {
+    let place = device_name();
+    match place == device::CPU {
+        true => name.to_string(),
+        false => {
+            let precision = device::precision(&backbone.model.device());
+            format!("{name}@{place},{precision}")
+        }
+    }
+}
+
+/// Work that is done before any is measured, after it has been done once. Other devices than the CPU tune their kernels
+/// for every new shape, and the optimiser's update has all of its own from the second step on.
+pub fn warm_up(device: &Device, mut work: impl FnMut()) {
+    if device_name() != device::CPU {
+        (0..2).for_each(|_| work());
+    }
+    device.sync().expect("the device works");
 }
 
 /// The bundled miniature.
@@ -93,13 +127,14 @@ pub fn tensors(backbone: &Backbone, method: Method, trainer: &Trainer) -> Tensor
 /// The paper's dropout, for all models but the miniature.
 pub const DROPOUT: f64 = 0.1;
 
-/// A benchmark's name: method, model, and dropout if any.
+/// A benchmark's name: method, model, dropout if any, and the device if it is not the CPU.
 pub fn name(backbone: &Backbone, method: Method, dropout: f64) -> String {
     let name = format!("{}/{}", method.name(), backbone.name);
-    match dropout {
+    let name = match dropout {
         0.0 => name,
         rate => format!("{name}-dropout-{rate}"),
-    }
+    };
+    placed(&name, backbone)
 }
 
 /// A training with a method's default recipe, except for the dropout.

@@ -10,11 +10,16 @@ use clap::{ArgAction, Args};
 
 use super::output::{self, Files};
 use super::print;
+use crate::experiment;
+use promptshift_numbers::provenance::gpu;
+use promptshift_numbers::recipe::{Defaults, Method, Recipe};
 use promptshift_numbers::record::folder::{find, unfinished};
-use promptshift_report::bench::Benchmarks;
+use promptshift_report::bench::{self, Benchmarks, Card, Measured};
 use promptshift_report::document::terminal;
 use promptshift_report::{leaderboard, power};
 use promptshift_tensors::backbone::BackboneChoice;
+use promptshift_tensors::device;
+use promptshift_tensors::network::Config;
 use promptshift_tensors::t5::T5Config;
 use promptshift_text::atomic_file;
 
@@ -42,7 +47,8 @@ pub struct ReportArguments {
 /// Runs the command.
 pub fn run_report(arguments: ReportArguments) -> anyhow::Result<()> {
     if let (Some(folder), Some(out)) = (&arguments.bench, &arguments.out) {
-        let benchmarks = Benchmarks::of_criterion(folder, encoder_operations()?)?;
+        let mut benchmarks = Benchmarks::of_criterion(folder, encoder_operations()?)?;
+        describe_devices(&mut benchmarks)?;
         return output::write_benchmarks(&benchmarks, out);
     }
     if let [folder] = arguments.folders.as_slice()
@@ -79,6 +85,71 @@ fn encoder_operations() -> anyhow::Result<BTreeMap<String, Vec<(usize, f64)>>> {
     Ok(known
         .filter_map(|(name, config)| Some((name.to_owned(), of(config?))))
         .collect())
+}
+
+/// Adds what is known of devices other than the CPU: their cards, and the operations of the steps that ran on them.
+fn describe_devices(benchmarks: &mut Benchmarks) -> anyhow::Result<()> {
+    let given = match std::env::var(bench::PEAK) {
+        Err(_) => None,
+        Ok(text) => match text.parse::<f64>() {
+            Ok(peak) if peak > 0.0 && peak.is_finite() => Some(peak),
+            _ => anyhow::bail!("{}: wanted a number above 0, found '{text}'", bench::PEAK),
+        },
+    };
+    let described = |place: &str| {
+        let (name, precision) = place.rsplit_once(',').unwrap_or((place, ""));
+        let opened = device::find(name).ok();
+        let name = (opened.and_then(|device| device::card(&device))).or_else(|| gpu(name));
+        let known = (name.as_deref()).and_then(|name| bench::peak_tflops(name, precision));
+        let card = Card {
+            peak_tflops: given.or(known),
+            name,
+        };
+        (place.to_owned(), card)
+    };
+    let cards = benchmarks.places().into_iter().map(described).collect();
+    let mut operations = BTreeMap::new();
+    for step in &benchmarks.measured {
+        if step.group == "train_step"
+            && step.place().is_some()
+            && let Some(count) = step_operations(step)?
+        {
+            operations.insert(step.work_and_length(), count);
+        }
+    }
+    benchmarks.cards = cards;
+    benchmarks.step_operations = operations;
+    Ok(())
+}
+
+/// The target tokens of each example in a benchmark's batch (benches/bed).
+const TARGET: usize = 16;
+
+/// Operations of a benchmark's step; `None` for methods whose backward pass does not go through the whole network.
+fn step_operations(step: &Measured) -> anyhow::Result<Option<f64>> {
+    let Some((method, model)) = step.work().split_once('/') else {
+        return Ok(None);
+    };
+    let whole = [Method::Prompt, Method::Lora, Method::Model];
+    let Some(method) = whole.into_iter().find(|one| one.name() == method) else {
+        return Ok(None);
+    };
+    let (Some(tokens), Some(length)) = (step.amount, step.length) else {
+        return Ok(None);
+    };
+    let (config, defaults) = match model.split("-dropout-").next() {
+        Some("nano") => (Some(BackboneChoice::Nano.config()?), Defaults::Nano),
+        Some("small") => (T5Config::published("small").map(Config::from), Defaults::T5),
+        _ => (None, Defaults::T5),
+    };
+    let recipe = Recipe::default_for(defaults, method);
+    let prompt = recipe.prompt.as_ref().map_or(0, |prompt| prompt.length);
+    let examples = tokens / (length + TARGET) as f64;
+    let (inputs, targets) = (
+        examples * (length + prompt) as f64,
+        examples * TARGET as f64,
+    );
+    Ok(config.map(|config| experiment::step_operations(&config, &recipe, inputs, targets)))
 }
 
 /// Flags of `leaderboard`.

@@ -14,6 +14,7 @@ use promptshift_numbers::record::{Cell, Setting};
 use promptshift_tensors::backbone::Backbone;
 use promptshift_tensors::batch::{Batch, Encoding, encode, inputs};
 use promptshift_tensors::layers::Pass;
+use promptshift_tensors::network::Config;
 use promptshift_tensors::train::{Course, Trainer, optimizer};
 use promptshift_tensors::tuning::{Tuned, TuningError};
 use promptshift_text::domain::Example;
@@ -166,7 +167,7 @@ impl<'a> Costs<'a> {
     }
 
     fn forward(&self, inputs: f64, outputs: f64) -> f64 {
-        forward(self.backbone, inputs, outputs)
+        forward(&self.backbone.config, inputs, outputs)
     }
 }
 
@@ -184,8 +185,14 @@ pub fn relative_length(recipe: &Recipe) -> f64 {
     passes(recipe) * (recipe.budget.steps * recipe.budget.batch_size) as f64
 }
 
-fn forward(backbone: &Backbone, inputs: f64, outputs: f64) -> f64 {
-    let [input, output] = backbone.config.weights_per_token();
+/// Operations of a training step on so many input tokens, those of a prompt included, and target tokens: two for each
+/// weight and token in each pass through the network, without attention's scores and the optimiser.
+pub fn step_operations(config: &Config, recipe: &Recipe, inputs: f64, outputs: f64) -> f64 {
+    passes(recipe) * forward(config, inputs, outputs)
+}
+
+fn forward(config: &Config, inputs: f64, outputs: f64) -> f64 {
+    let [input, output] = config.weights_per_token();
     2.0 * (inputs * input as f64 + outputs * output as f64)
 }
 
@@ -252,7 +259,7 @@ impl Runner<'_> {
                 let mut left = STEP_OPERATIONS;
                 let affordable = rows.iter().take_while(|row| {
                     let afforded = left > 0.0;
-                    left -= 3.0 * forward(self.backbone, row.input.len() as f64, 0.0);
+                    left -= 3.0 * forward(&self.backbone.config, row.input.len() as f64, 0.0);
                     afforded
                 });
                 rows.truncate(affordable.count());
@@ -312,8 +319,8 @@ impl Sample {
         );
         let prompt = recipe.prompt.as_ref().map_or(0, |prompt| prompt.length);
         let inputs = batch.inputs.count() + batch.inputs.batch() * prompt;
-        let operations =
-            passes(recipe) * forward(&self.backbone, inputs as f64, batch.targets.count() as f64);
+        let targets = batch.targets.count() as f64;
+        let operations = step_operations(&self.backbone.config, recipe, inputs as f64, targets);
         self.second_time(|| {
             // A loss that is not finite is reported by the training itself.
             let _ = trainer.step(batch);
@@ -335,7 +342,7 @@ impl Sample {
                     .sum(),
                 false => 0,
             };
-            forward(&self.backbone, tokens.count() as f64, written as f64)
+            forward(&self.backbone.config, tokens.count() as f64, written as f64)
         })
     }
 

@@ -123,6 +123,7 @@ impl Runner<'_> {
                 validation_seconds: fitted.validation.as_secs_f64(),
                 peak_bytes,
                 peak_parts: fitted.peak,
+                reserved_peak_bytes: fitted.reserved_peak,
                 movement: fitted.movement,
                 checkpoints: Vec::new(),
                 saved: saved.answering,

@@ -1,5 +1,5 @@
-//! A device agrees with the CPU: losses of a few steps and greedy answers, within 1e-3. Compiled only with a device's
-//! feature:
+//! A device agrees with the CPU: losses of a few steps and greedy answers, within the tolerance of the precision in which
+//! it multiplies. Compiled only with a device's feature:
 //!
 //! ```text
 //! PROMPTSHIFT_DEVICE=wgpu cargo test --features wgpu --test it devices
@@ -63,15 +63,29 @@ fn device() -> Device {
     device::find(&name).expect("the device is there")
 }
 
+/// How far a device's losses and log-probabilities may be from the CPU's, relative to them, by the precision of its
+/// products.
+fn tolerance(device: &Device) -> f64 {
+    match device::precision(device) {
+        // CUDA on Ampere and later: factors have 10 bits of mantissa, a relative error of up to 2⁻¹¹ = 5e-4 each, and so
+        // a product of up to 1e-3. Errors of the terms of a sum are of either sign and mostly cancel; ten times a
+        // product's leaves room for those that add up from block to block. Not yet run on such a card.
+        "tf32" => 1e-2,
+        // Sums in another order: agreed to 1e-3 on Mesa's software Vulkan.
+        _ => 1e-3,
+    }
+}
+
 #[test]
 fn training_and_decoding_agree_with_the_cpu() {
     let device = device();
+    let tolerance = tolerance(&device);
     for method in [Method::Prompt, Method::Model] {
         let (losses, answers) = trained(method, &device);
         let (expected, expected_answers) = trained(method, &Device::flex());
         for (loss, expected) in losses.iter().zip(&expected) {
             assert!(
-                (loss - expected).abs() < 1e-3 * expected,
+                (loss - expected).abs() < tolerance * expected,
                 "{}: {losses:?} for {expected:?}",
                 method.name()
             );
@@ -80,7 +94,7 @@ fn training_and_decoding_agree_with_the_cpu() {
             assert_eq!(answer.token_ids, expected.token_ids, "{}", method.name());
             assert!(
                 (answer.log_prob - expected.log_prob).abs()
-                    < 1e-3 * (1.0 + expected.log_prob.abs()),
+                    < tolerance * (1.0 + expected.log_prob.abs()),
                 "{}: {} for {}",
                 method.name(),
                 answer.log_prob,

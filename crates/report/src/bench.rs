@@ -1,18 +1,20 @@
 //! The report on benchmarks: the results of `cargo bench` as tables and a figure.
 
+mod cards;
 mod criterion;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+pub use cards::{Card, PEAK, peak_tflops};
 pub use criterion::{BenchError, Benchmarks, FILE, Measured};
 
 use crate::chart::{Axis, Chart, Colour, Key, Mark, Panel, Scale, Shape, Stroke};
 use crate::document::{Block, Document, Figure, Table};
-use crate::number::{bytes, joined, whole};
+use crate::number::{bytes, joined, share, whole};
 
 /// The group with peaks of memory rather than times.
 const MEMORY: &str = "peak_memory/train_step";
-/// The groups with the parts of peaks, and the names of their columns.
+/// The groups with the parts of peaks, and the names of their columns. On a device the last is not measured.
 const MEMORY_PARTS: [(&str, &str); 4] = [
     ("peak_memory/weights", "weights"),
     ("peak_memory/gradients", "gradients"),
@@ -37,21 +39,32 @@ pub fn document(benchmarks: &Benchmarks) -> Document {
              each other, not with other machines.",
         ),
     ];
-    blocks.extend(Block::section(
-        "A training step of each method",
-        steps(all),
-        "Every method of a model has the same batch. Peak memory is that of the CPU allocator during a step, \
-         including weights. Relative to model tuning: divided by model tuning's time or memory on the same model.",
-    ));
-    let memory = memory_parts(all);
-    if !memory.rows.is_empty() {
+    let trained = || {
+        all.iter()
+            .filter(|one| one.group == STEPS || one.group == MEMORY)
+    };
+    if trained().any(|one| one.place().is_none()) {
         blocks.extend(Block::section(
-            "Peak memory by parts",
-            memory,
-            "Weights, gradients and optimiser state are the sizes of their tensors; activations are everything else \
-             that the step allocated, including the working memory of operations; the remainder was allocated before \
-             it.",
+            "A training step of each method",
+            steps(all),
+            "Every method of a model has the same batch. Peak host memory is that of the CPU's allocator during a \
+             step, including weights. Relative to model tuning: divided by model tuning's time or memory on the same \
+             model.",
         ));
+        let memory = memory_parts(all, None);
+        if !memory.rows.is_empty() {
+            blocks.extend(Block::section(
+                "Peak host memory by parts",
+                memory,
+                "Weights, gradients and optimiser state are the sizes of their tensors; activations are everything \
+                 else that the step allocated, including the working memory of operations; the remainder was \
+                 allocated before it.",
+            ));
+        }
+    }
+    let places: BTreeSet<&str> = trained().filter_map(Measured::place).collect();
+    for place in places {
+        blocks.extend(on_device(benchmarks, place));
     }
     let lengths = growth_of(all);
     if !lengths.is_empty() {
@@ -100,7 +113,7 @@ fn growth(lines: &Lines, operations: &Lines) -> Figure {
     for (number, (name, line)) in lines.iter().enumerate() {
         let (colour, points) = (Colour::Series(number), relative(line));
         keys.push(Key::series(name.as_str(), Shape::Circle, colour));
-        if let Some(counted) = operations.get(name) {
+        if let Some(counted) = operations.get(without_place(name)) {
             marks.push(Mark::Line(relative(counted), Stroke::Pale, colour));
         }
         marks.push(Mark::Line(points.clone(), Stroke::Plain, colour));
@@ -156,7 +169,7 @@ fn growth_in_words(model: &str, line: &[(usize, f64)], benchmarks: &Benchmarks) 
         Some((first.0, last.0, last.1 / first.1))
     };
     let (shortest, longest, time) = times(line)?;
-    let counted = (benchmarks.operations.get(model)).and_then(|line| times(line));
+    let counted = (benchmarks.operations.get(without_place(model))).and_then(|line| times(line));
     let operations = match counted {
         Some((from, to, grown)) if (from, to) == (shortest, longest) => format!(
             ", with {grown:.2} times as many operations: attention's two products grow with the length"
@@ -169,7 +182,11 @@ fn growth_in_words(model: &str, line: &[(usize, f64)], benchmarks: &Benchmarks) 
     ))
 }
 
-/// Time per token in microseconds, by model and input length.
+fn without_place(model: &str) -> &str {
+    model.split('@').next().unwrap_or(model)
+}
+
+/// Time per token in microseconds, by model, place and input length.
 fn growth_of(all: &[Measured]) -> Lines {
     let mut lines = Lines::new();
     for one in all.iter().filter(|one| one.group == GROWTH) {
@@ -181,48 +198,130 @@ fn growth_of(all: &[Measured]) -> Lines {
     lines
 }
 
+/// A step of each method on the CPU.
 fn steps(all: &[Measured]) -> Table {
     let header = [
-        "method, model, input tokens",
+        WORK,
         "ms",
         "[95 %]",
         "tokens/s",
         "time relative to model tuning",
-        "peak memory",
+        "peak host memory",
         "memory relative to model tuning",
     ];
-    let of = |group: &str, name: &str, length| {
-        all.iter()
-            .find(|one| one.group == group && one.name == name && one.length == length)
+    let rows = steps_on(all, None).map(|step| {
+        let [time, memory, relative_memory] = against_model_tuning(all, step);
+        let mut cells = timed(step);
+        cells.extend([time, memory, relative_memory]);
+        cells
+    });
+    Table::new(header).rows(rows)
+}
+
+/// The header of the column with [`Measured::work`] and the length.
+const WORK: &str = "method, model, input tokens";
+
+fn steps_on<'a>(all: &'a [Measured], place: Option<&'a str>) -> impl Iterator<Item = &'a Measured> {
+    (all.iter()).filter(move |one| one.group == STEPS && one.place() == place)
+}
+
+/// Work, time with its interval, and tokens per second.
+fn timed(step: &Measured) -> Vec<String> {
+    vec![
+        format!("{}, {}", step.work(), step.length.unwrap_or_default()),
+        milliseconds(step.median[0]),
+        interval(step),
+        step.rate().map_or(String::new(), whole),
+    ]
+}
+
+/// The step's time relative to model tuning, its memory, and that relative to model tuning, all at the same place.
+fn against_model_tuning(all: &[Measured], step: &Measured) -> [String; 3] {
+    let of = |group: &str, name: &str| {
+        let found = (all.iter())
+            .find(|one| one.group == group && one.name == name && one.length == step.length);
+        found.map(|one| one.median[0])
     };
     let ratio = |value: f64, whole: Option<f64>| match whole {
         Some(whole) => format!("{:.2}", value / whole),
         None => String::new(),
     };
-    let rows = (all.iter().filter(|one| one.group == STEPS)).map(|step| {
-        let model = step.name.rsplit('/').next().unwrap_or_default();
-        let tuning = format!("model/{model}");
-        let time = of(STEPS, &tuning, step.length).map(|one| one.median[0]);
-        let memory = of(MEMORY, &step.name, step.length).map(|one| one.median[0]);
-        let most = of(MEMORY, &tuning, step.length).map(|one| one.median[0]);
-        vec![
-            format!("{}, {}", step.name, step.length.unwrap_or_default()),
-            milliseconds(step.median[0]),
-            interval(step),
-            step.rate().map_or(String::new(), whole),
-            ratio(step.median[0], time),
-            memory.map_or(String::new(), |memory| bytes(memory as u64)),
-            memory.map_or(String::new(), |memory| ratio(memory, most)),
-        ]
-    });
-    Table::new(header).rows(rows)
+    let model = step.name.rsplit('/').next().unwrap_or_default();
+    let tuning = format!("model/{model}");
+    let memory = of(MEMORY, &step.name);
+    [
+        ratio(step.median[0], of(STEPS, &tuning)),
+        memory.map_or(String::new(), |memory| bytes(memory as u64)),
+        memory.map_or(String::new(), |memory| ratio(memory, of(MEMORY, &tuning))),
+    ]
 }
 
-/// A row for each peak whose parts were measured.
-fn memory_parts(all: &[Measured]) -> Table {
+/// The sections on one device.
+fn on_device(benchmarks: &Benchmarks, place: &str) -> Vec<Block> {
+    let all = &benchmarks.measured;
+    let (device, precision) = place.rsplit_once(',').unwrap_or((place, ""));
+    let card = benchmarks.cards.get(place);
+    let name = card.and_then(|card| card.name.as_deref()).unwrap_or(device);
+    let peak = card.and_then(|card| card.peak_tflops);
+    let header = [
+        WORK,
+        "ms",
+        "[95 %]",
+        "tokens/s",
+        "TFLOP/s",
+        "share of the card's peak",
+        "time relative to model tuning",
+        "reserved peak",
+        "memory relative to model tuning",
+    ];
+    let rows = steps_on(all, Some(place)).map(|step| {
+        // 10¹² operations per second.
+        let rate = (benchmarks.step_operations.get(&step.work_and_length()))
+            .map(|operations| operations / step.median[0] / 1e3);
+        let mut cells = timed(step);
+        cells.extend([
+            rate.map_or(String::new(), |rate| format!("{rate:.1}")),
+            (rate.zip(peak)).map_or(String::new(), |(rate, peak)| share(rate / peak)),
+        ]);
+        cells.extend(against_model_tuning(all, step));
+        cells
+    });
+    let of_peak = match peak {
+        Some(peak) => format!("the card's peak is {peak} TFLOP/s in {precision}"),
+        None => format!("the card's peak in {precision} is not known here ({PEAK} sets it)"),
+    };
+    let mut blocks = Block::section(
+        format!("A training step of each method on {name}"),
+        Table::new(header).rows(rows),
+        format!(
+            "Device {device}, products of matrices in {precision}. Operations are two for each weight and token in \
+             each pass, without attention's scores and the optimiser; {of_peak}. The reserved peak is what the \
+             device's memory pools took from its driver for a step, free parts of pools included."
+        ),
+    )
+    .to_vec();
+    let memory = memory_parts(all, Some(place));
+    if !memory.rows.is_empty() {
+        blocks.extend(Block::section(
+            format!("Reserved peak by parts on {name}"),
+            memory,
+            "Weights, gradients and optimiser state are the sizes of their tensors; the remainder is activations, \
+             working memory of operations, and free parts of the pools.",
+        ));
+    }
+    blocks
+}
+
+/// A row for each peak at a place whose parts were measured.
+fn memory_parts(all: &[Measured], place: Option<&str>) -> Table {
+    // Activations on a device are part of the remainder.
+    let groups = match place {
+        None => &MEMORY_PARTS[..],
+        Some(_) => &MEMORY_PARTS[..3],
+    };
     let rows = all
         .iter()
-        .filter(|one| one.group == MEMORY)
+        .filter(|one| one.group == MEMORY && one.place() == place)
         .filter_map(|peak| {
             let part = |group: &str| {
                 let of = |one: &&Measured| {
@@ -230,18 +329,18 @@ fn memory_parts(all: &[Measured]) -> Table {
                 };
                 all.iter().find(of).map(|one| one.median[0])
             };
-            let found = MEMORY_PARTS.map(|(group, _)| part(group));
+            let found: Vec<Option<f64>> = (groups.iter().map(|(group, _)| part(group))).collect();
             // Criterion does not store parts that are zero.
             let known: f64 = found.iter().flatten().sum();
             found.iter().any(Option::is_some).then(|| {
-                let name = format!("{}, {}", peak.name, peak.length.unwrap_or_default());
-                let shown = found.map(|part| bytes(part.unwrap_or_default() as u64));
+                let name = format!("{}, {}", peak.work(), peak.length.unwrap_or_default());
+                let shown = (found.iter()).map(|part| bytes(part.unwrap_or_default() as u64));
                 let rest = bytes((peak.median[0] - known).max(0.0) as u64);
                 [name].into_iter().chain(shown).chain([rest]).collect()
             })
         });
-    let names = MEMORY_PARTS.map(|(_, name)| name);
-    let header = ["method, model, input tokens"].into_iter().chain(names);
+    let names = groups.iter().map(|(_, name)| *name);
+    let header = [WORK].into_iter().chain(names);
     Table::new(header.chain(["remainder"])).rows(rows)
 }
 
@@ -344,6 +443,46 @@ mod tests {
         let figures: Vec<&Figure> = document.figures().collect();
         assert_eq!(figures.len(), 1);
         assert!(figures[0].alt.contains("nano: 5.0 µs at 128"));
+    }
+
+    #[test]
+    fn a_device_has_sections_of_its_own() {
+        let folder = tempfile::tempdir().expect("a folder");
+        write(folder.path(), ["train_step", "prompt/small", "256"], 2e9);
+        write(folder.path(), [MEMORY, "prompt/small", "256"], 8e8);
+        let on = |name: &str| format!("{name}@cuda:0,tf32");
+        let [prompt, model] = ["prompt/small", "model/small"].map(on);
+        write(folder.path(), ["train_step", &prompt, "256"], 1e7);
+        write(folder.path(), ["train_step", &model, "256"], 2e7);
+        write(folder.path(), [MEMORY, &prompt, "256"], 2e9);
+        write(folder.path(), [MEMORY, &model, "256"], 4e9);
+        write(folder.path(), ["peak_memory/weights", &prompt, "256"], 3e8);
+        write(folder.path(), ["encoder", &on("small"), "256"], 1e7);
+        let mut all = benchmarks(folder.path());
+        assert_eq!(Vec::from_iter(all.places()), ["cuda:0,tf32"]);
+        let operations = ("prompt/small/256".to_owned(), 1.56e11);
+        all.step_operations = BTreeMap::from([operations]);
+        let card = |peak_tflops| Card {
+            name: Some("NVIDIA A100-SXM4-40GB".to_owned()),
+            peak_tflops,
+        };
+        let of = |all: &Benchmarks| document(all).markdown("figures");
+        all.cards = BTreeMap::from([("cuda:0,tf32".to_owned(), card(Some(156.0)))]);
+        let text = of(&all);
+        // 1.56e11 operations in 10 ms are 15.6 TFLOP/s, a tenth of the peak.
+        let row = "| prompt/small, 256 | 10.0 | [9.00, 11.0] | 200,000 | 15.6 | 10 % | 0.50 | 2.00 GB | 0.50 |";
+        assert!(text.contains(row), "{text}");
+        let tuning =
+            "| model/small, 256 | 20.0 | [18.0, 22.0] | 100,000 |  |  | 1.00 | 4.00 GB | 1.00 |";
+        assert!(text.contains(tuning), "{text}");
+        assert!(text.contains("on NVIDIA A100-SXM4-40GB"), "{text}");
+        let parts = "| prompt/small, 256 | 300.0 MB | 0 B | 0 B | 1.70 GB |";
+        assert!(text.contains(parts), "{text}");
+        // The CPU's row is in its own table, and compared with nothing of the device.
+        let cpu = "| prompt/small, 256 | 2,000 | [1,800, 2,200] | 1,000 |  | 800.0 MB |  |";
+        assert!(text.contains(cpu), "{text}");
+        all.cards = BTreeMap::from([("cuda:0,tf32".to_owned(), card(None))]);
+        assert!(of(&all).contains("is not known here (PROMPTSHIFT_PEAK_TFLOPS sets it)"));
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub struct Cost {
     pub training: Option<TrainingCost>,
     /// Examples scored per second: all examples divided by all seconds.
     pub evaluation_examples_per_second: Option<f64>,
-    /// The highest number of bytes allocated during an evaluation, over all seeds and domains.
+    /// The highest number of bytes allocated on the host during an evaluation, over all seeds and domains.
     pub evaluation_peak_bytes: u64,
 }
 
@@ -54,10 +54,14 @@ pub struct TrainingCost {
     pub train_seconds: f64,
     /// Mean seconds spent scoring source validation.
     pub validation_seconds: f64,
-    /// The highest number of bytes allocated during training, over seeds.
+    /// The highest number of bytes allocated on the host during training, over seeds.
     pub peak_bytes: u64,
     /// The parts of that peak, from the run with the highest peak; absent if its record does not have them.
     pub peak_parts: Option<PeakParts>,
+    /// The highest number of bytes that the device's memory pools had reserved during training, over seeds; absent if
+    /// any record does not have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reserved_peak_bytes: Option<u64>,
     /// The size of the largest saved file.
     pub saved_bytes: u64,
 }
@@ -133,6 +137,9 @@ fn training(records: &[&StoredRecord]) -> Option<TrainingCost> {
         validation_seconds: sum(|training| training.validation_seconds) / count,
         peak_bytes: highest.peak_bytes,
         peak_parts: highest.peak_parts,
+        reserved_peak_bytes: (all.iter())
+            .map(|training| training.reserved_peak_bytes)
+            .reduce(|one, other| Some(one?.max(other?)))?,
         saved_bytes: all.iter().map(|training| training.saved.bytes).max()?,
     })
 }

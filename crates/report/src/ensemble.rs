@@ -318,7 +318,7 @@ fn cost(stored: &StoredEnsemble) -> [Block; 3] {
         "models loaded",
         "parameters in memory",
         "seconds for all examples",
-        "peak memory",
+        "peak host memory",
     ];
     let row = |way: String, models: usize, parameters: usize, seconds: Option<f64>, peak| {
         vec![

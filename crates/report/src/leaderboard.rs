@@ -84,8 +84,12 @@ pub struct Row {
     pub saved_bytes: Option<u64>,
     /// Mean seconds spent in training steps.
     pub train_seconds: Option<f64>,
-    /// The highest number of bytes allocated during training, over seeds.
+    /// The highest number of bytes allocated on the host during training, over seeds.
     pub train_peak_bytes: Option<u64>,
+    /// The highest number of bytes that the device's memory pools had reserved during training, over seeds; absent if
+    /// tensors were in host memory or a record does not have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train_reserved_peak_bytes: Option<u64>,
     /// The processors of the records.
     pub processors: Vec<String>,
     /// The hardware of times and memory, in words: processor and device, or GPU and processor.
@@ -230,6 +234,7 @@ fn row(study: &Study, results: &Results, result: &MethodResult) -> Row {
         saved_bytes: sizes.map(|sizes| sizes.saved_bytes),
         train_seconds: training.map(|cost| cost.train_seconds),
         train_peak_bytes: training.map(|cost| cost.peak_bytes),
+        train_reserved_peak_bytes: training.and_then(|cost| cost.reserved_peak_bytes),
         processors,
         hardware: cost::hardware(records.iter().copied()),
         records: records
@@ -278,11 +283,15 @@ impl Leaderboard {
             "seeds",
             "trainable parameters",
             "training [s]",
-            "peak memory, training [MB]",
+            "peak host memory, training [MB]",
             "metric",
             "suite",
             "targets",
         ];
+        let on_device = (self.rows.iter()).any(|row| row.train_reserved_peak_bytes.is_some());
+        if on_device {
+            header.push("reserved peak of the device, training [MB]");
+        }
         if is_unlike {
             header.push("computed on");
         }
@@ -308,14 +317,21 @@ impl Leaderboard {
                 plain(&row.suite),
                 list(targets),
             ];
+            if on_device {
+                let reserved = row.train_reserved_peak_bytes;
+                cells.push(amount(reserved.map(|bytes| bytes as f64 / 1e6)));
+            }
             if is_unlike {
                 cells.push(plain(&row.hardware.join("; ")));
             }
             cells
         });
-        Table::new(header)
-            .words(&[0, 1, 2, 10, 11, 12, 13])
-            .rows(rows)
+        // The last is where the hardware is.
+        let words: &'static [usize] = match on_device {
+            true => &[0, 1, 2, 10, 11, 12, 14],
+            false => &[0, 1, 2, 10, 11, 12, 13],
+        };
+        Table::new(header).words(words).rows(rows)
     }
 
     /// The leaderboard.

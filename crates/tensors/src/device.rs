@@ -181,6 +181,40 @@ pub fn built() -> Vec<&'static str> {
     names
 }
 
+/// The name of the card behind `device`, such as `NVIDIA H100 80GB HBM3`; `None` for the CPU. Opens the device.
+pub fn card(device: &Device) -> Option<String> {
+    identity(device).map(|[name, _]| name)
+}
+
+/// The names of the card and of what CubeCL compiles kernels for, such as `ptx_sm90`.
+#[cfg(any(feature = "cuda", feature = "vulkan", feature = "wgpu"))]
+fn identity(device: &Device) -> Option<[String; 2]> {
+    let identity = device.identity()?;
+    Some([identity.name, identity.fingerprint])
+}
+
+#[cfg(not(any(feature = "cuda", feature = "vulkan", feature = "wgpu")))]
+fn identity(_: &Device) -> Option<[String; 2]> {
+    None
+}
+
+/// The precision in which `device` multiplies f32 matrices: `tf32`, with 10 bits of mantissa instead of 23, on NVIDIA's
+/// cards from Ampere on, where CubeCL may choose their tensor cores (cubek-matmul, `adjust_dtypes`); otherwise `f32`.
+pub fn precision(device: &Device) -> &'static str {
+    identity(device).map_or("f32", |[_, compiled_for]| precision_for(&compiled_for))
+}
+
+/// [`precision`] of kernels compiled for `ptx_sm90`, whose number is the compute capability times ten.
+fn precision_for(compiled_for: &str) -> &'static str {
+    let capability = compiled_for
+        .strip_prefix("ptx_sm")
+        .and_then(|number| number.parse::<u32>().ok());
+    match capability {
+        Some(80..) => "tf32",
+        _ => "f32",
+    }
+}
+
 /// Finds a device by name: `cpu` (Burn's flex), `cuda` or `cuda:N` (the Nth NVIDIA device, from 0), `vulkan`
 /// (the first Vulkan device, with SPIR-V kernels), `wgpu` (the first GPU of any kind, with WGSL kernels).
 ///
@@ -422,6 +456,15 @@ mod tests {
         assert_eq!(idle("cuda:0,cuda:1", 1, 1), "cuda:1");
         assert_eq!(idle("cuda:0,cuda:1,cuda:2", 1, 2), "cuda:2");
         assert_eq!(idle("cuda:0,cuda:1,cuda:2,cuda:3", 1, 2), "cuda:2 cuda:3");
+    }
+
+    #[test]
+    fn cards_from_ampere_on_multiply_in_tf32() {
+        let found = ["ptx_sm75", "ptx_sm80", "ptx_sm120", "spirv", ""];
+        let precisions = found.map(precision_for);
+        assert_eq!(precisions, ["f32", "tf32", "tf32", "f32", "f32"]);
+        assert_eq!(precision(&Device::flex()), "f32");
+        assert_eq!(card(&Device::flex()), None);
     }
 
     #[cfg(not(feature = "cuda"))]

@@ -1,7 +1,9 @@
-//! Host memory: a counting allocator that measures peaks of individual pieces of work.
+//! Memory: a counting allocator of the host, which measures peaks of individual pieces of work, and what a device's
+//! pools have reserved.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use burn::tensor::Device;
 use peak_alloc::PeakAlloc;
 
 /// Counts all allocations of the process, over all threads.
@@ -65,6 +67,24 @@ pub fn leave_out(work: impl FnOnce()) {
     LEFT_OUT.fetch_add(kept, Ordering::Relaxed);
 }
 
+/// The bytes that the memory pools of `device` have reserved now, on all of its streams; `None` if tensors are in host
+/// memory.
+///
+/// Pools carve tensors out of pages and keep the pages until [`release_unused`] is called, so this is the peak since
+/// then: the memory that the device must have, rather than the bytes of tensors that live at one time. It includes
+/// padding, what is free inside of pages, and the working memory of operations and of their tuning. Pages of a size that
+/// the pool has outgrown may be returned earlier and are then missing (CubeCL 0.11, `memory_management/dynamic`).
+pub fn reserved(device: &Device) -> Option<u64> {
+    device.memory_pool_usage().map(|pool| pool.bytes_reserved)
+}
+
+/// Waits for `device` and returns its pools' unused pages to the driver, so that [`reserved`] measures from here on.
+pub fn release_unused(device: &Device) {
+    // A failure of the device is reported by the next operation that reads from it.
+    let _ = device.sync();
+    device.memory_cleanup();
+}
+
 /// Makes the C library keep freed memory for the next tensor. By default glibc returns every large buffer to
 /// the system and maps a new one, page by page, for the next operation, which can take longer than the
 /// operation itself.
@@ -79,5 +99,18 @@ pub fn keep_freed_memory() {
             libc::mallopt(libc::M_MMAP_THRESHOLD, NEVER);
             libc::mallopt(libc::M_TRIM_THRESHOLD, NEVER);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cpu_has_no_pools() {
+        let device = Device::flex();
+        release_unused(&device);
+        assert_eq!(reserved(&device), None);
+        assert_eq!(reserved(&device.autodiff()), None);
     }
 }

@@ -44,6 +44,11 @@ pub struct Training {
     /// it was kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peak_parts: Option<PeakParts>,
+    /// The highest number of bytes that the memory pools of the model's device had reserved during training: the memory
+    /// that the device must have, including what is free inside of the pools. Absent if tensors are in host memory, and
+    /// in records written before it was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserved_peak_bytes: Option<u64>,
     /// How far the trained parameters moved. Absent if that is not a finite number, and in records written before it
     /// was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]

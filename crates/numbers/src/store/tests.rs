@@ -111,6 +111,7 @@ fn train(store: &Store, subject: &Subject, environment: &Environment) -> StoredT
             validation_seconds: 1.0,
             peak_bytes: 1,
             peak_parts: None,
+            reserved_peak_bytes: None,
             movement: None,
             checkpoints: Vec::new(),
             saved: saved.clone(),

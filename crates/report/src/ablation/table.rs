@@ -252,7 +252,7 @@ impl<'a> Settings<'a> {
             "best step",
         ];
         if unlike.is_none() {
-            header.extend(["training seconds", "peak memory"]);
+            header.extend(["training seconds", "peak host memory"]);
         }
         let rows = self.rows.iter().filter_map(|row| {
             let runs: Vec<_> = (row.records.iter())

@@ -1,14 +1,14 @@
 //! Reads the results of criterion 0.8: two files for each benchmark (`new/benchmark.json`, `new/estimates.json`) in
 //! its folder, `target/criterion`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{GROWTH, STEPS};
+use super::{Card, GROWTH, STEPS};
 use promptshift_numbers::provenance;
 
 /// Errors of reading benchmarks.
@@ -50,6 +50,13 @@ pub struct Benchmarks {
     /// For each model of the group `encoder`: input lengths and the encoder's number of operations per token at that
     /// length.
     pub operations: BTreeMap<String, Vec<(usize, f64)>>,
+    /// The card behind each [place](Measured::place) of a benchmark. Absent in older files.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub cards: BTreeMap<String, Card>,
+    /// Operations of a step, by [name](Measured::work) and length: of methods whose backward pass goes through the whole
+    /// network, on other devices than the CPU. Absent in older files.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub step_operations: BTreeMap<String, f64>,
     /// Every benchmark.
     pub measured: Vec<Measured>,
 }
@@ -68,8 +75,15 @@ impl Benchmarks {
             revision: provenance::revision().to_owned(),
             processor: provenance::processor(),
             operations,
+            cards: BTreeMap::new(),
+            step_operations: BTreeMap::new(),
             measured: read(folder)?,
         })
+    }
+
+    /// The places of the benchmarks other than the CPU, each once.
+    pub fn places(&self) -> BTreeSet<&str> {
+        self.measured.iter().filter_map(Measured::place).collect()
     }
 
     /// Reads the numbers in a report's folder.
@@ -86,7 +100,7 @@ impl Benchmarks {
 pub struct Measured {
     /// `train_step`.
     pub group: String,
-    /// `prompt/nano`, or a model alone.
+    /// `prompt/nano`, or a model alone; on a device other than the CPU followed by the place, `prompt/nano@cuda:0,tf32`.
     pub name: String,
     /// Input tokens, if the benchmark has this parameter.
     pub length: Option<usize>,
@@ -94,11 +108,27 @@ pub struct Measured {
     pub amount: Option<f64>,
     /// `tokens`, `bytes`, ...
     pub unit: String,
-    /// The median with the ends of its 95 % interval, in nanoseconds, or bytes of peak memory.
+    /// The median with the ends of its 95 % interval, in nanoseconds, or bytes: of the host's peak memory, or of a
+    /// device's reserved peak.
     pub median: [f64; 3],
 }
 
 impl Measured {
+    /// The device and the precision of its products, such as `cuda:0,tf32`; `None` for the CPU.
+    pub fn place(&self) -> Option<&str> {
+        Some(self.name.split_once('@')?.1)
+    }
+
+    /// The name without the place.
+    pub fn work(&self) -> &str {
+        self.name.split('@').next().unwrap_or_default()
+    }
+
+    /// The name without the place, and the length.
+    pub fn work_and_length(&self) -> String {
+        format!("{}/{}", self.work(), self.length.unwrap_or_default())
+    }
+
     /// Work per second.
     pub(super) fn rate(&self) -> Option<f64> {
         self.amount.map(|amount| amount * 1e9 / self.median[0])

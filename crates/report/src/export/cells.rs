@@ -98,6 +98,7 @@ pub(super) fn columns<'a>(rows: &[Row<'a>]) -> Vec<Column<'a>> {
         Column::number("train_seconds", rows, |row| Some(row.training()?.train_seconds)),
         Column::number("validation_seconds", rows, |row| Some(row.training()?.validation_seconds)),
         Column::count("train_peak_bytes", rows, |row| Some(row.training()?.peak_bytes)),
+        Column::count("train_reserved_peak_bytes", rows, |row| row.training()?.reserved_peak_bytes),
         Column::count("saved_bytes", rows, |row| Some(row.training()?.saved.bytes)),
         Column::number("learning_rate", rows, |row| Some(row.recipe()?.optimizer.learning_rate())),
         Column::count("batch_size", rows, |row| Some(row.recipe()?.budget.batch_size)),

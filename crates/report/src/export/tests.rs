@@ -15,7 +15,7 @@ use records::{recorded_cells, recorded_examples, records};
 const SCHEMA: &str = include_str!("../../../../docs/tables.md");
 
 /// The JSON pointer in the record for each column of `cells`.
-const CELLS: [(&str, &str); 61] = [
+const CELLS: [(&str, &str); 62] = [
     ("folder", "/folder"),
     ("source", "/record/cell/source"),
     ("domain", "/evaluation/domain"),
@@ -54,6 +54,10 @@ const CELLS: [(&str, &str); 61] = [
     ("train_seconds", "/record/training/train_seconds"),
     ("validation_seconds", "/record/training/validation_seconds"),
     ("train_peak_bytes", "/record/training/peak_bytes"),
+    (
+        "train_reserved_peak_bytes",
+        "/record/training/reserved_peak_bytes",
+    ),
     ("saved_bytes", "/record/training/saved/bytes"),
     (
         "learning_rate",

@@ -14,7 +14,7 @@ pub fn blocks(study: &Study, results: &Results, suffix: &str) -> Vec<Block> {
     let unlike = cost::unlike_hardware(study.records().iter().copied());
     let (shown, words) = match unlike {
         Some(why) => (Shown::Counts, format!("Means over seeds. {why}")),
-        None => (Shown::All, measured(study)),
+        None => (Shown::All, measured(study, results)),
     };
     let mut blocks = Block::section("Cost", table(results, shown), words).to_vec();
     if results.tuned().count() > 1 {
@@ -39,15 +39,34 @@ enum Shown {
 }
 
 /// A note on times and memory.
-fn measured(study: &Study) -> String {
+fn measured(study: &Study, results: &Results) -> String {
     format!(
         "Means over seeds; memory is the maximum over seeds. Training seconds exclude scoring source validation. \
-         Parts of the peak in training: weights, gradients and optimiser state are the sizes of their tensors (there \
+         {}Parts of the peak in training: weights, gradients and optimiser state are the sizes of their tensors (there \
          are no gradients yet in a forward pass); activations are everything else that the step allocated, including \
          the working memory of operations; the remainder was allocated before: the loaded model, the copy of the \
          best step, the rows.{}",
+        words_on_the_device(results),
         cost::shared_machines(study.records().iter().copied())
     )
+}
+
+/// What the reserved peak is, if any training has one.
+fn words_on_the_device(results: &Results) -> &'static str {
+    let any = trainings(results).any(|training| training.reserved_peak_bytes.is_some());
+    match any {
+        true => {
+            "Tensors are in the device's memory: its reserved peak is what its memory pools took from the driver, free \
+             parts of pools included; the host's memory is counted separately. "
+        }
+        false => "",
+    }
+}
+
+/// The costs of the trainings shown.
+fn trainings(results: &Results) -> impl Iterator<Item = &TrainingCost> {
+    (results.reported_and_untuned().into_iter())
+        .filter_map(|method| results.method(method)?.cost.as_ref()?.training.as_ref())
 }
 
 /// The greatest number of columns that are read at a glance.
@@ -55,6 +74,9 @@ const WIDEST: usize = 6;
 
 /// Shown in place of a number that the record does not have.
 const NOT_RECORDED: &str = "not recorded";
+
+/// The row with the host's peak in training.
+const HOST_PEAK: &str = "peak host memory, training";
 
 /// The name of a row and the function that formats it from a cost.
 type Line<C> = (&'static str, fn(&C) -> String);
@@ -92,13 +114,13 @@ fn table(results: &Results, shown: Shown) -> Table {
         ("validation seconds", |cost| {
             format!("{:.1}", cost.validation_seconds)
         }),
-        ("peak memory, training", |cost| bytes(cost.peak_bytes)),
+        (HOST_PEAK, |cost| bytes(cost.peak_bytes)),
     ];
     let evaluation: [Line<Cost>; 2] = [
         ("evaluation examples/s", |cost| {
             rate(cost.evaluation_examples_per_second)
         }),
-        ("peak memory, evaluation", |cost| {
+        ("peak host memory, evaluation", |cost| {
             bytes(cost.evaluation_peak_bytes)
         }),
     ];
@@ -115,10 +137,21 @@ fn table(results: &Results, shown: Shown) -> Table {
     for (name, show) in training {
         rows.push(row(name, &costs, |cost| cost.training.as_ref().map(show)));
     }
-    let recorded = (costs.iter().flatten())
-        .filter_map(|cost| cost.training.as_ref())
-        .any(|training| training.peak_parts.is_some());
-    match recorded {
+    let recorded = |has: fn(&TrainingCost) -> bool| trainings(results).any(has);
+    let on_device = recorded(|training| training.reserved_peak_bytes.is_some());
+    if on_device {
+        rows.push(row(
+            "reserved peak of the device, training",
+            &costs,
+            |cost| {
+                let reserved = cost.training.as_ref()?.reserved_peak_bytes;
+                Some(reserved.map_or(NOT_RECORDED.to_owned(), bytes))
+            },
+        ));
+    }
+    match recorded(|training| training.peak_parts.is_some()) {
+        // The parts are known of tensors in host memory only.
+        false if on_device => {}
         true => rows.extend(PARTS.map(|(name, part)| {
             row(name, &costs, |cost| {
                 Some(part_of(cost.training.as_ref()?, part))
@@ -193,11 +226,16 @@ fn price(result: &MethodResult) -> Option<Priced<'_>> {
 
 /// Target score against parameters, time and memory.
 fn figure(results: &Results, shown: Shown, suffix: &str) -> Figure {
-    let resources = match shown {
-        Shown::All => &Resource::ALL[..],
-        Shown::Counts => &[Resource::Parameters],
-    };
     let priced: Vec<Priced> = results.tuned().filter_map(price).collect();
+    // A panel has one kind of memory.
+    let memory = match (priced.iter()).all(|one| one.cost.reserved_peak_bytes.is_some()) {
+        true => Resource::ReservedMemory,
+        false => Resource::HostMemory,
+    };
+    let resources = match shown {
+        Shown::All => vec![Resource::Parameters, Resource::Time, memory],
+        Shown::Counts => vec![Resource::Parameters],
+    };
     let metric = metric_title(results.metric);
     let mut keys: Vec<Key> = (priced.iter())
         .map(|one| Key::method(one.result.title.as_str(), one.result.method))
@@ -280,20 +318,20 @@ enum Resource {
     Parameters,
     /// Time in training steps.
     Time,
-    /// The highest number of bytes allocated during training.
-    Memory,
+    /// The highest number of bytes allocated on the host during training.
+    HostMemory,
+    /// The highest number of bytes that the device's pools had reserved during training.
+    ReservedMemory,
 }
 
 impl Resource {
-    /// Every resource, in the order of a figure's panels.
-    const ALL: [Resource; 3] = [Resource::Parameters, Resource::Time, Resource::Memory];
-
     /// How much of it a method took: parameters, seconds, bytes.
     fn amount(self, cost: &TrainingCost) -> f64 {
         match self {
             Resource::Parameters => cost.trainable_parameters as f64,
             Resource::Time => cost.train_seconds,
-            Resource::Memory => cost.peak_bytes as f64,
+            Resource::HostMemory => cost.peak_bytes as f64,
+            Resource::ReservedMemory => cost.reserved_peak_bytes.unwrap_or_default() as f64,
         }
     }
 
@@ -304,8 +342,9 @@ impl Resource {
             Resource::Time if most >= 7_200.0 => (3_600.0, "training time [h]"),
             Resource::Time if most >= 600.0 => (60.0, "training time [min]"),
             Resource::Time => (1.0, "training time [s]"),
-            Resource::Memory if most >= 1e9 => (1e9, "peak memory in training [GB]"),
-            Resource::Memory => (1e6, "peak memory in training [MB]"),
+            Resource::HostMemory if most >= 1e9 => (1e9, "peak host memory in training [GB]"),
+            Resource::HostMemory => (1e6, "peak host memory in training [MB]"),
+            Resource::ReservedMemory => (1e9, "reserved peak in training [GB]"),
         }
     }
 
@@ -315,7 +354,8 @@ impl Resource {
         match self {
             Resource::Parameters => format!("{} trainable parameters", whole(amount)),
             Resource::Time => format!("{amount:.1} s of training"),
-            Resource::Memory => format!("{} at the peak", bytes(cost.peak_bytes)),
+            Resource::HostMemory => format!("{} of host memory at the peak", bytes(amount as u64)),
+            Resource::ReservedMemory => format!("a reserved peak of {}", bytes(amount as u64)),
         }
     }
 }
@@ -352,7 +392,7 @@ mod tests {
     fn the_unit_of_an_axis_depends_on_the_amounts() {
         assert_eq!(Resource::Time.unit(60.0).1, "training time [s]");
         assert_eq!(Resource::Time.unit(1e5), (3_600.0, "training time [h]"));
-        assert_eq!(Resource::Memory.unit(2e9).0, 1e9);
+        assert_eq!(Resource::HostMemory.unit(2e9).0, 1e9);
     }
 
     #[test]

@@ -33,7 +33,7 @@ fn costs(report: &Report) -> (String, usize) {
 fn times_on_different_hardware_are_not_compared() {
     let mut records = records();
     let (like, panels) = costs(&report(&records));
-    assert!(like.contains("training seconds") && like.contains("peak memory"));
+    assert!(like.contains("training seconds") && like.contains("peak host memory"));
     assert_eq!(panels, 3);
     let model = |stored: &&mut StoredRecord| stored.record.cell.method == Method::Model;
     for stored in records.iter_mut().filter(model) {
@@ -42,7 +42,12 @@ fn times_on_different_hardware_are_not_compared() {
     }
     let rendered = report(&records);
     let (unlike, panels) = costs(&rendered);
-    for measured in ["training seconds", "tokens/s", "peak memory", "examples/s"] {
+    for measured in [
+        "training seconds",
+        "tokens/s",
+        "peak host memory",
+        "examples/s",
+    ] {
         assert!(!unlike.contains(measured), "{measured}: {unlike}");
     }
     assert!(unlike.contains("| trainable parameters |"), "{unlike}");
@@ -301,6 +306,38 @@ fn peaks_are_shown_by_parts_or_as_not_recorded() {
     let none = "| – its parts | not recorded | not recorded | – |";
     assert!(markdown.contains(none), "{markdown}");
     assert!(!markdown.contains("– gradients"), "{markdown}");
+}
+
+#[test]
+fn memory_of_a_device_and_of_the_host_are_separate() {
+    let mut records = records();
+    for stored in &mut records {
+        stored.record.provenance.gpu = Some("Synthetic GPU".to_owned());
+        stored.record.provenance.device = "cuda:0".to_owned();
+        if let Some(training) = &mut stored.record.training {
+            let first = stored.record.cell.seed == 0;
+            training.peak_parts = None;
+            training.reserved_peak_bytes = Some(if first { 3_000_000_000 } else { 2_000_000_000 });
+        }
+    }
+    let rendered = report(&records);
+    let (cost, panels) = costs(&rendered);
+    let host = "| peak host memory, training | 320.0 MB | 410.0 MB | – |";
+    assert!(cost.contains(host), "{cost}");
+    // The highest of the seeds.
+    let reserved = "| reserved peak of the device, training | 3.00 GB | 3.00 GB | – |";
+    assert!(cost.contains(reserved), "{cost}");
+    assert!(!cost.contains("its parts"), "{cost}");
+    assert!(cost.contains("a reserved peak of 3.00 GB"), "{cost}");
+    assert_eq!(panels, 3);
+    // One record without it: the method's highest is not known, and the figure shows the host's.
+    let training = records
+        .iter_mut()
+        .find_map(|stored| stored.record.training.as_mut());
+    training.expect("a training").reserved_peak_bytes = None;
+    let (cost, _) = costs(&report(&records));
+    assert!(cost.contains("not recorded"), "{cost}");
+    assert!(cost.contains("of host memory at the peak"), "{cost}");
 }
 
 #[test]

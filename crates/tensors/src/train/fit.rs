@@ -51,6 +51,8 @@ pub struct Fitted {
     pub validation: Duration,
     /// The composition of the host's memory peak; absent if tensors are in device memory.
     pub peak: Option<PeakParts>,
+    /// The bytes that the device's memory pools had reserved at most; absent if tensors are in host memory.
+    pub reserved_peak: Option<u64>,
     /// How far the trainable tensors moved; absent if the last step made any of them non-finite.
     pub movement: Option<Movement>,
 }
@@ -98,6 +100,8 @@ pub struct Fitting<'a> {
     validation: Duration,
     /// The highest peak among validations.
     peak: Option<Peak>,
+    /// The most that the device's pools had reserved after a validation.
+    reserved_peak: Option<u64>,
 }
 
 impl<'a> Fitting<'a> {
@@ -121,6 +125,7 @@ impl<'a> Fitting<'a> {
         };
         let fresh = |tuned: Tuned, checkpointer| {
             let start = tuned.valid();
+            memory::release_unused(&start.backbone.device());
             Fitting {
                 tensors: TensorBytes::of(&tuned, &recipe.optimizer),
                 trainer: Trainer::new(
@@ -152,6 +157,7 @@ impl<'a> Fitting<'a> {
                 training: Duration::ZERO,
                 validation: Duration::ZERO,
                 peak: None,
+                reserved_peak: None,
             }
         };
         let Some(checkpointer) = checkpointer else {
@@ -269,6 +275,7 @@ impl<'a> Fitting<'a> {
         let (score, peak) = Peak::of(Moment::Validation, before, steps, || score(&snapshot));
         let score = score?;
         self.peak = Some(self.peak.map_or(peak, |highest| highest.or(peak)));
+        self.reserved_peak = self.reserved_so_far();
         self.validation += started.elapsed();
         let point = CurvePoint {
             step: steps,
@@ -316,6 +323,12 @@ impl<'a> Fitting<'a> {
         checkpointer.keep(&state, tensors, self.trainer.optimizer())
     }
 
+    /// The higher of the last reading and of what is reserved now. Between the two, pools only grow: see
+    /// [`memory::reserved`].
+    fn reserved_so_far(&self) -> Option<u64> {
+        memory::reserved(&self.start.backbone.device()).max(self.reserved_peak)
+    }
+
     /// The result of the training.
     ///
     /// # Panics
@@ -323,12 +336,13 @@ impl<'a> Fitting<'a> {
     pub fn finish(self) -> Fitted {
         let stop = self.stop().expect("it has ended");
         let highest = [self.trainer.peak(), self.peak].into_iter().flatten();
-        let on_host = (self.start.backbone.device()).memory_pool_usage().is_none();
+        let reserved_peak = self.reserved_so_far();
         Fitted {
             peak: highest
                 .reduce(Peak::or)
-                .filter(|_| on_host)
+                .filter(|_| reserved_peak.is_none())
                 .map(|peak| peak.parts(&self.tensors)),
+            reserved_peak,
             movement: movement(&self.start, self.trainer.tuned()),
             best: self.best,
             best_step: self.best_step,
