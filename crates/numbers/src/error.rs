@@ -12,17 +12,13 @@ pub enum StoreError {
     /// The file system failed: no space, no permission, no such file.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// The attempted action.
         action: &'static str,
-        /// The file or folder.
         path: PathBuf,
-        /// The system's error.
         source: io::Error,
     },
     /// `--out` is a file.
     #[error("{} is a file; wanted a folder to write records in", path.display())]
     NotAFolder {
-        /// The file.
         path: PathBuf,
     },
     /// `--out` holds something that promptshift did not write.
@@ -31,9 +27,7 @@ pub enum StoreError {
          with --out", path.display()
     )]
     Foreign {
-        /// The folder.
         path: PathBuf,
-        /// One thing in it.
         found: String,
     },
     /// The store's folder holds something that promptshift did not write.
@@ -42,9 +36,7 @@ pub enum StoreError {
          --store", path.display()
     )]
     ForeignStore {
-        /// The folder.
         path: PathBuf,
-        /// One thing in it.
         found: String,
     },
     /// The folder belongs to a run with another plan or recipe.
@@ -53,13 +45,10 @@ pub enum StoreError {
          --out", path.display()
     )]
     OtherCell {
-        /// The file that records it.
         path: PathBuf,
         /// The first field that differs, as a path in the JSON.
         field: String,
-        /// Its value in the cell asked for.
         wanted: String,
-        /// Its value in the file.
         found: String,
     },
     /// Another process has claimed the folder, or taken it over.
@@ -71,31 +60,24 @@ pub enum StoreError {
         path.display()
     )]
     InUse {
-        /// The store.
         path: PathBuf,
-        /// The other process.
         owner: String,
     },
     /// A record is already there.
     #[error("{} exists already, and records are never overwritten", path.display())]
     Exists {
-        /// The cell's folder.
         path: PathBuf,
     },
     /// A file was truncated, edited, or written by another program.
     #[error("{}: wanted {wanted}, found {found}", path.display())]
     Malformed {
-        /// The file.
         path: PathBuf,
-        /// What was expected.
         wanted: String,
-        /// What was found.
         found: String,
     },
     /// No record in a folder or below it.
     #[error("no record.json in {} or below it", path.display())]
     NoRecords {
-        /// The folder searched.
         path: PathBuf,
     },
 }

@@ -10,7 +10,6 @@ use promptshift_text::domain::{AnswerLocation, Example, Split};
 /// Counts over one split of one domain, as a record has them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Leakage {
-    /// The domain.
     pub domain: String,
     /// The split that its rows serve as.
     pub split: Split,

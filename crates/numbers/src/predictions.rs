@@ -31,9 +31,7 @@ pub enum PredictionsError {
     /// It can't be read.
     #[error("{}: {source}", path.display())]
     Io {
-        /// The file.
         path: PathBuf,
-        /// The system's error.
         source: io::Error,
     },
     /// A line is not a prediction.
@@ -42,11 +40,9 @@ pub enum PredictionsError {
         path.display()
     )]
     Malformed {
-        /// The file.
         path: PathBuf,
         /// Counted from 1.
         line: usize,
-        /// What is wrong with it.
         found: String,
     },
     /// Two lines are for the same row.
@@ -56,19 +52,15 @@ pub enum PredictionsError {
         path.display()
     )]
     Repeated {
-        /// The file.
         path: PathBuf,
         /// Counted from 1.
         line: usize,
-        /// The domain.
         domain: String,
-        /// The row's name.
         id: String,
     },
     /// It is empty.
     #[error("{}: wanted predictions, found no line", path.display())]
     Empty {
-        /// The file.
         path: PathBuf,
     },
 }

@@ -61,9 +61,7 @@ pub enum Metric {
 /// One example's contribution to a metric, which is Σ numerator / Σ denominator.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Contribution {
-    /// The numerator.
     pub numerator: f64,
-    /// The denominator.
     pub denominator: f64,
 }
 

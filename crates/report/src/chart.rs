@@ -18,7 +18,6 @@ pub type Point = (f64, f64);
 /// A chart.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chart {
-    /// The title.
     pub title: String,
     /// The legend.
     pub keys: Vec<Key>,
@@ -46,7 +45,6 @@ pub struct Panel {
 pub struct Key {
     /// The label.
     pub words: String,
-    /// The sample.
     pub sample: Vec<Mark>,
 }
 
@@ -55,7 +53,6 @@ pub struct Key {
 pub enum Mark {
     /// A line through points.
     Line(Vec<Point>, Stroke, Colour),
-    /// A point.
     Dot(Point, Shape, Colour),
     /// A small point: one run of several.
     Run(Point, Shape, Colour),

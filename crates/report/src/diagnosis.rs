@@ -39,7 +39,6 @@ pub enum Stall {
     },
     /// Almost all source examples got the same answer, although the right answers differ.
     Constant {
-        /// The answer.
         answer: String,
         /// The share of examples that got it, in [0, 1].
         share: f64,

@@ -20,13 +20,9 @@ pub enum ReportError {
         first.display(), second.display(), method.title()
     )]
     Twice {
-        /// A record's folder.
         first: PathBuf,
-        /// Another record's folder.
         second: PathBuf,
-        /// Their method.
         method: Method,
-        /// Their seed.
         seed: u64,
     },
     /// Records that seem comparable but differ.
@@ -35,15 +31,10 @@ pub enum ReportError {
         first.display(), second.display()
     )]
     Mixed {
-        /// A record's folder.
         first: PathBuf,
-        /// Another record's folder.
         second: PathBuf,
-        /// The field that differs.
         field: String,
-        /// The value in the first record.
         found: String,
-        /// The value in the second record.
         other: String,
     },
     /// A record's score is not that of its predictions.
@@ -51,25 +42,17 @@ pub enum ReportError {
         "{}: {metric} on {domain} is {found}, but its predictions give {wanted}; `promptshift score` recomputes it", folder.display()
     )]
     Metric {
-        /// The record's folder.
         folder: PathBuf,
-        /// The domain.
         domain: String,
-        /// The metric.
         metric: String,
-        /// The value from the predictions.
         wanted: String,
-        /// The recorded value.
         found: String,
     },
     /// A recorded share is outside [0, 1].
     #[error("{}: wanted {what} in [0, 1], found {found}", folder.display())]
     Share {
-        /// The record's folder.
         folder: PathBuf,
-        /// The name of the share.
         what: String,
-        /// The recorded value.
         found: f64,
     },
     /// Records from which no study can be planned.
@@ -78,9 +61,7 @@ pub enum ReportError {
          variance between seeds; found {found}"
     )]
     Pilot {
-        /// The study.
         transfer: String,
-        /// Its methods with their numbers of seeds.
         found: String,
     },
     /// A pilot whose scores do not vary.
@@ -89,21 +70,15 @@ pub enum ReportError {
          model tuning's does not vary, with {} in the smallest domain", count(*passages, "passage")
     )]
     NoVariance {
-        /// The study.
         transfer: String,
-        /// The method that is compared with model tuning.
         method: String,
-        /// The number of passages of the smallest domain.
         passages: usize,
     },
     /// Source and target are different tasks, so that no gap is defined.
     #[error("{}: {source_domain} and {target_domain} are different tasks", folder.display())]
     Tasks {
-        /// The record's folder.
         folder: PathBuf,
-        /// The source.
         source_domain: String,
-        /// The target.
         target_domain: String,
     },
 }

@@ -45,17 +45,13 @@ pub enum ExportError {
     /// The file system failed.
     #[error("cannot write {}: {source}", path.display())]
     Io {
-        /// The table.
         path: PathBuf,
-        /// The system's error.
         source: io::Error,
     },
     /// The Parquet library failed, usually because the disk is full.
     #[error("cannot write {}: {source}", path.display())]
     Parquet {
-        /// The table.
         path: PathBuf,
-        /// The library's error.
         source: ParquetError,
     },
 }

@@ -35,7 +35,6 @@ pub enum Verdict {
 /// What the interval behind a verdict covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Population {
-    /// Seeds and passages.
     SeedsAndPassages,
     /// Passages, with the trained models held fixed.
     Passages,

@@ -29,7 +29,6 @@ pub struct Fixture {
     pub domains: Vec<(&'static str, [f64; 3])>,
     /// Seeds of each tuned method.
     pub seeds: Vec<u64>,
-    /// The task.
     pub task: Task,
     /// Passages of each domain, with three examples each.
     pub passages: usize,

@@ -18,7 +18,6 @@ use promptshift_numbers::stats::estimate::mean;
 pub struct Inspected {
     /// Its name: its file, or the domain and seed that it was tuned with.
     pub name: String,
-    /// Its vectors.
     pub vectors: Rows,
     /// Its initial vectors, if they can be recomputed.
     pub start: Option<Rows>,

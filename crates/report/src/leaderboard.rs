@@ -33,7 +33,6 @@ pub struct Leaderboard {
     pub schema: &'static str,
     /// [`VERSION`].
     pub version: u32,
-    /// The rows.
     pub rows: Vec<Row>,
 }
 
@@ -44,7 +43,6 @@ pub struct Row {
     pub source: String,
     /// The suite of domains.
     pub suite: String,
-    /// The task.
     pub task: Task,
     /// How right answers were written when predictions were compared with them.
     pub answers: AnswerForm,
@@ -53,7 +51,6 @@ pub struct Row {
     pub wording: Option<String>,
     /// The backbone.
     pub model: String,
-    /// The method.
     pub method: Method,
     /// The name of a method tuned elsewhere: `mine (tuned elsewhere)`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -72,7 +69,6 @@ pub struct Row {
     pub source_score: Estimate,
     /// Its standard deviation over seeds (n - 1).
     pub source_deviation: Option<f64>,
-    /// The mean of the targets' scores.
     pub mean_target_score: Option<Estimate>,
     /// The source score minus the mean of the targets' scores.
     pub mean_gap: Option<Estimate>,
@@ -97,9 +93,7 @@ pub struct Row {
 /// The score on a target.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Target {
-    /// The domain.
     pub domain: String,
-    /// Its score.
     pub score: Estimate,
 }
 

@@ -22,47 +22,33 @@ pub enum PairedError {
         "{first} and {second} cannot be compared: {what} is {found} in the first and {other} in the second"
     )]
     Differ {
-        /// A run of the first set, or the set's name.
         first: String,
         /// A run of the second set, another run of the first, or the second set's name.
         second: String,
-        /// The difference.
         what: String,
-        /// The value in the first.
         found: String,
-        /// The value in the second.
         other: String,
     },
     /// A run has an example twice.
     #[error("{run}: wanted each example once, found '{id}' of {domain} twice")]
     Twice {
-        /// The run.
         run: String,
-        /// The domain.
         domain: String,
-        /// The example.
         id: String,
     },
     /// A set has two runs with the same method and seed.
     #[error("{first} and {second} are both {method} with seed {seed}: compare one of them")]
     TwoRuns {
-        /// A run.
         first: String,
-        /// Another.
         second: String,
-        /// Their method.
         method: String,
-        /// Their seed.
         seed: u64,
     },
     /// The predictions do not have this metric.
     #[error("wanted a metric of {domain} ({known}), found '{wanted}'")]
     Metric {
-        /// The requested metric.
         wanted: String,
-        /// The domain.
         domain: String,
-        /// The available metrics.
         known: String,
     },
 }

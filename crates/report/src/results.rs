@@ -36,9 +36,7 @@ pub struct Results {
     pub targets: Vec<String>,
     /// The backbone.
     pub model: String,
-    /// The suite.
     pub suite: String,
-    /// The task.
     pub task: Task,
     /// How right answers were written when predictions were compared with them.
     pub answers: AnswerForm,
@@ -65,7 +63,6 @@ pub struct Results {
 /// One evaluated domain.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Domain {
-    /// Its name.
     pub name: String,
     /// Source or target.
     pub role: Role,
@@ -95,18 +92,14 @@ impl Domain {
 /// A run that was started and has no record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct UnfinishedRun {
-    /// The method.
     pub method: Method,
-    /// Its seed.
     pub seed: u64,
-    /// How it ended.
     pub end: End,
 }
 
 /// One method over its seeds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MethodResult {
-    /// The method.
     pub method: Method,
     /// Its name in tables and sentences: `prompt tuning`, `mine (tuned elsewhere)`.
     pub title: String,
@@ -120,7 +113,6 @@ pub struct MethodResult {
     pub mean_gap: Option<Estimate>,
     /// Its source score minus the untuned backbone's, if that has a record.
     pub above_untuned: Option<Estimate>,
-    /// Its cost.
     pub cost: Option<Cost>,
 }
 

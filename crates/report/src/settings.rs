@@ -44,7 +44,6 @@ pub struct Scores {
     pub name: String,
     /// The series, the same in every panel.
     pub series: Vec<Series>,
-    /// The floor.
     pub floor: Option<f64>,
 }
 

@@ -46,9 +46,7 @@ pub enum DeltaRecipe {
     Lora(LoraRecipe),
     /// The biases; in a backbone without biases, one added to every linear map of the blocks.
     AddedBiases,
-    /// The gains of the norms.
     NormGains,
-    /// The output head.
     OutputHead,
     /// The last blocks before the output head, with their final norm.
     LastBlocks(LastBlocksRecipe),
@@ -226,7 +224,6 @@ pub struct SubspaceRecipe {
 /// See [`SubspaceRecipe::file`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubspaceStart {
-    /// The file.
     pub path: String,
     /// SHA-256 of the file.
     pub sha256: String,
@@ -246,7 +243,6 @@ pub struct LadderRecipe {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PreambleRecipe {
-    /// This instruction.
     Instruction(String),
     /// So many examples from the source's training rows, with their answers.
     Examples(usize),

@@ -77,23 +77,18 @@ pub enum AblationError {
     /// A file or folder can't be read or created.
     #[error("{}: {source}", path.display())]
     Io {
-        /// The file.
         path: PathBuf,
-        /// The cause.
         source: std::io::Error,
     },
     /// The file is not the plan of an ablation.
     #[error("{}: not the plan of an ablation: {source}", path.display())]
     Parse {
-        /// The file.
         path: PathBuf,
-        /// The cause.
         source: serde_json::Error,
     },
     /// The folder belongs to another ablation.
     #[error("{} belongs to another ablation: choose another --out", path.display())]
     Other {
-        /// The file.
         path: PathBuf,
     },
 }

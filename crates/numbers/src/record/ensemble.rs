@@ -87,7 +87,6 @@ pub struct EnsembleEvaluation {
     pub domain: String,
     /// Source or target.
     pub role: Role,
-    /// The task.
     pub task: Task,
     /// The split that was scored.
     pub split: Split,
@@ -110,7 +109,6 @@ pub struct EnsembleEvaluation {
 /// All members' answers to one example.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EnsembleLine {
-    /// The example.
     pub id: String,
     /// Its passage, the cluster in the statistics.
     pub passage: String,
@@ -135,7 +133,6 @@ pub struct MemberLine {
 /// An ensemble with its answers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredEnsemble {
-    /// The record.
     pub record: EnsembleRecord,
     /// The lines of each of the record's evaluations.
     pub lines: Vec<Vec<EnsembleLine>>,
@@ -150,37 +147,27 @@ pub enum EnsembleError {
     /// Records that differ in more than their seed.
     #[error("{first} and {second} cannot be in one ensemble: their {field} differs")]
     Mixed {
-        /// A record's folder.
         first: String,
-        /// Another's.
         second: String,
-        /// What differs besides the seed.
         field: String,
     },
     /// Two records have the same seed.
     #[error("wanted one record for each seed; {first} and {second} both have seed {seed}")]
     Twice {
-        /// A record's folder.
         first: String,
-        /// Another's.
         second: String,
-        /// The seed.
         seed: u64,
     },
     /// A member has no record; fewer members would be another ensemble.
     #[error("{}: wanted a record with seed {seed}, found none: with fewer members it would be another ensemble", path.display())]
     Missing {
-        /// The folder of the members' records.
         path: PathBuf,
-        /// The seed.
         seed: u64,
     },
     /// A method that does not train.
     #[error("{folder}: wanted runs that differ in their seed; {method} does not train anything")]
     Untrained {
-        /// The record's folder.
         folder: String,
-        /// Its method.
         method: String,
     },
     /// The records can't be read.
@@ -192,19 +179,14 @@ pub enum EnsembleError {
     /// A file can't be read.
     #[error("{}: {source}", path.display())]
     Io {
-        /// The file.
         path: PathBuf,
-        /// The cause.
         source: std::io::Error,
     },
     /// A file does not have the expected content.
     #[error("{}: wanted {wanted}, found {found}", path.display())]
     Malformed {
-        /// The file.
         path: PathBuf,
-        /// What was wanted.
         wanted: String,
-        /// What was found.
         found: String,
     },
 }

@@ -35,9 +35,7 @@ pub struct Runs {
 /// A numerator and a denominator.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Sum {
-    /// The numerator.
     pub numerator: f64,
-    /// The denominator.
     pub denominator: f64,
 }
 

@@ -328,9 +328,7 @@ impl Line {
 /// The scores of runs on the source and on a target, in the same order.
 #[derive(Debug, Clone, Copy)]
 pub struct Scores<'a> {
-    /// The score on the source.
     pub source: &'a Draws,
-    /// The score on the target.
     pub target: &'a Draws,
 }
 

@@ -96,9 +96,7 @@ pub struct Collapse {
     pub chance: Estimate,
     /// The mean of the runs that have a score.
     pub mean: Option<f64>,
-    /// Their median.
     pub median: Option<f64>,
-    /// Their interquartile mean.
     pub interquartile_mean: Option<f64>,
 }
 

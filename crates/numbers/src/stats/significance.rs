@@ -12,7 +12,6 @@ use super::panel::{Sum, ratio};
 pub struct SignFlip {
     /// Number of permutations.
     pub permutations: usize,
-    /// Seed of the flips.
     pub seed: u64,
 }
 

@@ -104,7 +104,6 @@ pub struct Batch {
     pub few_shot_seconds: Option<f64>,
     /// The highest number of bytes allocated on the host.
     pub peak_bytes: u64,
-    /// The answers.
     pub answers: Vec<StoredAnswer>,
 }
 

@@ -19,7 +19,6 @@ const PIECES: &str = "pieces";
 pub struct EndedPiece {
     /// Its name in its study.
     pub name: String,
-    /// How it ended.
     pub end: PieceEnd,
 }
 
@@ -34,10 +33,8 @@ pub enum PieceEnd {
         result: Option<String>,
         /// [`ARITHMETIC`](super::ARITHMETIC).
         arithmetic: u32,
-        /// Its provenance.
         provenance: Box<Provenance>,
     },
-    /// It failed.
     Failed {
         /// The reason, in words.
         reason: String,

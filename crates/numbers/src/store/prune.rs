@@ -52,7 +52,6 @@ impl Place {
 pub struct Entry {
     /// Its name in the store.
     pub name: String,
-    /// Its folder.
     pub folder: PathBuf,
     /// The training, or why it can't be read.
     pub training: Result<StoredTraining, StoreError>,
@@ -80,7 +79,6 @@ pub struct Begun {
 pub enum Kind {
     /// Answers of a training or of an untuned model.
     Answers,
-    /// A training.
     Training,
     /// An interrupted training.
     BrokenOff,
@@ -91,11 +89,9 @@ pub enum Kind {
 /// A folder that no report uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreferenced {
-    /// Its kind.
     pub kind: Kind,
     /// Its name in the store.
     pub name: String,
-    /// The folder.
     pub folder: PathBuf,
     /// Its size.
     pub bytes: u64,

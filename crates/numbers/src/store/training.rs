@@ -52,7 +52,6 @@ pub struct Subject {
     pub limits: Limits,
     /// What is tuned.
     pub method: Method,
-    /// The recipe.
     pub recipe: Recipe,
     /// The seed of initialisation, order of examples and dropout.
     pub seed: u64,
@@ -105,9 +104,7 @@ pub struct TrainingRecord {
 pub struct StoredTraining {
     /// Its name in the store.
     pub name: String,
-    /// Its folder.
     pub folder: PathBuf,
-    /// The record.
     pub record: TrainingRecord,
     /// Its answers to source validation.
     pub validation: Vec<Prediction>,
@@ -118,7 +115,6 @@ pub struct StoredTraining {
 pub struct FoundTraining {
     /// Its name in the store.
     pub name: String,
-    /// The folder.
     pub folder: PathBuf,
     /// The training, or why it can't be read.
     pub training: Result<StoredTraining, StoreError>,

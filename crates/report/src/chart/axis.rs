@@ -11,7 +11,6 @@ const FAR_APART: f64 = 30.0;
 pub struct Axis {
     /// Its title; empty if it is obvious.
     pub name: String,
-    /// The scale.
     pub scale: Scale,
     /// The ticks, by ascending value.
     pub ticks: Vec<(f64, String)>,

@@ -87,9 +87,7 @@ pub enum Shape {
     HollowCircle,
     /// A wide circle around another point.
     Ring,
-    /// A square.
     Square,
-    /// A diamond.
     Diamond,
     /// A diamond filled with the background colour.
     HollowDiamond,
@@ -97,7 +95,6 @@ pub enum Shape {
     Up,
     /// A triangle pointing down.
     Down,
-    /// A cross.
     Cross,
 }
 

@@ -22,19 +22,16 @@ use promptshift_numbers::stats::estimate::{Estimate, mean};
 /// One method's calibration on every domain.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MethodCalibration {
-    /// The method.
     pub method: Method,
     /// The temperature of each seed, fitted on source validation only; `None` if that was not recorded, or if all its
     /// answers are right or all wrong.
     pub temperatures: Vec<Option<f64>>,
-    /// The calibration on each domain.
     pub domains: Vec<DomainCalibration>,
 }
 
 /// One method's calibration on one domain.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DomainCalibration {
-    /// The calibration of each seed.
     pub by_seed: Vec<Calibration>,
     /// The calibration of each seed that has a temperature, at that temperature.
     pub scaled: Vec<Calibration>,

@@ -18,9 +18,7 @@ use promptshift_numbers::stats::significance::{self, SignFlip};
 /// One method against model tuning.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AgainstModel {
-    /// The method.
     pub method: Method,
-    /// The tests on each domain.
     pub domains: Vec<DomainTest>,
     /// The tests of means over targets.
     pub mean: MeanTest,

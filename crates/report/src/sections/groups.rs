@@ -78,7 +78,6 @@ pub struct DomainGroups {
 pub struct Group {
     /// `who`; `longest third`; `cut`.
     pub name: String,
-    /// Its examples.
     pub examples: usize,
     /// The methods' scores, in the order of [`Method::ALL`], with intervals over passages only; `None` if a method
     /// has no records, or the group has fewer than `FEWEST_EXAMPLES` examples or a single passage.

@@ -28,7 +28,6 @@ pub const TOLERANCE: f64 = 0.05;
 /// A method and model tuning at the nearest source-validation score.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Matched {
-    /// The method.
     pub method: Method,
     /// The step at which model tuning is stopped; absent if its kept steps are nearest.
     pub step: Option<usize>,
@@ -57,7 +56,6 @@ pub struct Matched {
 /// A method that could not be matched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Unmatched {
-    /// The method.
     pub method: Method,
     /// Why.
     pub reason: Reason,

@@ -20,7 +20,6 @@ use promptshift_numbers::stats::robustness::Line;
 /// One method's scores at its checkpoints, as means over runs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Path {
-    /// The method.
     pub method: Method,
     /// The checkpoints that all its runs have, by ascending step.
     pub stops: Vec<Stop>,

@@ -29,9 +29,7 @@ use threshold::{explained, panel, thresholds};
 /// One method's ranking on every domain.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MethodRanking {
-    /// The method.
     pub method: Method,
-    /// The ranking on each domain.
     pub domains: Vec<DomainRanking>,
     /// The loss from the threshold on each target.
     pub thresholds: Vec<Threshold>,

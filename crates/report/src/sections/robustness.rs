@@ -17,7 +17,6 @@ use promptshift_numbers::stats::robustness::{Line, Point, Scores, fit};
 /// Target score divided by source score: 1 means no loss.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Retention {
-    /// The method.
     pub method: Method,
     /// The ratio on each target; absent if the source score is zero.
     pub targets: Vec<Option<Estimate>>,

@@ -29,11 +29,8 @@ pub struct RightAnswers {
 /// One run's right answers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunShares {
-    /// The method.
     pub method: Method,
-    /// The seed.
     pub seed: u64,
-    /// The share on each domain.
     pub domains: Vec<Share>,
 }
 
@@ -51,7 +48,6 @@ pub struct Share {
 /// Two runs with the same seed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunPair {
-    /// The seed.
     pub seed: u64,
     /// The test on each domain; prompt tuning's run is the first.
     pub domains: Vec<Discordance>,
@@ -129,7 +125,6 @@ fn discordances(prompt: &StoredRecord, model: &StoredRecord, domains: usize) -> 
 /// The standard errors of one method's scores, by their source.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Spread {
-    /// The method.
     pub method: Method,
     /// The error from seeds on each domain; 0 if runs do not differ more than passages explain, and with one seed.
     pub seeds: Vec<f64>,

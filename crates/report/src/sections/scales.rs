@@ -27,7 +27,6 @@ pub enum Scale {
 /// A method's mean loss minus model tuning's on one scale; negative means a smaller loss.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct OnScale {
-    /// The scale.
     pub scale: Scale,
     /// The difference; absent if the scale is undefined for these scores, such as the logit of 0.
     pub difference: Option<Estimate>,

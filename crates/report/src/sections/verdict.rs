@@ -25,7 +25,6 @@ use promptshift_numbers::stats::estimate::Estimate;
 /// The verdict on one tuned method compared with model tuning.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Verdict {
-    /// The method.
     pub method: Method,
     /// The verdict compared with model tuning stopped at the same source score.
     pub same_source: Says,

@@ -21,9 +21,7 @@ use promptshift_text::hash::sha256;
 /// A record with its predictions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredRecord {
-    /// Its folder.
     pub folder: PathBuf,
-    /// The record.
     pub record: Record,
     /// The predictions of each of the record's evaluations, in their order.
     pub predictions: Vec<Vec<Prediction>>,

@@ -19,7 +19,6 @@ const FAILED: (&str, &str) = ("failed-", ".json");
 pub struct Unfinished {
     /// The cell; without its recipe if it did not fail.
     pub cell: Cell,
-    /// How it ended.
     pub end: End,
 }
 
@@ -27,7 +26,6 @@ pub struct Unfinished {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum End {
-    /// It failed.
     Failed {
         /// The reason, in words.
         reason: String,

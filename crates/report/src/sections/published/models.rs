@@ -20,7 +20,6 @@ use promptshift_numbers::stats::robustness::{Line, Point, Scores, fit};
 /// The published models on one target, and the methods of a study beside them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PublishedLine {
-    /// The target.
     pub target: String,
     /// The line through the models of which every parameter was tuned.
     pub line: Line,
@@ -37,7 +36,6 @@ pub struct PublishedLine {
 /// A method beside the line.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct BesideLine {
-    /// The method.
     pub method: Method,
     /// Its score on the source.
     pub source: Estimate,
@@ -101,7 +99,6 @@ const TABLE: &str = include_str!("awadalla_2022.csv");
 enum Tuning {
     /// Every parameter, on all of the source or on a few examples of it.
     Full,
-    /// An adapter.
     Adapter,
 }
 

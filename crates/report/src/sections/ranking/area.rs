@@ -23,7 +23,6 @@ pub const FEWEST: usize = 20;
 pub struct AreaLoss {
     /// AUROC on each domain, source first.
     pub domains: Vec<Estimate>,
-    /// The mean of the targets.
     pub mean_target: Estimate,
     /// Source − mean of targets.
     pub gap: Estimate,
