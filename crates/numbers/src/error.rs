@@ -18,27 +18,19 @@ pub enum StoreError {
     },
     /// `--out` is a file.
     #[error("{} is a file; wanted a folder to write records in", path.display())]
-    NotAFolder {
-        path: PathBuf,
-    },
+    NotAFolder { path: PathBuf },
     /// `--out` holds something that promptshift did not write.
     #[error(
         "{} holds '{found}' and no plan.json, so it was not written by promptshift; choose a new or empty folder \
          with --out", path.display()
     )]
-    Foreign {
-        path: PathBuf,
-        found: String,
-    },
+    Foreign { path: PathBuf, found: String },
     /// The store's folder holds something that promptshift did not write.
     #[error(
         "{} holds '{found}' and no store.json, so it is not a promptshift store; choose a new or empty folder with \
          --store", path.display()
     )]
-    ForeignStore {
-        path: PathBuf,
-        found: String,
-    },
+    ForeignStore { path: PathBuf, found: String },
     /// The folder belongs to a run with another plan or recipe.
     #[error(
         "{} belongs to another run: {field} is {found} there, and {wanted} was asked for; choose another folder with \
@@ -59,15 +51,10 @@ pub enum StoreError {
         "{} is in use by another promptshift: {owner}; nothing is removed from a store until that process has ended",
         path.display()
     )]
-    InUse {
-        path: PathBuf,
-        owner: String,
-    },
+    InUse { path: PathBuf, owner: String },
     /// A record is already there.
     #[error("{} exists already, and records are never overwritten", path.display())]
-    Exists {
-        path: PathBuf,
-    },
+    Exists { path: PathBuf },
     /// A file was truncated, edited, or written by another program.
     #[error("{}: wanted {wanted}, found {found}", path.display())]
     Malformed {
@@ -77,9 +64,7 @@ pub enum StoreError {
     },
     /// No record in a folder or below it.
     #[error("no record.json in {} or below it", path.display())]
-    NoRecords {
-        path: PathBuf,
-    },
+    NoRecords { path: PathBuf },
 }
 
 /// Adds action and path to an input or output error.

@@ -30,10 +30,7 @@ pub struct Line {
 pub enum PredictionsError {
     /// It can't be read.
     #[error("{}: {source}", path.display())]
-    Io {
-        path: PathBuf,
-        source: io::Error,
-    },
+    Io { path: PathBuf, source: io::Error },
     /// A line is not a prediction.
     #[error(
         "{}, line {line}: wanted an object as promptshift predict writes it, found one with {found}",
@@ -60,9 +57,7 @@ pub enum PredictionsError {
     },
     /// It is empty.
     #[error("{}: wanted predictions, found no line", path.display())]
-    Empty {
-        path: PathBuf,
-    },
+    Empty { path: PathBuf },
 }
 
 /// Reads a file.

@@ -6,6 +6,7 @@ pub mod vote;
 use std::collections::BTreeMap;
 
 use crate::record::Score;
+use crate::stats::panel::Sum;
 use promptshift_text::domain::card::Card;
 use promptshift_text::domain::labels::LabelMap;
 use promptshift_text::domain::{Example, Gold, Language, Task};
@@ -58,48 +59,6 @@ pub enum Metric {
     QuestionExactMatch,
 }
 
-/// One example's contribution to a metric, which is Σ numerator / Σ denominator.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Contribution {
-    pub numerator: f64,
-    pub denominator: f64,
-}
-
-impl Contribution {
-    fn new(numerator: f64, denominator: f64) -> Contribution {
-        Contribution {
-            numerator,
-            denominator,
-        }
-    }
-
-    /// The value of summed contributions: 0 if the denominator is 0, as in scikit-learn for F1 without positives.
-    pub fn value(self) -> f64 {
-        if self.denominator == 0.0 {
-            0.0
-        } else {
-            self.numerator / self.denominator
-        }
-    }
-}
-
-impl std::ops::Add for Contribution {
-    type Output = Contribution;
-
-    fn add(self, other: Contribution) -> Contribution {
-        Contribution::new(
-            self.numerator + other.numerator,
-            self.denominator + other.denominator,
-        )
-    }
-}
-
-impl std::iter::Sum for Contribution {
-    fn sum<I: Iterator<Item = Contribution>>(contributions: I) -> Contribution {
-        contributions.fold(Contribution::default(), |a, b| a + b)
-    }
-}
-
 impl Metric {
     /// A task's metrics, the main one first.
     pub fn of(task: Task) -> [Metric; 2] {
@@ -134,32 +93,15 @@ impl Metric {
 
     /// The contribution of one example. It is zero for metrics of another task and for those that are not sums over
     /// examples, [`Metric::MacroF1`] and [`Metric::QuestionExactMatch`], which are not the main metric of any task.
-    pub fn contribution(self, score: &Score) -> Contribution {
-        match (self, *score) {
-            (Metric::ExactMatch, Score::Span { exact_match, .. }) => {
-                Contribution::new(exact_match, 1.0)
+    pub fn contribution(self, score: &Score) -> Sum {
+        match (self, *score, score.classes()) {
+            (Metric::ExactMatch, Score::Span { exact_match, .. }, _) => Sum::once(exact_match),
+            (Metric::F1, Score::Span { f1, .. }, _) => Sum::once(f1),
+            (Metric::Accuracy, _, Some((gold, predicted))) => {
+                Sum::once(f64::from(u8::from(predicted == Some(gold))))
             }
-            (Metric::F1, Score::Span { f1, .. }) => Contribution::new(f1, 1.0),
-            (
-                Metric::Accuracy,
-                Score::Label { gold, predicted }
-                | Score::Option {
-                    gold, predicted, ..
-                },
-            ) => {
-                let right = predicted == Some(gold);
-                Contribution::new(f64::from(u8::from(right)), 1.0)
-            }
-            (
-                Metric::PairF1,
-                Score::Label { gold, predicted }
-                | Score::Option {
-                    gold, predicted, ..
-                },
-            ) => pair_f1(gold, predicted),
-            (Metric::ExactMatch | Metric::F1, Score::Label { .. } | Score::Option { .. })
-            | (Metric::Accuracy | Metric::PairF1, Score::Span { .. })
-            | (Metric::MacroF1 | Metric::QuestionExactMatch, _) => Contribution::default(),
+            (Metric::PairF1, _, Some((gold, predicted))) => pair_f1(gold, predicted),
+            _ => Sum::default(),
         }
     }
 
@@ -168,34 +110,23 @@ impl Metric {
         match self {
             Metric::MacroF1 => macro_f1(scores),
             Metric::QuestionExactMatch => question_exact_match(scores),
-            _ => {
-                let sum: Contribution = scores.iter().map(|score| self.contribution(score)).sum();
-                sum.value()
-            }
+            _ => scores
+                .iter()
+                .map(|score| self.contribution(score))
+                .sum::<Sum>()
+                .ratio(),
         }
     }
-}
-
-/// The right and the predicted class of each labelled score.
-fn classes(scores: &[Score]) -> impl Iterator<Item = (usize, Option<usize>)> {
-    scores.iter().filter_map(|score| match *score {
-        Score::Label { gold, predicted }
-        | Score::Option {
-            gold, predicted, ..
-        } => Some((gold, predicted)),
-        Score::Span { .. } => None,
-    })
 }
 
 /// The mean of 2 TP / (2 TP + FP + FN) over classes; a string that is not a label counts against the right class
 /// only.
 fn macro_f1(scores: &[Score]) -> f64 {
-    let mut sums: BTreeMap<usize, Contribution> = BTreeMap::new();
+    let mut sums: BTreeMap<usize, Sum> = BTreeMap::new();
     let mut add = |class, numerator, denominator| {
-        let sum = sums.entry(class).or_default();
-        *sum = *sum + Contribution::new(numerator, denominator);
+        *sums.entry(class).or_default() += Sum::new(numerator, denominator);
     };
-    for (gold, predicted) in classes(scores) {
+    for (gold, predicted) in scores.iter().filter_map(Score::classes) {
         match predicted {
             Some(class) if class == gold => add(gold, 2.0, 2.0),
             Some(class) => {
@@ -205,11 +136,10 @@ fn macro_f1(scores: &[Score]) -> f64 {
             None => add(gold, 0.0, 1.0),
         }
     }
-    let mean = Contribution::new(
-        sums.values().map(|sum| sum.value()).sum(),
-        sums.len() as f64,
-    );
-    mean.value()
+    sums.values()
+        .map(|sum| Sum::once(sum.ratio()))
+        .sum::<Sum>()
+        .ratio()
 }
 
 /// The share of questions without a wrong answer.
@@ -225,19 +155,19 @@ fn question_exact_match(scores: &[Score]) -> f64 {
             *right.entry(question).or_insert(true) &= predicted == Some(gold);
         }
     }
-    let sum: Contribution = (right.values())
-        .map(|right| Contribution::new(f64::from(u8::from(*right)), 1.0))
-        .sum();
-    sum.value()
+    let share = right
+        .values()
+        .map(|right| Sum::once(f64::from(u8::from(*right))));
+    share.sum::<Sum>().ratio()
 }
 
 /// One pair's contribution to F1 = 2 TP / (2 TP + FP + FN).
-fn pair_f1(gold: usize, predicted: Option<usize>) -> Contribution {
+fn pair_f1(gold: usize, predicted: Option<usize>) -> Sum {
     let wrong = usize::from(gold != 1);
     match (gold, predicted.unwrap_or(wrong)) {
-        (1, 1) => Contribution::new(2.0, 2.0),
-        (1, _) | (_, 1) => Contribution::new(0.0, 1.0),
-        (_, _) => Contribution::default(),
+        (1, 1) => Sum::new(2.0, 2.0),
+        (1, _) | (_, 1) => Sum::once(0.0),
+        (_, _) => Sum::default(),
     }
 }
 
@@ -363,7 +293,7 @@ mod tests {
         assert_eq!(found["exact_match"], 0.5);
         assert_eq!(found["f1"], 0.75);
         let of_other_task = Metric::Accuracy.contribution(&span(1.0, 1.0));
-        assert_eq!(of_other_task, Contribution::default());
+        assert_eq!(of_other_task, Sum::default());
     }
 
     fn option(question: u64, gold: usize, predicted: Option<usize>) -> Score {
@@ -388,10 +318,8 @@ mod tests {
         assert_eq!(found["f1"], 4.0 / 6.0);
         assert_eq!(found["exact_match"], 1.0 / 3.0);
         let labels = bundled("multirc");
-        let gold = Gold::Option {
-            question: 7,
-            label: 1,
-        };
+        let (question, label) = (7, 1);
+        let gold = Gold::Option { question, label };
         assert_eq!(score("True", &gold, &labels), option(7, 1, Some(1)));
         assert_eq!(score("true", &gold, &labels), option(7, 1, None));
     }
@@ -427,22 +355,13 @@ mod tests {
 
     #[test]
     fn every_main_metric_is_a_sum_over_examples() {
-        let scores = [
-            Score::Span {
-                exact_match: 1.0,
-                f1: 1.0,
-            },
-            label(1, Some(1)),
-            option(0, 1, Some(1)),
-        ];
+        let (exact_match, f1) = (1.0, 1.0);
+        let span = Score::Span { exact_match, f1 };
+        let scores = [span, label(1, Some(1)), option(0, 1, Some(1))];
         for task in Task::ALL {
             let main = Metric::main(task);
-            assert!(
-                scores
-                    .iter()
-                    .any(|s| main.contribution(s).denominator > 0.0),
-                "{task}"
-            );
+            let is_defined = |score: &Score| main.contribution(score).denominator > 0.0;
+            assert!(scores.iter().any(is_defined), "{task}");
         }
     }
 
@@ -473,12 +392,8 @@ mod tests {
 
     #[test]
     fn the_floor_of_pairs_is_the_training_majority() {
-        let pairs = |labels: &[usize]| -> Vec<Example> {
-            labels
-                .iter()
-                .map(|l| example(Gold::Label(*l), &[]))
-                .collect()
-        };
+        let pair = |label: &usize| example(Gold::Label(*label), &[]);
+        let pairs = |labels: &[usize]| -> Vec<Example> { labels.iter().map(pair).collect() };
         let (mnli, hans) = (bundled("mnli"), bundled("hans"));
         let same = LabelMap::same(&mnli);
         let found = floor(&pairs(&[0, 0, 1]), &pairs(&[0, 1, 1, 1]), &same);

@@ -60,10 +60,7 @@ pub enum ReportError {
         "{transfer}: wanted at least two seeds of model tuning and of another method, since one seed shows no \
          variance between seeds; found {found}"
     )]
-    Pilot {
-        transfer: String,
-        found: String,
-    },
+    Pilot { transfer: String, found: String },
     /// A pilot whose scores do not vary.
     #[error(
         "{transfer}: wanted a pilot whose scores vary between passages or seeds; found that {method}'s mean gap − \

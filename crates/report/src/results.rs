@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 
 use serde::Serialize;
 
-use crate::baselines::{Above, Baseline, Standing, floor_standing};
+use crate::baselines::{Above, Standing, floor_standing};
 use crate::cost::Cost;
 use crate::document::MISSING;
 use crate::number::count;
@@ -350,7 +350,6 @@ impl DomainScore {
 
     /// The differences to the floor's answers.
     pub fn floors(&self) -> impl Iterator<Item = &Above> {
-        let is_floor = |one: &&Above| one.baseline != Baseline::Untuned;
-        self.above.iter().filter(is_floor)
+        self.above.iter().filter(|one| one.is_of_floor())
     }
 }

@@ -409,16 +409,7 @@ fn check_share(
 
 /// The samples of one run on one domain.
 pub fn samples(metric: Metric, seed: u64, predictions: &[Prediction]) -> Vec<Sample> {
-    predictions
-        .iter()
-        .map(|prediction| {
-            let share = metric.contribution(&prediction.score);
-            Sample {
-                seed,
-                cluster: prediction.passage.clone(),
-                numerator: share.numerator,
-                denominator: share.denominator,
-            }
-        })
-        .collect()
+    let sample =
+        |one: &Prediction| Sample::new(seed, one.passage.as_str(), metric.contribution(&one.score));
+    predictions.iter().map(sample).collect()
 }

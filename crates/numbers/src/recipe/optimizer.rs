@@ -63,7 +63,7 @@ impl OptimizerRecipe {
     }
 
     /// The same optimiser without weight decay.
-    pub(crate) fn without_decay(mut self) -> Self {
+    pub fn without_decay(mut self) -> Self {
         match &mut self {
             OptimizerRecipe::Adafactor(recipe) => recipe.weight_decay = 0.0,
             OptimizerRecipe::AdamW(recipe) => recipe.weight_decay = 0.0,

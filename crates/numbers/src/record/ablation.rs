@@ -88,9 +88,7 @@ pub enum AblationError {
     },
     /// The folder belongs to another ablation.
     #[error("{} belongs to another ablation: choose another --out", path.display())]
-    Other {
-        path: PathBuf,
-    },
+    Other { path: PathBuf },
 }
 
 impl Kind {

@@ -160,16 +160,10 @@ pub enum EnsembleError {
     },
     /// A member has no record; fewer members would be another ensemble.
     #[error("{}: wanted a record with seed {seed}, found none: with fewer members it would be another ensemble", path.display())]
-    Missing {
-        path: PathBuf,
-        seed: u64,
-    },
+    Missing { path: PathBuf, seed: u64 },
     /// A method that does not train.
     #[error("{folder}: wanted runs that differ in their seed; {method} does not train anything")]
-    Untrained {
-        folder: String,
-        method: String,
-    },
+    Untrained { folder: String, method: String },
     /// The records can't be read.
     #[error(transparent)]
     Records(#[from] StoreError),

@@ -142,14 +142,31 @@ pub enum Score {
 }
 
 impl Score {
-    /// Whether the prediction is right: equal to a right answer after normalisation, or the right label.
-    pub fn is_right(&self) -> bool {
+    /// The right class and the predicted one; `None` for a span.
+    pub fn classes(&self) -> Option<(usize, Option<usize>)> {
         match *self {
-            Score::Span { exact_match, .. } => exact_match == 1.0,
             Score::Label { gold, predicted }
             | Score::Option {
                 gold, predicted, ..
-            } => predicted == Some(gold),
+            } => Some((gold, predicted)),
+            Score::Span { .. } => None,
+        }
+    }
+
+    /// The score if another class had been predicted; `None` for a span.
+    pub fn answering(mut self, class: Option<usize>) -> Option<Score> {
+        match &mut self {
+            Score::Label { predicted, .. } | Score::Option { predicted, .. } => *predicted = class,
+            Score::Span { .. } => return None,
+        }
+        Some(self)
+    }
+
+    /// Whether the prediction is right: equal to a right answer after normalisation, or the right label.
+    pub fn is_right(&self) -> bool {
+        match (*self, self.classes()) {
+            (Score::Span { exact_match, .. }, _) => exact_match == 1.0,
+            (_, classes) => classes.is_some_and(|(gold, predicted)| predicted == Some(gold)),
         }
     }
 }

@@ -102,13 +102,11 @@ pub fn squared_error(runs: &[Vec<Answer>]) -> Option<Estimate> {
     let middle = value + 0.5 * t * t * of_mean.slope;
     let half = middle.powi(2) - value.powi(2) + t * t * (of_mean.least + beyond);
     let half = half.max(0.0).sqrt();
-    Some(Estimate {
+    Some(Estimate::new(
         value,
-        interval: Interval {
-            low: (middle - half).min(value),
-            high: (middle + half).max(value),
-        },
-    })
+        (middle - half).min(value),
+        (middle + half).max(value),
+    ))
 }
 
 /// The mean of Student's quantiles for two parts of a variance, each with its number of units, weighted by the
@@ -173,13 +171,8 @@ fn run(answers: &[Answer], passages: usize) -> Option<Run> {
 /// The square roots of a squared error and of its interval's ends, with their signs.
 pub fn root(squared: Estimate) -> Estimate {
     let root = |value: f64| value.signum() * value.abs().sqrt();
-    Estimate {
-        value: root(squared.value),
-        interval: Interval {
-            low: root(squared.interval.low),
-            high: root(squared.interval.high),
-        },
-    }
+    let Interval { low, high } = squared.interval;
+    Estimate::new(root(squared.value), root(low), root(high))
 }
 
 /// The difference of two errors on different examples, negative errors taken as zero. Each end of its interval is as
@@ -193,13 +186,7 @@ pub fn difference(error: Estimate, minus: Estimate) -> Estimate {
     let value = one.value - other.value;
     let below = (one.value - one.interval.low).hypot(other.interval.high - other.value);
     let above = (one.interval.high - one.value).hypot(other.value - other.interval.low);
-    Estimate {
-        value,
-        interval: Interval {
-            low: value - below,
-            high: value + above,
-        },
-    }
+    Estimate::new(value, value - below, value + above)
 }
 
 #[cfg(test)]

@@ -39,6 +39,17 @@ pub struct Point {
     pub run: usize,
 }
 
+impl Point {
+    /// A run's scores.
+    pub const fn new(source: f64, target: f64, run: usize) -> Point {
+        Point {
+            source,
+            target,
+            run,
+        }
+    }
+}
+
 /// Why there is no expected score.
 #[derive(Debug, Clone, Copy, PartialEq, Error)]
 pub enum Unfitted {
@@ -145,10 +156,8 @@ impl Straight {
             .map(|(x, y)| (x - centre) * (y - height))
             .sum();
         let slope = products / squares;
-        Straight {
-            slope,
-            intercept: height - slope * centre,
-        }
+        let intercept = height - slope * centre;
+        Straight { slope, intercept }
     }
 
     fn at(&self, x: f64) -> f64 {
@@ -178,16 +187,13 @@ fn span(points: &[Point]) -> Result<(f64, f64), Unfitted> {
 /// There are fewer than [`FEWEST_POINTS`] points or only one run, the source scores (or those without one of the
 /// runs) are within [`LEAST_SPREAD`] of each other, or a score is exactly 0 or 1.
 pub fn fit(points: &[Point]) -> Result<Line, Unfitted> {
-    if points.len() < FEWEST_POINTS {
-        return Err(Unfitted::Few {
-            found: points.len(),
-        });
+    let found = points.len();
+    if found < FEWEST_POINTS {
+        return Err(Unfitted::Few { found });
     }
-    let inside = |share: f64| share > 0.0 && share < 1.0;
-    if !points
-        .iter()
-        .all(|point| inside(point.source) && inside(point.target))
-    {
+    let has_logit = |share: f64| share > 0.0 && share < 1.0;
+    let has_logits = |point: &Point| has_logit(point.source) && has_logit(point.target);
+    if !points.iter().all(has_logits) {
         return Err(Unfitted::Bound);
     }
     let (low, high) = span(points)?;
@@ -249,13 +255,11 @@ impl Line {
             .map(|line| (line.at(x) - y).powi(2))
             .sum();
         let half = student_quantile(0.975, runs - 1.0) * ((runs - 1.0) / runs * squares).sqrt();
-        Ok(Estimate {
-            value: sigmoid(y),
-            interval: Interval {
-                low: sigmoid(y - half),
-                high: sigmoid(y + half),
-            },
-        })
+        Ok(Estimate::new(
+            sigmoid(y),
+            sigmoid(y - half),
+            sigmoid(y + half),
+        ))
     }
 
     /// The target scores between which 95 % of the points with this source score are expected, if their logits are
@@ -266,10 +270,8 @@ impl Line {
     pub fn usual(&self, source: f64) -> Result<Interval, Unfitted> {
         let expected = logit(self.expected(source)?.value);
         let half = student_quantile(0.975, self.points as f64 - 2.0) * self.scatter;
-        Ok(Interval {
-            low: sigmoid(expected - half),
-            high: sigmoid(expected + half),
-        })
+        let (low, high) = (sigmoid(expected - half), sigmoid(expected + half));
+        Ok(Interval { low, high })
     }
 
     /// How far a method's target score is above the expected one at its source score, with a 95 % interval. In every
@@ -281,20 +283,16 @@ impl Line {
     /// # Errors
     /// The line falls, the points are not on a line, or the source score is outside their range.
     pub fn above(&self, baseline: &[Scores], method: Scores) -> Result<Estimate, Unfitted> {
-        if self.slope <= 0.0 {
-            return Err(Unfitted::Falling { slope: self.slope });
+        let (slope, intercept, r_squared) = (self.slope, self.intercept, self.r_squared);
+        if slope <= 0.0 {
+            return Err(Unfitted::Falling { slope });
         }
-        if self.r_squared < LEAST_R_SQUARED {
-            return Err(Unfitted::Loose {
-                r_squared: self.r_squared,
-            });
+        if r_squared < LEAST_R_SQUARED {
+            return Err(Unfitted::Loose { r_squared });
         }
         let source = method.source.value();
         let expected = self.expected(source)?;
-        let straight = Straight {
-            slope: self.slope,
-            intercept: self.intercept,
-        };
+        let straight = Straight { slope, intercept };
         let resampled = (0..method.source.resampled().len()).map(|resample| {
             let points: Vec<(f64, f64)> = (baseline.iter())
                 .flat_map(|scores| scores.logits_in(resample))
@@ -309,19 +307,13 @@ impl Line {
             method.target.resampled()[resample] - sigmoid(line.at(source))
         });
         let at = expected.value;
-        let tangent = self.slope * at * (1.0 - at) / (source * (1.0 - source));
+        let tangent = slope * at * (1.0 - at) / (source * (1.0 - source));
         let parts = [(method.target, 1.0), (method.source, -tangent)];
         let above = Draws::derived(method.target.value() - at, resampled.collect(), &parts);
         let Estimate { value, interval } = above.estimate();
         let below = (value - interval.low).hypot(expected.interval.high - at);
         let beyond = (interval.high - value).hypot(at - expected.interval.low);
-        Ok(Estimate {
-            value,
-            interval: Interval {
-                low: value - below,
-                high: value + beyond,
-            },
-        })
+        Ok(Estimate::new(value, value - below, value + beyond))
     }
 }
 
@@ -332,7 +324,12 @@ pub struct Scores<'a> {
     pub target: &'a Draws,
 }
 
-impl Scores<'_> {
+impl<'a> Scores<'a> {
+    /// The scores of the same runs on both.
+    pub fn new(source: &'a Draws, target: &'a Draws) -> Scores<'a> {
+        Scores { source, target }
+    }
+
     /// A point for each run.
     pub fn points(self) -> Vec<Point> {
         let runs = self.source.runs().zip(self.target.runs());
@@ -340,11 +337,7 @@ impl Scores<'_> {
             .into_iter()
             .flat_map(|(source, target)| source.values.into_iter().zip(target.values).enumerate());
         pairs
-            .map(|(run, (source, target))| Point {
-                source,
-                target,
-                run,
-            })
+            .map(|(run, (source, target))| Point::new(source, target, run))
             .collect()
     }
 
@@ -364,18 +357,14 @@ mod tests {
     use super::*;
     use crate::stats::bootstrap::Bootstrap;
     use crate::stats::estimate::normal_quantile;
-    use crate::stats::panel::{Panel, Sample};
+    use crate::stats::panel::{Panel, Sample, Sum};
     use crate::stats::tests::Normal;
 
     fn on_line(sources: &[f64]) -> Vec<Point> {
-        sources
-            .iter()
-            .enumerate()
-            .map(|(place, &source)| Point {
-                source,
-                target: sigmoid(0.8 * logit(source) - 0.5),
-                run: place / 2,
-            })
+        let target = |source: f64| sigmoid(0.8 * logit(source) - 0.5);
+        let points = sources.iter().zip(0..);
+        points
+            .map(|(source, place)| Point::new(*source, target(*source), place / 2))
             .collect()
     }
 
@@ -395,11 +384,9 @@ mod tests {
             let ease: Vec<f64> = (0..passages).map(|_| normal.next()).collect();
             let samples = chances.iter().zip(0..).flat_map(|(run, seed)| {
                 let cut = normal_quantile(chance(run));
-                ease.iter().enumerate().map(move |(at, ease)| Sample {
-                    seed,
-                    cluster: format!("{at:04}"),
-                    numerator: f64::from(u8::from(*ease < cut)),
-                    denominator: 1.0,
+                ease.iter().enumerate().map(move |(at, ease)| {
+                    let right = f64::from(u8::from(*ease < cut));
+                    Sample::new(seed, format!("{at:04}"), Sum::once(right))
                 })
             });
             let panel = Panel::new(&[samples.collect()]);
@@ -409,10 +396,7 @@ mod tests {
         [on(1, &|run| run.0), on(2, &|run| run.1)]
     }
 
-    const FAST: Bootstrap = Bootstrap {
-        resamples: 500,
-        seed: 3,
-    };
+    const FAST: Bootstrap = Bootstrap::new(500, 3);
 
     #[test]
     fn the_distance_above_a_line_has_the_errors_of_passages_line_and_seeds() {
@@ -420,16 +404,13 @@ mod tests {
         let stops = [-0.8, -0.2, 0.4, 1.0].map(|x| scores(&[at(x, 0.0), at(x + 0.1, 0.01)], 400));
         let stops = stops
             .each_ref()
-            .map(|[source, target]| Scores { source, target });
+            .map(|[source, target]| Scores::new(source, target));
         let points: Vec<Point> = stops.iter().flat_map(|scores| scores.points()).collect();
         let line = fit(&points).expect("eight points of two runs");
         let above = |runs: [(f64, f64); 2]| {
             let [source, target] = scores(&runs.map(|(x, lift)| at(x, lift)), 400);
-            let method = Scores {
-                source: &source,
-                target: &target,
-            };
-            line.above(&stops, method).expect("inside")
+            line.above(&stops, Scores::new(&source, &target))
+                .expect("inside")
         };
         let none = above([(0.3, 0.0), (0.31, 0.0)]);
         assert!(!none.interval.excludes(0.0), "{none:?}");
@@ -449,12 +430,10 @@ mod tests {
         let runs = |rights: [[usize; 2]; 2]| {
             let [source, target] = [0, 1].map(|domain| {
                 let samples = rights.iter().zip(0..).flat_map(|(right, seed)| {
-                    (0..6).map(move |passage| Sample {
-                        seed,
-                        cluster: passage.to_string(),
-                        numerator: 0.5
-                            + 0.05 * f64::from(u8::from(passage == 5)) * right[domain] as f64,
-                        denominator: 1.0,
+                    (0..6).map(move |passage| {
+                        let more = if passage == 5 { right[domain] } else { 0 };
+                        let sum = Sum::once(0.5 + 0.05 * more as f64);
+                        Sample::new(seed, passage.to_string(), sum)
                     })
                 });
                 let panel = Panel::new(&[samples.collect()]);
@@ -465,53 +444,37 @@ mod tests {
         let stops = [0, 2, 4, 6].map(|at| runs([[at, at], [at + 1, at + 1]]));
         let stops = stops
             .each_ref()
-            .map(|[source, target]| Scores { source, target });
+            .map(|[source, target]| Scores::new(source, target));
+        let (slope, intercept) = (0.8, -0.5);
         let line = Line {
-            slope: 0.8,
-            intercept: -0.5,
+            slope,
+            intercept,
             r_squared: 1.0,
             scatter: 0.0,
             points: 8,
             runs: 2,
             low: 0.1,
             high: 0.9,
-            without: vec![
-                Straight {
-                    slope: 0.8,
-                    intercept: -0.5
-                };
-                2
-            ],
+            without: vec![Straight { slope, intercept }; 2],
         };
         let [source, target] = runs([[3, 3], [4, 4]]);
-        let method = Scores {
-            source: &source,
-            target: &target,
-        };
-        let above = line.above(&stops, method).expect("inside");
+        let above = line
+            .above(&stops, Scores::new(&source, &target))
+            .expect("inside");
         let Interval { low, high } = above.interval;
-        assert!(
-            low.is_finite() && high.is_finite() && low < high,
-            "{above:?}"
-        );
+        let is_finite = low.is_finite() && high.is_finite();
+        assert!(is_finite && low < high, "{above:?}");
     }
 
     #[test]
     fn falling_lines_and_points_off_a_line_are_refused() {
         let [source, target] = scores(&[(0.5, 0.5), (0.55, 0.5)], 40);
-        let method = Scores {
-            source: &source,
-            target: &target,
-        };
+        let method = Scores::new(&source, &target);
         let line = |slope: f64, noise: f64| {
             let points = (0..8_usize).map(|at| {
                 let x = -0.8 + 0.25 * at as f64;
                 let off = [noise, -noise][at % 2];
-                Point {
-                    source: sigmoid(x),
-                    target: sigmoid(slope * x + off),
-                    run: at / 2,
-                }
+                Point::new(sigmoid(x), sigmoid(slope * x + off), at / 2)
             });
             fit(&points.collect::<Vec<_>>()).expect("eight points of four runs")
         };
@@ -531,12 +494,7 @@ mod tests {
                 .map(|(run, place)| {
                     let x = -1.0 + 2.0 * place as f64 / (each - 1) as f64;
                     let y = 0.8 * x + [-0.2, 0.0, 0.2][run];
-                    let (source, target) = (sigmoid(x), sigmoid(y));
-                    Point {
-                        source,
-                        target,
-                        run,
-                    }
+                    Point::new(sigmoid(x), sigmoid(y), run)
                 })
                 .collect()
         };

@@ -193,11 +193,8 @@ fn examples_have_the_values_of_predictions() {
     assert_eq!((rows.len(), count), (recorded.len(), recorded.len()));
 
     for (name, _) in &kinds {
-        let covered = EXAMPLES.iter().any(|(one, _)| one == name);
-        assert!(
-            covered || ["split", "right"].contains(&name.as_str()),
-            "{name}"
-        );
+        let is_covered = EXAMPLES.iter().any(|(one, _)| one == name);
+        assert!(is_covered || name == "split" || name == "right", "{name}");
     }
     for (row, (recorded, split)) in rows.iter().zip(&recorded) {
         for (name, pointer) in EXAMPLES {
@@ -212,10 +209,8 @@ fn examples_have_the_values_of_predictions() {
     }
     // Every column has at least one value to compare.
     for (name, _) in &kinds {
-        assert!(
-            rows.iter().any(|row| !row[name].is_null()),
-            "{name} is always null"
-        );
+        let has_value = rows.iter().any(|row| !row[name].is_null());
+        assert!(has_value, "{name} is always null");
     }
 }
 
@@ -228,21 +223,10 @@ fn csv_and_parquet_have_the_same_values() {
         let path = |ending: &str| folder.path().join(format!("{table}.{ending}"));
         let (rows, kinds) = read_parquet(&path("parquet"));
         let text = fs::read_to_string(path("csv")).expect("UTF-8");
-        let mut lines = parse_csv(&text).into_iter();
-        let header: Vec<String> = lines
-            .next()
-            .expect("a header")
-            .into_iter()
-            .flatten()
-            .collect();
-        assert_eq!(
-            header,
-            kinds
-                .iter()
-                .map(|(name, _)| name.clone())
-                .collect::<Vec<_>>()
-        );
-        let lines: Vec<_> = lines.collect();
+        let mut lines = parse_csv(&text);
+        let header: Vec<String> = lines.remove(0).into_iter().flatten().collect();
+        let names: Vec<String> = kinds.iter().map(|(name, _)| name.clone()).collect();
+        assert_eq!(header, names);
         assert_eq!(lines.len(), rows.len());
         for (line, row) in lines.into_iter().zip(rows) {
             assert_eq!(line.len(), kinds.len());
@@ -283,11 +267,10 @@ fn a_record_that_contradicts_its_predictions_is_refused() {
     let metrics = &mut stored.record.evaluations[0].metrics;
     metrics.insert("f1".to_owned(), 0.999);
     let mut tables = Tables::create(folder.path(), Format::Csv).expect("a folder");
-    let error = tables.write(&stored).expect_err("another F1");
-    let ExportError::Record(error) = error else {
-        panic!("{error}");
-    };
-    assert!(matches!(*error, ReportError::Metric { .. }), "{error}");
+    match tables.write(&stored).expect_err("another F1") {
+        ExportError::Record(error) => assert!(matches!(*error, ReportError::Metric { .. })),
+        error => panic!("{error}"),
+    }
 }
 
 #[test]
@@ -300,10 +283,8 @@ fn an_existing_table_is_not_overwritten() {
         let path = folder.path().join(name);
         fs::write(&path, "mine").expect("written");
         let error = Tables::create(folder.path(), format).expect_err("taken");
-        assert!(
-            matches!(&error, ExportError::Io { path: named, .. } if *named == path),
-            "{error}"
-        );
+        let is_named = matches!(&error, ExportError::Io { path: named, .. } if *named == path);
+        assert!(is_named, "{error}");
         assert_eq!(fs::read_to_string(&path).expect("kept"), "mine");
     }
 }

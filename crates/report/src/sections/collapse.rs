@@ -104,16 +104,12 @@ fn mean_targets(result: &MethodResult) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture::Fixture;
-    use crate::resamples::Resamples;
+    use crate::fixture::{Fixture, compared};
     use crate::results::UnfinishedRun;
-    use crate::study::studies;
 
     #[test]
     fn a_collapsed_run_and_a_failed_one_are_counted() {
-        let records = Fixture::one_target().records();
-        let studies = studies(&records, &[]).expect("they belong together");
-        let mut results = Results::of(&Resamples::of(&studies[0]));
+        let mut results = compared(&Fixture::one_target().records()).results;
         let prompt = |results: &Results| collapse(results, Method::Prompt).expect("three runs");
         let before = prompt(&results);
         assert_eq!((before.runs, before.failed, before.collapsed), (3, 0, 0));

@@ -243,15 +243,10 @@ mod tests {
         for disputed in &found.examples {
             assert_eq!(disputed.prompt.id, disputed.model.id);
             let words = [disputed.prompt, disputed.model].map(|one| one.score.is_right());
-            assert_eq!(
-                words,
-                [true, false].map(|is| is == (disputed.right == Method::Prompt))
-            );
-            assert!(
-                disputed
-                    .input
-                    .is_some_and(|text| text.contains(&disputed.prompt.id))
-            );
+            let is_prompt = disputed.right == Method::Prompt;
+            assert_eq!(words, [is_prompt, !is_prompt]);
+            let input = disputed.input.expect("a text");
+            assert!(input.contains(&disputed.prompt.id));
         }
         let by_turns: Vec<Method> = found.examples.iter().map(|one| one.right).collect();
         assert_eq!(by_turns[..2], [Method::Prompt, Method::Model]);

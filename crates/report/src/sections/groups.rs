@@ -194,10 +194,8 @@ fn estimate(
     for stored in records {
         for place in places {
             let prediction = &stored.predictions[domain][*place];
-            let share = metric.contribution(&prediction.score);
             let sum = passages.entry(&prediction.passage).or_default();
-            sum.numerator += share.numerator;
-            sum.denominator += share.denominator;
+            *sum += metric.contribution(&prediction.score);
         }
     }
     let sums: Vec<Sum> = passages.into_values().collect();

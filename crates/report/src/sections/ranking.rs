@@ -22,7 +22,7 @@ use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::record::{Prediction, Score};
 use promptshift_numbers::stats::bootstrap::{Bootstrap, Draws, lend};
 use promptshift_numbers::stats::estimate::{Estimate, mean, standard_deviation};
-use promptshift_numbers::stats::panel::{Panel, Sample};
+use promptshift_numbers::stats::panel::{Panel, Sample, Sum};
 use promptshift_numbers::stats::ranking::{auroc, best_threshold};
 use threshold::{explained, panel, thresholds};
 
@@ -101,13 +101,9 @@ fn resampled(
 }
 
 /// An example's contribution to a mean over examples.
-fn sample(stored: &StoredRecord, row: &Prediction, numerator: f64) -> Sample {
-    Sample {
-        seed: run(&stored.record.cell),
-        cluster: row.passage.clone(),
-        numerator,
-        denominator: 1.0,
-    }
+fn sample(stored: &StoredRecord, row: &Prediction, value: f64) -> Sample {
+    let seed = run(&stored.record.cell);
+    Sample::new(seed, row.passage.as_str(), Sum::once(value))
 }
 
 /// An example ranked among two classes.

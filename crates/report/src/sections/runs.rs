@@ -316,8 +316,7 @@ fn spread_table(results: &Results, spreads: &[Spread]) -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture::Fixture;
-    use crate::study::studies;
+    use crate::fixture::{Fixture, compared, rescore};
     use promptshift_numbers::record::Score;
 
     #[test]
@@ -337,19 +336,10 @@ mod tests {
                     exact_match: f64::from(u8::from(right)),
                     f1: 1.0,
                 };
-                stored.record.evaluations[2].metrics.clear();
             }
+            rescore(stored);
         }
-        for stored in &mut records {
-            for (evaluation, predictions) in
-                (stored.record.evaluations.iter_mut()).zip(&stored.predictions)
-            {
-                let scores: Vec<Score> = predictions.iter().map(|one| one.score).collect();
-                evaluation.metrics = promptshift_numbers::score::metrics(evaluation.task, &scores);
-            }
-        }
-        let studies = studies(&records, &[]).expect("they belong together");
-        let found = right_answers(&studies[0]);
+        let found = compared(&records).statistics.runs;
         assert_eq!((found.shares.len(), found.pairs.len()), (6, 3));
         let share = found.shares[0].domains[2];
         assert_eq!((share.right, share.examples), (3, 240));

@@ -162,13 +162,11 @@ fn of_target(resamples: &Resamples, domain: usize, target: &str) -> Option<Publi
     let backbones: Vec<&str> = published.iter().map(|row| backbone(row.model)).collect();
     let of = |wanted: Tuning| -> Vec<Point> {
         let own = published.iter().filter(|row| row.tuning == wanted);
-        let point = |row: &Row| Point {
-            source: row.source,
-            target: row.target,
-            run: (backbones
+        let point = |row: &Row| {
+            let run = backbones
                 .iter()
-                .position(|name| *name == backbone(row.model)))
-            .unwrap_or(0),
+                .position(|name| *name == backbone(row.model));
+            Point::new(row.source, row.target, run.unwrap_or(0))
         };
         own.map(point).collect()
     };
@@ -178,14 +176,9 @@ fn of_target(resamples: &Resamples, domain: usize, target: &str) -> Option<Publi
         .filter_map(|point| Some(point.target - line.expected(point.source).ok()?.value))
         .collect();
     let beside = |method: Method| {
-        let (source, score) = (
-            resamples.score(0, method)?,
-            resamples.score(domain, method)?,
-        );
-        let scores = Scores {
-            source,
-            target: score,
-        };
+        let [source, score] = [0, domain].map(|domain| resamples.score(domain, method));
+        let (source, score) = source.zip(score)?;
+        let scores = Scores::new(source, score);
         let expected = line.expected(source.value()).ok();
         let usual = line.usual(source.value()).ok();
         Some(BesideLine {
