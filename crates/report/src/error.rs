@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::number::count;
 
-use promptshift_numbers::recipe::Method;
+use promptshift_numbers::record::folder::StoredRecord;
 
 /// Errors of reports.
 #[derive(Debug, Error)]
@@ -14,25 +14,36 @@ pub enum ReportError {
     /// There are no records.
     #[error("no records to report on")]
     Nothing,
-    /// Two records have the same method and seed.
-    #[error(
-        "{} and {} are both {} with seed {seed}: report on one of them",
-        first.display(), second.display(), method.title()
-    )]
+    /// Two runs have the same method and seed.
+    #[error("{first} and {second} are both {method} with seed {seed}: take one of them")]
     Twice {
-        first: PathBuf,
-        second: PathBuf,
-        method: Method,
+        first: String,
+        second: String,
+        method: String,
         seed: u64,
     },
-    /// Records that seem comparable but differ.
+    /// A run has an example twice.
+    #[error("{run}: wanted each example once, found '{id}' of {domain} twice")]
+    Repeated {
+        run: String,
+        domain: String,
+        id: String,
+    },
+    /// The predictions do not have this metric.
+    #[error("wanted a metric of {domain} ({known}), found '{wanted}'")]
+    UnknownMetric {
+        wanted: String,
+        domain: String,
+        known: String,
+    },
+    /// Two runs that should be comparable differ.
     #[error(
-        "{} and {} cannot be compared: {field} is {found} in the first and {other} in the second",
-        first.display(), second.display()
+        "{first} and {second} cannot be compared: {field} is {found} in the first and {other} in the second"
     )]
     Mixed {
-        first: PathBuf,
-        second: PathBuf,
+        first: String,
+        /// The second run, or the second set's name.
+        second: String,
         field: String,
         found: String,
         other: String,
@@ -78,4 +89,22 @@ pub enum ReportError {
         source_domain: String,
         target_domain: String,
     },
+}
+
+impl ReportError {
+    /// Two records that should be comparable differ.
+    pub(crate) fn mixed(
+        [first, second]: [&StoredRecord; 2],
+        field: String,
+        [found, other]: [String; 2],
+    ) -> Self {
+        let name = |stored: &StoredRecord| stored.folder.display().to_string();
+        ReportError::Mixed {
+            first: name(first),
+            second: name(second),
+            field,
+            found,
+            other,
+        }
+    }
 }
