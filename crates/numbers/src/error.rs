@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use promptshift_text::atomic_file::AtomicFileError;
 use promptshift_text::claim::ClaimError;
 use thiserror::Error;
 
@@ -43,6 +44,9 @@ pub enum StoreError {
         wanted: String,
         found: String,
     },
+    /// A file of an ablation or an ensemble can't be written.
+    #[error(transparent)]
+    New(#[from] AtomicFileError),
     /// Another process has claimed the folder, or taken it over.
     #[error(transparent)]
     Claim(#[from] ClaimError),
@@ -65,6 +69,17 @@ pub enum StoreError {
     /// No record in a folder or below it.
     #[error("no record.json in {} or below it", path.display())]
     NoRecords { path: PathBuf },
+}
+
+impl StoreError {
+    /// A file was truncated, edited, or written by another program.
+    pub(crate) fn malformed(path: &Path, wanted: impl Into<String>, found: impl ToString) -> Self {
+        StoreError::Malformed {
+            path: path.to_owned(),
+            wanted: wanted.into(),
+            found: found.to_string(),
+        }
+    }
 }
 
 /// Adds action and path to an input or output error.

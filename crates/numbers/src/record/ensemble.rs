@@ -18,10 +18,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::folder::{self, StoreError, StoredRecord};
-use super::seal::opened_as;
+use super::folder::{self, StoredRecord};
+use super::seal::{indented, read_json, read_sealed};
 use super::{Evaluation, Prediction, Provenance, Record, Role, Score, Training, difference};
-use promptshift_text::atomic_file::{self, AtomicFileError};
+use crate::error::{IoContext, StoreError};
+use promptshift_text::atomic_file;
 use promptshift_text::domain::{Split, Task};
 use promptshift_text::hash::sha256;
 
@@ -164,25 +165,9 @@ pub enum EnsembleError {
     /// A method that does not train.
     #[error("{folder}: wanted runs that differ in their seed; {method} does not train anything")]
     Untrained { folder: String, method: String },
-    /// The records can't be read.
+    /// The records or the ensemble can't be read or written.
     #[error(transparent)]
-    Records(#[from] StoreError),
-    /// It can't be written.
-    #[error(transparent)]
-    New(#[from] AtomicFileError),
-    /// A file can't be read.
-    #[error("{}: {source}", path.display())]
-    Io {
-        path: PathBuf,
-        source: std::io::Error,
-    },
-    /// A file does not have the expected content.
-    #[error("{}: wanted {wanted}, found {found}", path.display())]
-    Malformed {
-        path: PathBuf,
-        wanted: String,
-        found: String,
-    },
+    Files(#[from] StoreError),
 }
 
 impl StoredEnsemble {
@@ -310,29 +295,24 @@ fn lines(members: &[&[Prediction]]) -> Vec<EnsembleLine> {
 ///
 /// # Errors
 /// It can't be written.
-pub fn claim(out: &Path, seeds: &[u64]) -> Result<(), EnsembleError> {
+pub fn claim(out: &Path, seeds: &[u64]) -> Result<(), StoreError> {
     let path = out.join(FILE);
     if path.exists() {
         // A file that promptshift did not write is not replaced.
         marker(&path)?;
     } else if is_in(out) {
-        let found = "an ensemble of version 1: choose another --out".to_owned();
-        return Err(malformed(out, "a folder of its own", found));
+        let found = "an ensemble of version 1: choose another --out";
+        return Err(StoreError::malformed(out, "a folder of its own", found));
     }
-    fs::create_dir_all(out).map_err(|source| EnsembleError::Io {
-        path: out.to_owned(),
-        source,
-    })?;
+    fs::create_dir_all(out).at("make the folder", out)?;
     let marker = Marker {
         program: "promptshift".to_owned(),
         version: 2,
         members: MEMBERS.to_owned(),
         seeds: seeds.to_vec(),
     };
-    let mut json = serde_json::to_vec_pretty(&marker).expect("plain data");
-    json.push(b'\n');
     // The list of members of an earlier command is replaced; their records stay.
-    Ok(atomic_file::replace(&path, &json)?)
+    Ok(atomic_file::replace(&path, &indented(&marker))?)
 }
 
 /// Whether `out` is the folder of an ensemble.
@@ -347,7 +327,7 @@ pub fn is_in(out: &Path) -> bool {
 pub fn read(out: &Path) -> Result<StoredEnsemble, EnsembleError> {
     let path = out.join(FILE);
     if !path.is_file() {
-        return read_version_1(&out.join(FOLDER));
+        return Ok(read_version_1(&out.join(FOLDER))?);
     }
     let marker = marker(&path)?;
     let folder = out.join(marker.members);
@@ -363,49 +343,40 @@ pub fn read(out: &Path) -> Result<StoredEnsemble, EnsembleError> {
     StoredEnsemble::of(&records.collect::<Result<Vec<_>, _>>()?)
 }
 
-fn marker(path: &Path) -> Result<Marker, EnsembleError> {
-    serde_json::from_slice(&contents(path)?)
-        .map_err(|error| malformed(path, "the list of an ensemble's records", error.to_string()))
+fn marker(path: &Path) -> Result<Marker, StoreError> {
+    read_json(path, "the list of an ensemble's records")
 }
 
-fn malformed(path: &Path, wanted: &str, found: String) -> EnsembleError {
-    EnsembleError::Malformed {
-        path: path.to_owned(),
-        wanted: wanted.to_owned(),
-        found,
-    }
-}
-
-fn read_version_1(folder: &Path) -> Result<StoredEnsemble, EnsembleError> {
+fn read_version_1(folder: &Path) -> Result<StoredEnsemble, StoreError> {
     let path = folder.join(FILE);
-    let record: EnsembleRecord = opened_as(&contents(&path)?)
-        .map_err(|found| malformed(&path, "an ensemble's record", found))?;
+    let record: EnsembleRecord = read_sealed(&path, "an ensemble's record")?;
     if record.version != 1 || record.members.is_empty() {
         let found = format!("{} of {} members", record.version, record.members.len());
-        return Err(malformed(&path, "version 1 with members", found));
+        return Err(StoreError::malformed(
+            &path,
+            "version 1 with members",
+            found,
+        ));
     }
     let mut lines = Vec::new();
     for evaluation in &record.evaluations {
         let path = folder.join(&evaluation.answers);
-        let bytes = contents(&path)?;
+        let bytes = folder::contents(&path)?;
         if sha256(&bytes) != evaluation.answers_sha256 {
-            let found = "another content".to_owned();
-            return Err(malformed(&path, "the SHA-256 of ensemble.json", found));
+            let wanted = "the SHA-256 of ensemble.json";
+            return Err(StoreError::malformed(&path, wanted, "another content"));
         }
         let read: Vec<EnsembleLine> = serde_json::Deserializer::from_slice(&bytes)
             .into_iter()
             .collect::<Result<_, _>>()
-            .map_err(|error| malformed(&path, "lines of an ensemble", error.to_string()))?;
+            .map_err(|error| StoreError::malformed(&path, "lines of an ensemble", error))?;
         let members = record.members.len();
         if read.len() != evaluation.examples || read.iter().any(|l| l.members.len() != members) {
             let wanted = format!("{} lines of {members} answers", evaluation.examples);
-            return Err(malformed(&path, &wanted, format!("{} lines", read.len())));
+            let found = format!("{} lines", read.len());
+            return Err(StoreError::malformed(&path, wanted, found));
         }
         lines.push(read);
     }
     Ok(StoredEnsemble { record, lines })
-}
-
-fn contents(path: &Path) -> Result<Vec<u8>, EnsembleError> {
-    folder::contents(path).map_err(|(path, source)| EnsembleError::Io { path, source })
 }

@@ -12,6 +12,7 @@ use super::{
     ANSWERS, REPORTS, Store, StoredTraining, TRAININGS, UNFINISHED, folders, processes, put,
 };
 use crate::error::{IoContext, StoreError};
+use crate::record::seal::{indented, read_json};
 use promptshift_text::claim::{Claim, ClaimError, PARTIAL, holder};
 use promptshift_text::hash::sha256;
 
@@ -119,8 +120,7 @@ impl Store {
             }
             report.of.extend(earlier.of);
         }
-        let json = serde_json::to_vec_pretty(&report).expect("plain data");
-        put(&reports, &path, &json)
+        put(&reports, &path, &indented(&report))
     }
 
     /// Every training with its size.
@@ -248,12 +248,7 @@ impl Store {
             if path.extension().is_none_or(|end| end != "json") {
                 continue;
             }
-            let bytes = fs::read(&path).at("read", &path)?;
-            let report = serde_json::from_slice(&bytes).map_err(|error| StoreError::Malformed {
-                path: path.clone(),
-                wanted: "the trainings that a folder of records uses".to_owned(),
-                found: error.to_string(),
-            })?;
+            let report = read_json(&path, "the trainings that a folder of records uses")?;
             reports.push((path, report));
         }
         reports.sort_by(|(one, _), (other, _)| one.cmp(other));

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::training::{Environment, Subject, of_any_environment};
 use super::{SEARCHES, Store, is_same, put};
 use crate::error::{IoContext, StoreError};
-use crate::record::seal::{opened_as, sealed};
+use crate::record::seal::{read_sealed, sealed};
 use crate::record::search::Trial;
 
 /// The content of `searches/<name>.json`: the trials so far, and what they depend on.
@@ -47,11 +47,7 @@ impl Store {
         }
         for entry in fs::read_dir(&all).at("list", &all)? {
             let path = entry.at("list", &all)?.path();
-            let name = path
-                .file_stem()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
+            let name = path.file_stem().unwrap_or_default().to_string_lossy();
             if of_any_environment(&name) == subject.name()
                 && let Some(found) = read(path)?
                 && is_same(&found.subject, subject)
@@ -92,12 +88,6 @@ fn read(path: PathBuf) -> Result<Option<Trials>, StoreError> {
     if !path.exists() {
         return Ok(None);
     }
-    let bytes = fs::read(&path).at("read", &path)?;
-    let found = opened_as(&bytes).map_err(|found| StoreError::Malformed {
-        path,
-        wanted: "the trials that promptshift writes there; without the file they are run again"
-            .to_owned(),
-        found,
-    })?;
-    Ok(Some(found))
+    let wanted = "the trials that promptshift writes there; without the file they are run again";
+    read_sealed(&path, wanted).map(Some)
 }
