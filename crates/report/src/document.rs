@@ -125,6 +125,11 @@ impl Table {
         }
     }
 
+    /// An empty table with these names of columns, with ` | ` between them.
+    pub fn of(names: &str) -> Self {
+        Table::new(names.split(" | "))
+    }
+
     /// The table with words in these columns.
     pub fn words(self, columns: &'static [usize]) -> Self {
         Table {

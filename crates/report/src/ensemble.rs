@@ -248,12 +248,8 @@ fn agreement(stored: &StoredEnsemble) -> [Block; 3] {
 }
 
 fn confidence(stored: &StoredEnsemble) -> [Block; 3] {
-    let header = [
-        "risk over coverage",
-        "one prompt's probability (mean of members)",
-        "the vote's probability",
-        "the vote's answers by one prompt's probability",
-    ];
+    let header = "risk over coverage | one prompt's probability (mean of members) | \
+        the vote's probability | the vote's answers by one prompt's probability";
     let rows = stored.record.evaluations.iter().zip(&stored.lines);
     let rows = rows.map(|(evaluation, lines)| {
         let area = |outcomes: Vec<Outcome>| calibration(&outcomes).map(|c| c.risk_coverage);
@@ -294,7 +290,7 @@ fn confidence(stored: &StoredEnsemble) -> [Block; 3] {
     });
     Block::section(
         "Which confidence ranks best?",
-        Table::new(header).rows(rows),
+        Table::of(header).rows(rows),
         "Area under the risk–coverage curve in percent, lower is better: the mean share of wrong answers among the \
          most confident ones. The vote's probability is the mean over members, with 0 for members that answered \
          differently; the last column ranks the same answers by their most confident voter.",
@@ -313,13 +309,8 @@ fn cost(stored: &StoredEnsemble) -> [Block; 3] {
     let largest = record.members.iter().map(|member| member.parameters).max();
     let models = count * backbone.max(largest.unwrap_or(0));
     let examples: usize = record.evaluations.iter().map(|e| e.examples).sum();
-    let header = [
-        "way",
-        "models loaded",
-        "parameters in memory",
-        "seconds for all examples",
-        "peak memory",
-    ];
+    let header =
+        "way | models loaded | parameters in memory | seconds for all examples | peak memory";
     let row = |way: String, models: usize, parameters: usize, seconds: Option<f64>, peak| {
         vec![
             way,
@@ -346,7 +337,7 @@ fn cost(stored: &StoredEnsemble) -> [Block; 3] {
     ]);
     Block::section(
         "Cost",
-        Table::new(header).rows(rows),
+        Table::of(header).rows(rows),
         format!(
             "{} examples. One model with all prompts has {} of the parameters of {count} models. Seconds one after \
              the other are from the members' own records, which may be from another time or machine, and exclude the \

@@ -131,19 +131,9 @@ fn mean_tightness(all: &[Vec<Neighbour>], vocabulary: &Vocabulary) -> Option<f64
 }
 
 fn overview(prompts: &[Inspected], vocabulary: &Vocabulary, count: usize) -> [Block; 3] {
-    let header = [
-        "prompt",
-        "vectors",
-        "effective rank",
-        "initial rank",
-        "clusters",
-        "distinct nearest entries",
-        "cosine with the nearest",
-        "initial cosine",
-        "tightness",
-        "drift",
-        "cosine with the initial vector",
-    ];
+    let header = "prompt | vectors | effective rank | initial rank | clusters | distinct nearest entries | \
+        cosine with the nearest | initial cosine | tightness | drift | \
+        cosine with the initial vector";
     let rows = prompts.iter().map(|prompt| {
         let vectors = &prompt.vectors;
         let near = neighbours_of(vectors, vocabulary, count);
@@ -186,7 +176,7 @@ fn overview(prompts: &[Inspected], vocabulary: &Vocabulary, count: usize) -> [Bl
     let own = mean_tightness(&neighbours_of(&some, vocabulary, count), vocabulary);
     Block::section(
         "The prompts",
-        Table::new(header).rows(rows),
+        Table::of(header).rows(rows),
         format!(
             "Means over vectors. Tightness of the vocabulary's entries with their {count} nearest neighbours: {}.",
             hundredth(own)
@@ -212,15 +202,8 @@ fn between(prompts: &[Inspected], likenesses: &[Vec<f64>]) -> [Block; 3] {
 }
 
 fn positions(prompt: &Inspected, vocabulary: &Vocabulary, count: usize) -> [Block; 3] {
-    let header = [
-        "vector",
-        "nearest entries (cosine)",
-        "initialised as",
-        "still a neighbour",
-        "cosine with the initial vector",
-        "drift",
-        "most similar vector",
-    ];
+    let header = "vector | nearest entries (cosine) | initialised as | still a neighbour | \
+        cosine with the initial vector | drift | most similar vector";
     let like = similarities(&prompt.vectors);
     let moved = (prompt.start.as_ref()).map(|start| drift(start, &prompt.vectors));
     let piece = |id: usize| quoted(vocabulary.pieces.get(id).map_or("", String::as_str));
@@ -267,7 +250,7 @@ fn positions(prompt: &Inspected, vocabulary: &Vocabulary, count: usize) -> [Bloc
         .collect();
     Block::section(
         format!("Every vector of {}", prompt.name),
-        Table::new(header).words(&[0, 1, 2, 3]).rows(rows),
+        Table::of(header).words(&[0, 1, 2, 3]).rows(rows),
         match groups.is_empty() {
             true => "No two vectors have a cosine of 0.5 or more.".to_owned(),
             false => format!("Clusters: {}.", groups.join(", ")),
@@ -276,13 +259,7 @@ fn positions(prompt: &Inspected, vocabulary: &Vocabulary, count: usize) -> [Bloc
 }
 
 fn labels(prompt: &Inspected, vocabulary: &Vocabulary) -> [Block; 3] {
-    let header = [
-        "label",
-        "nearest vector",
-        "cosine",
-        "entries closer to that vector",
-        "initially",
-    ];
+    let header = "label | nearest vector | cosine | entries closer to that vector | initially";
     let rows = prompt.labels.iter().map(|(label, embedding)| {
         let best = |vectors: &Rows| {
             let cosines = vectors.iter().map(|vector| cosine(vector, embedding));
@@ -313,7 +290,7 @@ fn labels(prompt: &Inspected, vocabulary: &Vocabulary) -> [Block; 3] {
     });
     Block::section(
         format!("Class labels in {}", prompt.name),
-        Table::new(header).rows(rows),
+        Table::of(header).rows(rows),
         "A label is represented by the mean embedding of its tokens, as in the initialisation from class labels; it \
          persists if few entries are closer to the vector than the label.",
     )

@@ -196,18 +196,8 @@ fn tuned<'a>(results: &Results, all: &'a [MethodCalibration]) -> Vec<&'a MethodC
 }
 
 fn table(results: &Results, methods: &[&MethodCalibration]) -> Table {
-    let header = [
-        "",
-        "accuracy",
-        "confidence",
-        "ECE [95 %]",
-        "ECE − source's [95 %]",
-        "ECE, scaled [95 %]",
-        "Brier",
-        "NLL",
-        "NLL, scaled",
-        "risk–coverage",
-    ];
+    let header = " | accuracy | confidence | ECE [95 %] | ECE − source's [95 %] | ECE, scaled [95 %] | \
+        Brier | NLL | NLL, scaled | risk–coverage";
     let rows = methods.iter().flat_map(|method| {
         (results.domains.iter().zip(&method.domains)).map(|(domain, calibration)| {
             let (plain, scaled) = (&calibration.by_seed, &calibration.scaled);
@@ -231,7 +221,7 @@ fn table(results: &Results, methods: &[&MethodCalibration]) -> Table {
             ]
         })
     });
-    Table::new(header).rows(rows)
+    Table::of(header).rows(rows)
 }
 
 /// An error as it is shown, with negative values as zero.

@@ -41,19 +41,8 @@ pub fn blocks(results: &Results) -> Vec<Block> {
     if all.iter().all(|(_, found)| found.runs < 2) {
         return Vec::new();
     }
-    let header = [
-        "method",
-        "runs",
-        "failed",
-        "collapsed",
-        "failed or collapsed, in % [95 %]",
-        "source: mean",
-        "median",
-        "middle half",
-        "targets: mean",
-        "median",
-        "middle half",
-    ];
+    let header = "method | runs | failed | collapsed | failed or collapsed, in % [95 %] | source: mean | \
+        median | middle half | targets: mean | median | middle half";
     let rows = all.iter().map(|(method, found)| {
         let targets = results
             .method(*method)
@@ -81,7 +70,7 @@ pub fn blocks(results: &Results) -> Vec<Block> {
     });
     Block::section(
         "Failed and collapsed runs",
-        Table::new(header).rows(rows),
+        Table::of(header).rows(rows),
         "A run has collapsed if its source score is less than halfway from the floor to that of its method's best \
          run. The interval of the share is Clopper and Pearson's: none of five is compatible with a rate of one \
          half. Failed runs have no score. *Middle half*: the interquartile mean of the runs (Agarwal et al. 2021), \

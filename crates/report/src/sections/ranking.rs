@@ -292,13 +292,8 @@ pub fn blocks(results: &Results, all: &[MethodRanking]) -> Vec<Block> {
     let classes: Vec<String> = (results.domains.iter().zip(&first.domains))
         .map(|(domain, ranking)| format!("“{}” on {}", ranking.class, domain.name))
         .collect();
-    let header = [
-        "",
-        "AUROC",
-        "predicted as the class",
-        "of the class",
-        "accuracy at the source's threshold [95 %]",
-    ];
+    let header = " | AUROC | predicted as the class | of the class | \
+        accuracy at the source's threshold [95 %]";
     let rows = methods.iter().flat_map(|method| {
         (results.domains.iter().zip(&method.domains)).map(|(domain, ranking)| {
             vec![
@@ -322,12 +317,8 @@ pub fn blocks(results: &Results, all: &[MethodRanking]) -> Vec<Block> {
             ]
         })
     });
-    let costs = Table::new([
-        "",
-        "gap in accuracy [95 %]",
-        "explained by the threshold [95 %]",
-    ])
-    .rows(costs);
+    let costs =
+        Table::of(" | gap in accuracy [95 %] | explained by the threshold [95 %]").rows(costs);
     let words = format!(
         "The class is {}. AUROC: the probability, in percent, that an example of the class gets a higher probability \
          of the class than an example of the other class; ties count half, 50 is chance (Hanley & McNeil 1982); mean \
@@ -337,12 +328,8 @@ pub fn blocks(results: &Results, all: &[MethodRanking]) -> Vec<Block> {
          that is best on source validation, which needs no label of a target.",
         list(&classes)
     );
-    let mut blocks = Block::section(
-        "Ranking or threshold?",
-        Table::new(header).rows(rows),
-        words,
-    )
-    .to_vec();
+    let mut blocks =
+        Block::section("Ranking or threshold?", Table::of(header).rows(rows), words).to_vec();
     blocks.extend(area::blocks(results, all));
     blocks.extend([
         costs.into(),
