@@ -155,9 +155,7 @@ fn question_exact_match(scores: &[Score]) -> f64 {
             *right.entry(question).or_insert(true) &= predicted == Some(gold);
         }
     }
-    let share = right
-        .values()
-        .map(|right| Sum::once(f64::from(u8::from(*right))));
+    let share = (right.values()).map(|right| Sum::once(f64::from(u8::from(*right))));
     share.sum::<Sum>().ratio()
 }
 
@@ -173,8 +171,7 @@ fn pair_f1(gold: usize, predicted: Option<usize>) -> Sum {
 
 /// Every metric of a task over its scores, by name.
 pub fn metrics(task: Task, scores: &[Score]) -> BTreeMap<String, f64> {
-    Metric::of(task)
-        .into_iter()
+    (Metric::of(task).into_iter())
         .map(|metric| (metric.name().to_string(), metric.value(scores)))
         .collect()
 }
@@ -185,8 +182,7 @@ pub fn metrics(task: Task, scores: &[Score]) -> BTreeMap<String, f64> {
 /// without such a constant answer (MultiRC's F1, WSC's referents).
 pub fn floor(train: &[Example], evaluated: &[Example], labels: &LabelMap) -> Option<f64> {
     let constant = most_common_label(train).map(|label| labels.class(label));
-    let sum = evaluated
-        .iter()
+    let sum = (evaluated.iter())
         .map(|example| match &example.gold {
             Gold::Answers(golds) => expected_f1(&example.facts, golds, labels.target().language),
             Gold::Label(gold) => constant.map(|label| f64::from(u8::from(label == *gold))),
@@ -211,8 +207,7 @@ fn most_common_label(train: &[Example]) -> Option<usize> {
             *counts.entry(label).or_default() += 1;
         }
     }
-    counts
-        .into_iter()
+    (counts.into_iter())
         .min_by_key(|(label, count)| (std::cmp::Reverse(*count), *label))
         .map(|(label, _)| label)
 }

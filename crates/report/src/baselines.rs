@@ -167,9 +167,7 @@ fn estimate(draws: &Draws, minus: f64, passages: usize) -> Estimate {
 /// The constant answers that are baselines of a domain: the best on the source and the best on the domain, once if
 /// they are the same; none without classes.
 pub fn constants(metric: Metric, source: &[Prediction], own: &[Prediction]) -> Vec<usize> {
-    let found = [source, own]
-        .into_iter()
-        .filter_map(|rows| best_constant(metric, rows));
+    let found = ([source, own].into_iter()).filter_map(|rows| best_constant(metric, rows));
     let mut found: Vec<usize> = found.collect();
     found.dedup();
     found
@@ -180,9 +178,7 @@ fn best_constant(metric: Metric, rows: &[Prediction]) -> Option<usize> {
     let classes = rows.iter().filter_map(|row| row.score.classes());
     let classes: BTreeSet<usize> = classes.map(|(gold, _)| gold).collect();
     let value = |class: usize| {
-        let scores = rows
-            .iter()
-            .filter_map(|row| row.score.answering(Some(class)));
+        let scores = (rows.iter()).filter_map(|row| row.score.answering(Some(class)));
         metric.value(&scores.collect::<Vec<_>>())
     };
     let scored = classes.into_iter().map(|class| (class, value(class)));

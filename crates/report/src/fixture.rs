@@ -106,9 +106,7 @@ impl Fixture {
             .map(|domain| self.predictions(domain, method, seed))
             .collect();
         let tuned = method != Method::Untuned;
-        let names: Vec<String> = self
-            .domains
-            .iter()
+        let names: Vec<String> = (self.domains.iter())
             .map(|(name, _)| (*name).to_owned())
             .collect();
         let transfer = Transfer {
@@ -221,9 +219,7 @@ impl Fixture {
     fn leakage(&self) -> Vec<Leakage> {
         let source = [Split::Train, Split::Validation].map(|split| (0, split));
         let tests = (0..self.domains.len()).map(|domain| (domain, Split::Test));
-        source
-            .into_iter()
-            .chain(tests)
+        (source.into_iter().chain(tests))
             .map(|(domain, split)| {
                 let examples = match split {
                     Split::Train => 2_400,
@@ -367,9 +363,7 @@ pub fn rescore(stored: &mut StoredRecord) {
 
 /// The runs of prompt tuning once more, as those of another method.
 pub fn as_method(records: &[StoredRecord], method: Method) -> Vec<StoredRecord> {
-    let prompts = records
-        .iter()
-        .filter(|stored| stored.record.cell.method == Method::Prompt);
+    let prompts = (records.iter()).filter(|stored| stored.record.cell.method == Method::Prompt);
     let mut copies: Vec<StoredRecord> = prompts.cloned().collect();
     for stored in &mut copies {
         stored.record.cell.method = method;

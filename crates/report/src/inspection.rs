@@ -116,8 +116,7 @@ const READING: [&str; 5] = [
 ];
 
 fn neighbours_of(vectors: &Rows, vocabulary: &Vocabulary, count: usize) -> Vec<Vec<Neighbour>> {
-    vectors
-        .iter()
+    (vectors.iter())
         .map(|vector| nearest(vector, &vocabulary.table, count))
         .collect()
 }
@@ -141,8 +140,7 @@ fn overview(prompts: &[Inspected], vocabulary: &Vocabulary, count: usize) -> [Bl
         first.sort_unstable();
         first.dedup();
         let closest = |near: &[Vec<Neighbour>]| {
-            let all: Vec<f64> = near
-                .iter()
+            let all: Vec<f64> = (near.iter())
                 .filter_map(|n| Some(n.first()?.cosine))
                 .collect();
             mean(&all)
@@ -209,9 +207,8 @@ fn positions(prompt: &Inspected, vocabulary: &Vocabulary, count: usize) -> [Bloc
     let piece = |id: usize| quoted(vocabulary.pieces.get(id).map_or("", String::as_str));
     let rows = prompt.vectors.iter().enumerate().map(|(at, vector)| {
         let near = nearest(vector, &vocabulary.table, count);
-        let shown = near
-            .iter()
-            .map(|one| format!("{} {}", piece(one.id), hundredth(Some(one.cosine))));
+        let shown =
+            (near.iter()).map(|one| format!("{} {}", piece(one.id), hundredth(Some(one.cosine))));
         let started = prompt.start.as_ref().map(|start| {
             let entry = nearest(start.row(at), &vocabulary.table, 1)[0];
             let kept = near.iter().any(|one| one.id == entry.id);
@@ -240,8 +237,7 @@ fn positions(prompt: &Inspected, vocabulary: &Vocabulary, count: usize) -> [Bloc
             }),
         ]
     });
-    let groups: Vec<String> = clusters(&like, ALIKE)
-        .into_iter()
+    let groups: Vec<String> = (clusters(&like, ALIKE).into_iter())
         .filter(|group| group.len() > 1)
         .map(|group| {
             let members = group.iter().map(usize::to_string);
@@ -268,10 +264,7 @@ fn labels(prompt: &Inspected, vocabulary: &Vocabulary) -> [Block; 3] {
         };
         let (at, near) = best(&prompt.vectors).expect("a prompt has vectors");
         let vector = prompt.vectors.row(at);
-        let nearer = vocabulary
-            .table
-            .iter()
-            .filter(|row| cosine(vector, row) > near);
+        let nearer = (vocabulary.table.iter()).filter(|row| cosine(vector, row) > near);
         let nearer = nearer.count();
         let start = prompt.start.as_ref().and_then(best);
         vec![

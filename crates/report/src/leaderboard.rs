@@ -185,8 +185,7 @@ fn row(study: &Study, results: &Results, result: &MethodResult) -> Row {
     let records = study.of(result.method);
     let training = result.cost.as_ref().and_then(|cost| cost.training.as_ref());
     let sizes = result.cost.as_ref().and_then(|cost| cost.sizes.as_ref());
-    let mut processors: Vec<String> = records
-        .iter()
+    let mut processors: Vec<String> = (records.iter())
         .map(|stored| stored.record.provenance.processor.clone())
         .collect();
     processors.sort();
@@ -211,9 +210,7 @@ fn row(study: &Study, results: &Results, result: &MethodResult) -> Row {
         source_deviation: result.source().deviation,
         mean_target_score: result.mean_target,
         mean_gap: result.mean_gap,
-        targets: results
-            .targets
-            .iter()
+        targets: (results.targets.iter())
             .zip(result.targets())
             .map(|(domain, scores)| Target {
                 domain: domain.clone(),
@@ -226,8 +223,7 @@ fn row(study: &Study, results: &Results, result: &MethodResult) -> Row {
         train_peak_bytes: training.map(|cost| cost.peak_bytes),
         processors,
         hardware: cost::hardware(records.iter().copied()),
-        records: records
-            .iter()
+        records: (records.iter())
             .map(|stored| stored.folder.display().to_string())
             .collect(),
     }
@@ -235,9 +231,7 @@ fn row(study: &Study, results: &Results, result: &MethodResult) -> Row {
 
 /// The method's name, with what distinguishes the row.
 fn titled(row: &Row) -> String {
-    let apart: Vec<String> = [&row.wording, &row.recipe]
-        .into_iter()
-        .flatten()
+    let apart: Vec<String> = ([&row.wording, &row.recipe].into_iter().flatten())
         .map(|words| plain(words))
         .collect();
     let title = (row.tuned_elsewhere.as_deref()).unwrap_or(row.method.title());
@@ -255,9 +249,7 @@ impl Leaderboard {
 
     /// The rows as a table of text. Units are in the header, so that columns can be sorted.
     fn table(&self) -> Table {
-        let is_unlike = self
-            .rows
-            .iter()
+        let is_unlike = (self.rows.iter())
             .flat_map(|row| &row.hardware)
             .collect::<BTreeSet<_>>()
             .len()

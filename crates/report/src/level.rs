@@ -66,9 +66,7 @@ pub fn is_within_margin(difference: Estimate) -> bool {
 pub fn adjusted(comparisons: &[(Method, Option<f64>)]) -> Vec<Option<f64>> {
     let is_primary = |method: Method| method == Method::Prompt;
     let family = |primary: bool| {
-        let own = comparisons
-            .iter()
-            .filter(|(method, _)| is_primary(*method) == primary);
+        let own = (comparisons.iter()).filter(|(method, _)| is_primary(*method) == primary);
         let known: Vec<f64> = own.filter_map(|(_, p)| *p).collect();
         holm(&known).into_iter()
     };

@@ -262,12 +262,10 @@ fn choose(wanted: Option<&str>, domain: &str, score: &Score) -> Result<Metric, R
 
 /// Examples that only one of two runs answered correctly, paired by example.
 fn discordant(first: &[Prediction], second: &[Prediction]) -> Option<McNemar> {
-    let theirs: BTreeMap<&str, &Score> = second
-        .iter()
+    let theirs: BTreeMap<&str, &Score> = (second.iter())
         .map(|prediction| (prediction.id.as_str(), &prediction.score))
         .collect();
-    let pairs: Option<Vec<(bool, bool)>> = first
-        .iter()
+    let pairs: Option<Vec<(bool, bool)>> = (first.iter())
         .map(|prediction| {
             let other = theirs.get(prediction.id.as_str())?;
             Some((prediction.score.is_right(), other.is_right()))

@@ -231,9 +231,7 @@ fn panel(
             .collect()
     });
     let rows = &study.records()[0].predictions[domain];
-    let given = constants
-        .iter()
-        .map(|class| constant_run(metric, *class, rows));
+    let given = (constants.iter()).map(|class| constant_run(metric, *class, rows));
     let all = kept.into_iter().chain(stopped).chain(given);
     Panel::new(&all.collect::<Vec<_>>())
 }

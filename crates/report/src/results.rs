@@ -170,9 +170,7 @@ impl Results {
 
     /// The runs of a method that were started and have no record.
     pub fn without_record(&self, method: Method) -> impl Iterator<Item = &UnfinishedRun> {
-        self.unfinished
-            .iter()
-            .filter(move |run| run.method == method)
+        (self.unfinished.iter()).filter(move |run| run.method == method)
     }
 
     /// The tuned methods whose score on a domain is not shown to be above the floor.
@@ -252,9 +250,7 @@ impl Results {
 
     /// The tuned methods' results.
     pub fn tuned(&self) -> impl Iterator<Item = &MethodResult> {
-        self.methods
-            .iter()
-            .filter(|result| result.method != Method::Untuned)
+        (self.methods.iter()).filter(|result| result.method != Method::Untuned)
     }
 
     /// `squad → textbookqa`.

@@ -40,9 +40,7 @@ impl<'a> Study<'a> {
 
     /// The records of one method, by seed.
     pub fn of(&self, method: Method) -> Vec<&'a StoredRecord> {
-        self.records
-            .iter()
-            .copied()
+        (self.records.iter().copied())
             .filter(|stored| stored.record.cell.method == method)
             .collect()
     }
@@ -136,10 +134,7 @@ fn sorted<'a>(
 ) -> Result<Vec<Study<'a>>, ReportError> {
     let mut folders: BTreeSet<&Path> = BTreeSet::new();
     let mut studies: Vec<Study> = Vec::new();
-    for stored in records
-        .iter()
-        .filter(|stored| folders.insert(&stored.folder))
-    {
+    for stored in (records.iter()).filter(|stored| folders.insert(&stored.folder)) {
         match studies
             .iter_mut()
             .find(|study| belongs(study, &stored.record.cell))

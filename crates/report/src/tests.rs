@@ -123,10 +123,7 @@ fn one_seed_gets_a_caution() {
 fn few_validation_rows_get_a_caution_and_the_report_says_what_intervals_cover() {
     let with = |rows: usize| {
         let mut records = records();
-        for validation in records
-            .iter_mut()
-            .filter_map(|one| one.record.validation.as_mut())
-        {
+        for validation in (records.iter_mut()).filter_map(|one| one.record.validation.as_mut()) {
             validation.examples = rows;
         }
         report(&records)
@@ -155,12 +152,7 @@ fn each_study_has_its_own_part_and_figures() {
     assert!(report.markdown.starts_with("# squad → textbookqa\n"));
     assert_has(&report.markdown, "\n# qqp → mrpc\n");
     assert_has(&report.markdown, "(figures/scores-2.svg)");
-    assert!(
-        report
-            .figures
-            .iter()
-            .any(|figure| figure.name == "scores-2.svg")
-    );
+    assert!((report.figures.iter()).any(|figure| figure.name == "scores-2.svg"));
 }
 
 #[test]
@@ -223,17 +215,13 @@ fn words_and_json_have_the_same_numbers() {
     assert_eq!(value[0]["source"], "squad");
     let score = &value[0]["methods"][1]["scores"][0]["score"]["value"];
     let text = number::percent(score.as_f64().expect("a number"));
-    let row = report
-        .markdown
-        .lines()
-        .find(|line| line.starts_with("| **prompt tuning**"));
+    let row = (report.markdown.lines()).find(|line| line.starts_with("| **prompt tuning**"));
     assert_has(row.expect("a row"), &format!(" {text} |"));
     let summary = report::summary(&report.comparisons[0]);
     let screen = terminal::text(&summary);
     assert_has(&screen, &text);
     let is_of_table = |line: &&str| line.contains('─') || line.contains("tuning");
-    let table = screen
-        .lines()
+    let table = (screen.lines())
         .filter(is_of_table)
         .filter(|line| !line.contains(". "));
     let widest = table.map(|line| line.chars().count()).max();

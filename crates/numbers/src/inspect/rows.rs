@@ -60,8 +60,7 @@ pub fn effective_rank(rows: &Rows) -> f64 {
     let gram: Vec<Vec<f64>> = (rows.iter())
         .map(|one| rows.iter().map(|other| dot(one, other)).collect())
         .collect();
-    let singular: Vec<f64> = eigen(gram)
-        .into_iter()
+    let singular: Vec<f64> = (eigen(gram).into_iter())
         .map(|one| one.value.max(0.0).sqrt())
         .collect();
     let sum: f64 = singular.iter().sum();

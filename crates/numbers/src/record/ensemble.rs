@@ -213,9 +213,7 @@ impl StoredEnsemble {
             answers_sha256: String::new(),
         };
         let of_domain = |at: usize| {
-            let members = records
-                .iter()
-                .map(|stored| stored.predictions[at].as_slice());
+            let members = (records.iter()).map(|stored| stored.predictions[at].as_slice());
             lines(&members.collect::<Vec<_>>())
         };
         let cell = &first.record.cell;
@@ -366,8 +364,7 @@ fn read_version_1(folder: &Path) -> Result<StoredEnsemble, StoreError> {
             let wanted = "the SHA-256 of ensemble.json";
             return Err(StoreError::malformed(&path, wanted, "another content"));
         }
-        let read: Vec<EnsembleLine> = serde_json::Deserializer::from_slice(&bytes)
-            .into_iter()
+        let read: Vec<EnsembleLine> = (serde_json::Deserializer::from_slice(&bytes).into_iter())
             .collect::<Result<_, _>>()
             .map_err(|error| StoreError::malformed(&path, "lines of an ensemble", error))?;
         let members = record.members.len();

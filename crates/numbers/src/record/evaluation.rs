@@ -211,14 +211,12 @@ const AROUND: usize = 220;
 /// Excerpts of the examples whose ids have the smallest hashes: a sample that is independent of the answers and the
 /// same for every method, seed and machine.
 pub fn excerpts(examples: &[Example]) -> Vec<Excerpt> {
-    let mut drawn: Vec<(String, &Example)> = examples
-        .iter()
+    let mut drawn: Vec<(String, &Example)> = (examples.iter())
         .map(|example| (sha256(example.id.as_bytes()), example))
         .collect();
     drawn.sort_by(|one, other| one.0.cmp(&other.0));
     drawn.truncate(EXAMPLES);
-    drawn
-        .into_iter()
+    (drawn.into_iter())
         .map(|(_, example)| Excerpt {
             id: example.id.clone(),
             input: shortened(&example.input, example.answer_location),

@@ -37,15 +37,9 @@ pub fn redacted(stored: &StoredRecord) -> Vec<(String, Vec<u8>)> {
         validation.predictions_sha256 = sha256(&lines);
         files.push((validation.predictions.clone(), lines));
     }
-    let checkpoints = record
-        .training
-        .iter_mut()
-        .flat_map(|training| &mut training.checkpoints);
+    let checkpoints = (record.training.iter_mut()).flat_map(|training| &mut training.checkpoints);
     for (checkpoint, answered) in checkpoints.zip(&stored.checkpoints) {
-        let kept = checkpoint
-            .scores
-            .iter_mut()
-            .filter_map(|one| one.predictions.as_mut());
+        let kept = (checkpoint.scores.iter_mut()).filter_map(|one| one.predictions.as_mut());
         for ((kept, predictions), task) in kept.zip(answered).zip(of_source.into_iter().cycle()) {
             let lines = lines(predictions, task);
             kept.sha256 = sha256(&lines);
@@ -70,9 +64,7 @@ pub fn without_node(json: &[u8]) -> Vec<u8> {
 }
 
 fn lines(predictions: &[Prediction], task: Task) -> Vec<u8> {
-    let without = predictions
-        .iter()
-        .map(|prediction| without_texts(prediction, task));
+    let without = (predictions.iter()).map(|prediction| without_texts(prediction, task));
     prediction_lines(&without.collect::<Vec<_>>())
 }
 

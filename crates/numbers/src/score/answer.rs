@@ -71,9 +71,7 @@ fn between_han(text: &str) -> String {
 /// 1 if the prediction equals a right answer after [`normalize`], otherwise 0.
 pub fn exact_match(prediction: &str, golds: &[String], language: Option<Language>) -> f64 {
     let prediction = normalize(prediction, language);
-    let equal = golds
-        .iter()
-        .any(|gold| normalize(gold, language) == prediction);
+    let equal = (golds.iter()).any(|gold| normalize(gold, language) == prediction);
     f64::from(u8::from(equal))
 }
 
@@ -81,16 +79,14 @@ pub fn exact_match(prediction: &str, golds: &[String], language: Option<Language
 /// [`normalize`]; 0 without a common word, even if both are empty.
 pub fn f1(prediction: &str, golds: &[String], language: Option<Language>) -> f64 {
     let prediction = normalize(prediction, language);
-    golds
-        .iter()
+    (golds.iter())
         .map(|gold| word_f1(&prediction, &normalize(gold, language)))
         .fold(0.0, f64::max)
 }
 
 fn word_f1(prediction: &str, gold: &str) -> f64 {
     let (predicted, right) = (count_words(prediction), count_words(gold));
-    let common: usize = predicted
-        .iter()
+    let common: usize = (predicted.iter())
         .map(|(word, count)| right.get(word).map_or(0, |other| *count.min(other)))
         .sum();
     if common == 0 {
@@ -288,9 +284,7 @@ mod tests {
         for pair in file.pairs {
             let name = &pair.prediction;
             assert_eq!(normalize(name, None), pair.normalized_prediction);
-            let normal: Vec<String> = pair
-                .golds
-                .iter()
+            let normal: Vec<String> = (pair.golds.iter())
                 .map(|gold| normalize(gold, None))
                 .collect();
             assert_eq!(normal, pair.normalized_golds);

@@ -64,9 +64,7 @@ impl Bootstrap {
     /// The score (mean over seeds of the ratio metric) of every method in every panel:
     /// `scores[panel][method]`.
     pub fn scores(self, panels: &[Panel]) -> Vec<Vec<Option<Draws>>> {
-        panels
-            .iter()
-            .enumerate()
+        (panels.iter().enumerate())
             .map(|(place, panel)| self.of_panel(place, panel))
             .collect()
     }

@@ -129,8 +129,7 @@ fn squares(values: &[f64]) -> f64 {
 }
 
 fn run(answers: &[Answer], passages: usize) -> Option<Run> {
-    let mut sorted: Vec<(f64, f64, usize)> = answers
-        .iter()
+    let mut sorted: Vec<(f64, f64, usize)> = (answers.iter())
         .map(|(passage, outcome)| {
             let confidence = outcome.confidence();
             (confidence, outcome.worth() - confidence, *passage)

@@ -70,8 +70,7 @@ pub fn ratio_estimate(passages: &[Sum]) -> Option<Estimate> {
     if let Some(interval) = right.and_then(|right| wilson(right, passages.len())) {
         return Some(Estimate { value, interval });
     }
-    let squares: f64 = passages
-        .iter()
+    let squares: f64 = (passages.iter())
         .map(|sum| (sum.numerator - value * sum.denominator).powi(2))
         .sum();
     let error = (count / (count - 1.0) * squares).sqrt() / total.denominator;

@@ -148,10 +148,7 @@ pub struct Panel {
 impl Panel {
     /// Adds up the samples of each method; a method without samples is missing from the panel.
     pub fn new(methods: &[Vec<Sample>]) -> Panel {
-        let names = methods
-            .iter()
-            .flatten()
-            .map(|sample| sample.cluster.as_str());
+        let names = (methods.iter().flatten()).map(|sample| sample.cluster.as_str());
         let names: BTreeSet<&str> = names.collect();
         let places: BTreeMap<&str, usize> = names.into_iter().zip(0..).collect();
         let runs = |samples: &Vec<Sample>| (!samples.is_empty()).then(|| runs(samples, &places));

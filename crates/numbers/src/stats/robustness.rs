@@ -151,8 +151,7 @@ impl Straight {
         let centre = points.iter().map(|(x, _)| x).sum::<f64>() / n;
         let height = points.iter().map(|(_, y)| y).sum::<f64>() / n;
         let squares: f64 = points.iter().map(|(x, _)| (x - centre).powi(2)).sum();
-        let products: f64 = points
-            .iter()
+        let products: f64 = (points.iter())
             .map(|(x, y)| (x - centre) * (y - height))
             .sum();
         let slope = products / squares;
@@ -229,8 +228,7 @@ pub fn fit(points: &[Point]) -> Result<Line, Unfitted> {
 }
 
 fn logits(points: &[Point]) -> Vec<(f64, f64)> {
-    points
-        .iter()
+    (points.iter())
         .map(|point| (logit(point.source), logit(point.target)))
         .collect()
 }
@@ -333,8 +331,7 @@ impl<'a> Scores<'a> {
     /// A point for each run.
     pub fn points(self) -> Vec<Point> {
         let runs = self.source.runs().zip(self.target.runs());
-        let pairs = runs
-            .into_iter()
+        let pairs = (runs.into_iter())
             .flat_map(|(source, target)| source.values.into_iter().zip(target.values).enumerate());
         pairs
             .map(|(run, (source, target))| Point::new(source, target, run))

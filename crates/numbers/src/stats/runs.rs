@@ -11,8 +11,7 @@ use super::intervals::clopper_pearson;
 /// probability of improvement of Agarwal et al. 2021, without stratification).
 pub fn share_of_wins(first: &[f64], second: &[f64]) -> Option<f64> {
     let pairs = first.len() * second.len();
-    let wins: f64 = first
-        .iter()
+    let wins: f64 = (first.iter())
         .flat_map(|a| second.iter().map(move |b| (a, b)))
         .map(|(a, b)| match a.total_cmp(b) {
             std::cmp::Ordering::Greater => 1.0,
@@ -132,9 +131,7 @@ pub fn interquartile_mean(values: &[f64]) -> Option<f64> {
     let (low, high) = (0.25 * count, 0.75 * count);
     // Value i covers the range from i to i + 1.
     let inside = |place: usize| (high.min(place as f64 + 1.0) - low.max(place as f64)).max(0.0);
-    let sum: f64 = sorted
-        .iter()
-        .enumerate()
+    let sum: f64 = (sorted.iter().enumerate())
         .map(|(place, value)| inside(place) * value)
         .sum();
     (!sorted.is_empty()).then(|| sum / (high - low))

@@ -40,9 +40,7 @@ impl SignFlip {
             return None;
         }
         let total = passages.iter().flatten().copied().sum();
-        let apart = passages
-            .iter()
-            .map(|[first, second]| *first + -1.0 * *second);
+        let apart = (passages.iter()).map(|[first, second]| *first + -1.0 * *second);
         let apart: Vec<Sum> = apart.collect();
         let observed = difference(total, apart.iter().copied().sum()).abs();
         // Equal differences must count as equal despite rounding.

@@ -246,9 +246,7 @@ fn answered_rows_are_not_missing() {
     );
     let any = answered(Reuse::Any);
     let given = any.give(&rows(&["a", "b", "c"])).expect("answered");
-    let texts: Vec<&str> = given
-        .answers
-        .iter()
+    let texts: Vec<&str> = (given.answers.iter())
         .map(|answer| answer.text.as_str())
         .collect();
     assert_eq!(texts, ["a by here", "b by here", "c by there"]);
@@ -276,8 +274,7 @@ fn folders_that_no_report_uses_can_be_removed() {
     store.refer(&report, of(0)).expect("written");
     let names = || {
         let found = store.unreferenced().expect("readable");
-        found
-            .iter()
+        (found.iter())
             .map(|one| one.folder.clone())
             .collect::<Vec<_>>()
     };

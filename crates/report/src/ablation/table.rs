@@ -129,9 +129,7 @@ impl<'a> Settings<'a> {
             let series = lines.iter().map(|line| Series {
                 runs: Vec::new(),
                 name: line.clone(),
-                points: varied
-                    .places
-                    .iter()
+                points: (varied.places.iter())
                     .map(|place| point(line, place))
                     .collect(),
             });

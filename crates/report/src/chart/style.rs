@@ -135,8 +135,7 @@ pub(super) fn wrap(words: &str, size: f64, room: f64) -> Vec<String> {
             line.push_str(part);
         }
     }
-    lines
-        .iter()
+    (lines.iter())
         .map(|line| line.trim_end().to_owned())
         .collect()
 }

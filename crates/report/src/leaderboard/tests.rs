@@ -15,10 +15,7 @@ fn two_studies() -> Vec<StoredRecord> {
 #[test]
 fn a_row_for_each_method_the_best_first() {
     let board = leaderboard(&two_studies(), &[]).expect("consistent");
-    let rows = board
-        .rows
-        .iter()
-        .map(|row| (row.source.as_str(), row.method));
+    let rows = (board.rows.iter()).map(|row| (row.source.as_str(), row.method));
     let rows: Vec<(&str, Method)> = rows.collect();
     let order = [Method::Model, Method::Prompt, Method::Untuned];
     let wanted = ["qqp", "squad"].map(|source| order.map(|method| (source, method)));
@@ -56,10 +53,7 @@ fn recipes_of_one_method_have_separate_rows() {
     ] {
         assert!(rows.contains(&row), "{rows:?}");
     }
-    let untuned = board
-        .rows
-        .iter()
-        .filter(|row| row.method == Method::Untuned);
+    let untuned = (board.rows.iter()).filter(|row| row.method == Method::Untuned);
     let records_of: Vec<usize> = untuned.map(|row| row.records.len()).collect();
     assert_eq!(records_of, [2], "one backbone, found in two folders");
     let markdown = board.document().markdown("");

@@ -76,8 +76,7 @@ fn mean_bins(all: &[Calibration]) -> Vec<Bin> {
 
 /// Answers as outcomes.
 fn outcomes(predictions: &[Prediction]) -> Vec<Outcome> {
-    predictions
-        .iter()
+    (predictions.iter())
         .map(|prediction| Outcome {
             log_prob: prediction.log_prob,
             right: prediction.score.is_right(),
@@ -105,8 +104,7 @@ fn error(runs: impl Iterator<Item = Vec<Answer>>) -> Option<Estimate> {
 /// Measures one method's calibration.
 fn of_method(study: &Study, method: Method) -> MethodCalibration {
     let records = study.of(method);
-    let temperatures: Vec<_> = records
-        .iter()
+    let temperatures: Vec<_> = (records.iter())
         .map(|stored| fit_temperature(&outcomes(&stored.validation)))
         .collect();
     let on = |stored: &StoredRecord, domain: usize| outcomes(&stored.predictions[domain]);
@@ -120,17 +118,13 @@ fn of_method(study: &Study, method: Method) -> MethodCalibration {
                 |(stored, temperature)| Some(answers(&stored.predictions[domain], (*temperature)?)),
             )),
             calibration_error_above_source: None,
-            by_seed: records
-                .iter()
+            by_seed: (records.iter())
                 .filter_map(|stored| calibration(&on(stored, domain)))
                 .collect(),
-            scaled: records
-                .iter()
-                .zip(&temperatures)
+            scaled: (records.iter().zip(&temperatures))
                 .filter_map(|(stored, temperature)| {
                     let temperature = (*temperature)?;
-                    let scaled: Vec<Outcome> = on(stored, domain)
-                        .into_iter()
+                    let scaled: Vec<Outcome> = (on(stored, domain).into_iter())
                         .map(|outcome| temperature.apply(outcome))
                         .collect();
                     calibration(&scaled)
@@ -146,8 +140,7 @@ fn of_method(study: &Study, method: Method) -> MethodCalibration {
     }
     MethodCalibration {
         method,
-        temperatures: temperatures
-            .into_iter()
+        temperatures: (temperatures.into_iter())
             .map(|temperature| temperature.map(|found| found.0))
             .collect(),
         domains,

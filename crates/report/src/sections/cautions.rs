@@ -140,8 +140,7 @@ fn not_zero_shot(study: &Study, results: &Results) -> Option<Caution> {
         )),
         Before::Domains(domains) => {
             let targets = &cell.setting.targets;
-            let seen: BTreeSet<&String> = domains
-                .iter()
+            let seen: BTreeSet<&String> = (domains.iter())
                 .filter(|domain| targets.contains(domain))
                 .collect();
             (!seen.is_empty()).then(|| {
@@ -219,10 +218,7 @@ fn unequal_sources(results: &Results, of: Option<&Difference>) -> Option<Caution
 }
 
 fn few_passages(results: &Results) -> Option<Caution> {
-    let few = results
-        .domains
-        .iter()
-        .filter(|domain| domain.passages < FEW_PASSAGES);
+    let few = (results.domains.iter()).filter(|domain| domain.passages < FEW_PASSAGES);
     let few = few.map(|domain| format!("{} ({})", domain.name, domain.passages));
     about(
         few.collect(),
@@ -280,10 +276,7 @@ fn cut(study: &Study, results: &Results) -> Option<Caution> {
 fn notes(study: &Study) -> Vec<Caution> {
     let rows = study.records()[0].record.notes.iter();
     let rows = rows.map(|note| caution("the rows", format!("Rows of {}.", plain(note)), ""));
-    let models = study
-        .records()
-        .iter()
-        .flat_map(|stored| &stored.record.model_notes);
+    let models = (study.records().iter()).flat_map(|stored| &stored.record.model_notes);
     let models: BTreeSet<&String> = models.collect();
     let models = models.into_iter();
     rows.chain(models.map(|note| {

@@ -129,8 +129,7 @@ fn names(by: By, examples: &[Prediction]) -> Option<Vec<String>> {
             Some(examples.iter().map(|e| name(e.input_tokens)).collect())
         }
         By::AnswerPosition => {
-            let positions: Option<Vec<Option<f64>>> = examples
-                .iter()
+            let positions: Option<Vec<Option<f64>>> = (examples.iter())
                 .map(|example| Some(example.traits.as_ref()?.answer_position))
                 .collect();
             let positions = positions?;
@@ -159,13 +158,11 @@ fn grouped(study: &Study, metric: Metric, domain: usize, names: &[String]) -> Ve
     let mut groups: Vec<(&str, Vec<usize>)> = places.into_iter().collect();
     // Lengths are sorted by number.
     groups.sort_by_key(|(name, _)| first_number(name));
-    groups
-        .into_iter()
+    (groups.into_iter())
         .map(|(name, places)| Group {
             name: name.to_owned(),
             examples: places.len(),
-            scores: Method::ALL
-                .into_iter()
+            scores: (Method::ALL.into_iter())
                 .map(|method| {
                     (places.len() >= FEWEST_EXAMPLES)
                         .then(|| estimate(&study.of(method), metric, domain, &places))
@@ -299,8 +296,7 @@ fn table(results: &Results, all: &[DomainGroups]) -> Table {
 
 /// A note on properties that older records do not have.
 fn unrecorded(all: &[DomainGroups]) -> String {
-    let absent: Vec<&str> = [By::QuestionWord, By::AnswerPosition]
-        .into_iter()
+    let absent: Vec<&str> = ([By::QuestionWord, By::AnswerPosition].into_iter())
         .filter(|by| all.iter().all(|domain| domain.by != *by))
         .map(By::title)
         .collect();

@@ -98,8 +98,7 @@ pub fn blocks(results: &Results, paths: &[Path], lines: &[Robustness], suffix: &
         }
         None => " the further a point is below it, the larger the gap.",
     };
-    let examples = paths
-        .iter()
+    let examples = (paths.iter())
         .flat_map(|path| &path.stops)
         .map(|stop| stop.examples);
     let passed = match (examples.clone().min(), examples.max()) {

@@ -112,9 +112,7 @@ fn discordances(prompt: &StoredRecord, model: &StoredRecord, domains: usize) -> 
     let of_targets: Vec<f64> = tests.iter().skip(1).map(|test| test.p_value).collect();
     let source = tests.first().map(|test| test.p_value);
     let adjusted = source.into_iter().chain(holm(&of_targets));
-    tests
-        .iter()
-        .zip(adjusted)
+    (tests.iter().zip(adjusted))
         .map(|(test, adjusted)| Discordance {
             test: *test,
             adjusted,
@@ -205,10 +203,7 @@ fn seeds(study: &Study, results: &Results) -> Table {
 
 fn numbers(study: &Study, result: &MethodResult, seed: u64) -> Option<Vec<String>> {
     let place = result.seeds.iter().position(|found| *found == seed)?;
-    let scores = result
-        .scores
-        .iter()
-        .map(|scores| percent(scores.by_seed[place]));
+    let scores = (result.scores.iter()).map(|scores| percent(scores.by_seed[place]));
     let records = study.of(result.method);
     let training = records[place].record.training.as_ref();
     let training = training.filter(|training| training.steps > 0);
@@ -288,9 +283,7 @@ fn share_cell(share: Share) -> String {
 
 fn spread_table(results: &Results, spreads: &[Spread]) -> Table {
     let of = |result: &MethodResult| {
-        let spread = spreads
-            .iter()
-            .find(|spread| spread.method == result.method)?;
+        let spread = (spreads.iter()).find(|spread| spread.method == result.method)?;
         Some((spread, result.seeds.len()))
     };
     let spreads: Vec<(&Spread, usize)> = results.tuned().filter_map(of).collect();

@@ -124,11 +124,7 @@ impl Evidence<'_> {
         let stopped = self.matched(result.method);
         let stopped_floor = targets_where(result, |domain| {
             let own = &result.scores[domain].above;
-            floor_of(
-                [own]
-                    .into_iter()
-                    .chain(stopped.map(|one| &one.above[domain])),
-            )
+            floor_of(([own].into_iter()).chain(stopped.map(|one| &one.above[domain])))
         });
         let scales = (self.place(result.method)).map_or(Vec::new(), |at| self.scales[at].clone());
         let barred = self.barred(result);
@@ -174,11 +170,7 @@ impl Evidence<'_> {
         let tests = of(self.tests, result.method);
         let varies = tests.is_some_and(|tests| tests.mean.gap_p_value.is_some());
         // One passage says nothing about others.
-        let has_passages = self
-            .results
-            .domains
-            .iter()
-            .all(|domain| domain.passages > 1);
+        let has_passages = (self.results.domains.iter()).all(|domain| domain.passages > 1);
         let own = result.learned();
         match result.method {
             Method::Model => Some(Says::Reference),
@@ -200,8 +192,7 @@ fn targets_where(result: &MethodResult, of: impl Fn(usize) -> Standing) -> Vec<S
 /// there.
 fn floor_of<'a>(scores: impl Iterator<Item = &'a Vec<Above>>) -> Standing {
     let standings: Vec<Standing> = scores.filter_map(|above| floor_standing(above)).collect();
-    [Standing::NotAbove, Standing::Open]
-        .into_iter()
+    ([Standing::NotAbove, Standing::Open].into_iter())
         .find(|wanted| standings.contains(wanted))
         .unwrap_or(Standing::Above)
 }

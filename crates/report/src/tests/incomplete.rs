@@ -163,12 +163,7 @@ fn every_trial_of_a_search_is_reported() {
     let row = "| prompt tuning | 0.25: 50.0; 0.5: 60.0; 0.75: failed | 0.5 | 36.7 | 50.0 | 55.2 |";
     assert_has(&text, row);
     assert_has(&text, "the best of 3 trials");
-    assert!(
-        report
-            .figures
-            .iter()
-            .any(|figure| figure.name == "budget.svg")
-    );
+    assert!((report.figures.iter()).any(|figure| figure.name == "budget.svg"));
     assert!(!cautioned(&report).contains(&"unequal budgets"));
     let unequal = self::report(&searched(|method| 2 + usize::from(method == Method::Model)));
     assert!(cautioned(&unequal).contains(&"unequal budgets"));
@@ -246,9 +241,7 @@ fn checkpoints_on_other_rows_are_refused() {
     let error = render(&records, "figures").expect_err("rows in another order");
     assert!(matches!(error, ReportError::Mixed { .. }), "{error}");
     let mut records = self::records();
-    let mut trainings = records
-        .iter_mut()
-        .filter_map(|one| one.record.training.as_mut());
+    let mut trainings = (records.iter_mut()).filter_map(|one| one.record.training.as_mut());
     let training = trainings.find(|one| !one.checkpoints.is_empty());
     training.expect("model tuning has some").checkpoints[1].scores[0].score += 0.01;
     let error = render(&records, "figures").expect_err("a score that is not its predictions'");
@@ -270,15 +263,11 @@ fn peaks_are_shown_by_parts_or_as_not_recorded() {
             training.peak_parts = None;
         }
     };
-    records
-        .iter_mut()
-        .for_each(|one| forget(one, Method::Model));
+    (records.iter_mut()).for_each(|one| forget(one, Method::Model));
     let markdown = report(&records).markdown;
     let gradients = "| – gradients | 10.2 kB | not recorded | – |";
     assert_has(&markdown, gradients);
-    records
-        .iter_mut()
-        .for_each(|one| forget(one, Method::Prompt));
+    (records.iter_mut()).for_each(|one| forget(one, Method::Prompt));
     let markdown = report(&records).markdown;
     let none = "| – its parts | not recorded | not recorded | – |";
     assert_has(&markdown, none);

@@ -63,10 +63,7 @@ fn methods_without_steps_have_no_curves_and_no_symptoms() {
 fn rankings_are_reported_in_addition_to_labels() {
     let mut records = Fixture::pairs().records();
     assert!(!report(&records).markdown.contains("AUROC"));
-    for prediction in records
-        .iter_mut()
-        .flat_map(|one| one.predictions.iter_mut().flatten())
-    {
+    for prediction in (records.iter_mut()).flat_map(|one| one.predictions.iter_mut().flatten()) {
         let (gold, _) = prediction.score.classes().expect("pairs have labels");
         let second = if gold == 1 { 0.3_f64 } else { 0.2 };
         prediction.class_log_probs = Some(vec![(1.0 - second).ln(), second.ln()]);
@@ -91,11 +88,7 @@ fn a_method_at_the_floor_gets_a_caution() {
 fn many_methods_have_a_row_each_and_three_sentences() {
     let mut records = Fixture::one_target().records();
     let few = render(&records, "few").expect("consistent");
-    assert!(
-        few.figures
-            .iter()
-            .all(|figure| figure.name != "methods.svg")
-    );
+    assert!((few.figures.iter()).all(|figure| figure.name != "methods.svg"));
     let others = [
         Method::Lora,
         Method::Bitfit,
@@ -121,9 +114,7 @@ fn many_methods_have_a_row_each_and_three_sentences() {
     assert!(figure("methods.svg").contains("Houlsby adapters"));
     // Only two of the other methods are shown in the figure.
     let scores = figure("scores.svg");
-    let shown = others
-        .iter()
-        .filter(|method| scores.contains(method.title()));
+    let shown = (others.iter()).filter(|method| scores.contains(method.title()));
     assert_eq!(shown.count(), 2);
 }
 

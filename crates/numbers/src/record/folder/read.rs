@@ -122,9 +122,7 @@ fn descend(folder: &Path, depth: usize, places: &mut Places) -> Result<(), Store
         }
     }
     inner.sort();
-    inner
-        .iter()
-        .try_for_each(|path| descend(path, depth - 1, places))
+    (inner.iter()).try_for_each(|path| descend(path, depth - 1, places))
 }
 
 /// Whether a folder has the record of a cell.
@@ -232,10 +230,7 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Record, StoreError> {
 /// Checks that the evaluations are on the cell's source and targets, in that order.
 fn check_domains(path: &Path, record: &Record) -> Result<(), StoreError> {
     let setting = &record.cell.setting;
-    let targets = setting
-        .targets
-        .iter()
-        .map(|target| (target.as_str(), Role::Target));
+    let targets = (setting.targets.iter()).map(|target| (target.as_str(), Role::Target));
     let source = std::iter::once((setting.source.as_str(), Role::Source));
     let wanted: Vec<(&str, Role)> = source.chain(targets).collect();
     let found: Vec<(&str, Role)> = (record.evaluations.iter())
@@ -267,9 +262,7 @@ fn check_k_shots(path: &Path, record: &Record) -> Result<(), StoreError> {
         return Ok(());
     }
     let names = |pairs: &[(&str, usize)]| {
-        let names = pairs
-            .iter()
-            .map(|(name, count)| format!("{name} with {count}"));
+        let names = (pairs.iter()).map(|(name, count)| format!("{name} with {count}"));
         names.collect::<Vec<_>>().join(", ")
     };
     let wanted = format!("scores with examples of targets: {}", names(&wanted));

@@ -115,9 +115,7 @@ impl Draws {
     pub fn above(&self, constant: f64) -> Draws {
         Draws {
             value: self.value - constant,
-            resampled: self
-                .resampled
-                .iter()
+            resampled: (self.resampled.iter())
                 .map(|drawn| drawn - constant)
                 .collect(),
             ..self.clone()
@@ -296,15 +294,13 @@ fn combined(parts: &[(&Draws, f64)]) -> Draws {
         add(&mut resampled, &draws.resampled, *weight);
     }
     Draws {
-        value: parts
-            .iter()
+        value: (parts.iter())
             .map(|(draws, weight)| weight * draws.value)
             .sum(),
         resampled,
         strata,
         scores,
-        passages: parts
-            .iter()
+        passages: (parts.iter())
             .map(|(draws, _)| draws.passages)
             .fold(f64::INFINITY, f64::min),
     }

@@ -168,10 +168,8 @@ pub fn lend(
             })
             .collect();
         let freedom: usize = lenders.iter().map(|(_, lent)| lent.runs.len() - 1).sum();
-        for (method, draws) in panel
-            .iter_mut()
-            .enumerate()
-            .filter(|(method, _)| may_borrow(*method))
+        for (method, draws) in
+            (panel.iter_mut().enumerate()).filter(|(method, _)| may_borrow(*method))
         {
             let Some(draws) = draws.as_mut().filter(|draws| draws.has_one_run()) else {
                 continue;
@@ -215,9 +213,7 @@ fn stand_ins(lent: &Stratum, share: f64, who: [usize; 2]) -> Stratum {
                 ..*run
             })
             .collect(),
-        values: lent
-            .values
-            .iter()
+        values: (lent.values.iter())
             .map(|value| scale * (value - centre))
             .collect(),
         resampled: (lent.resampled.iter())

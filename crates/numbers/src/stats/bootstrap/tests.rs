@@ -249,9 +249,7 @@ fn differences_are_paired() {
     let mut normal = Normal::new(3);
     let first = runs(&mut normal, 3, 40, 0.1, 0.3);
     let mut second = first.clone();
-    second
-        .iter_mut()
-        .for_each(|sample| sample.sum.numerator += 0.1);
+    (second.iter_mut()).for_each(|sample| sample.sum.numerator += 0.1);
     let interval = difference(second, first).estimate().interval;
     assert!((interval.low - 0.1).abs() < 1e-9);
     assert!((interval.high - 0.1).abs() < 1e-9);
@@ -337,9 +335,7 @@ fn a_ratio_is_resampled_as_a_ratio() {
     let mut normal = Normal::new(12);
     let source = runs(&mut normal, 3, 40, 0.05, 0.1);
     let mut target = source.clone();
-    target
-        .iter_mut()
-        .for_each(|sample| sample.sum.numerator *= 0.8);
+    (target.iter_mut()).for_each(|sample| sample.sum.numerator *= 0.8);
     let scores = FAST.scores(&[Panel::new(&[source, target])]);
     let [source, target] = two(&scores[0]);
     let kept = target.over(source).expect("not zero").estimate();
@@ -354,9 +350,7 @@ fn p_values_and_intervals_agree() {
     for study in 0..60 {
         let mut normal = Normal::new(100 + study);
         let mut samples = runs(&mut normal, 3, 40, 0.02, 0.3);
-        samples
-            .iter_mut()
-            .for_each(|sample| sample.sum.numerator -= 0.4);
+        (samples.iter_mut()).for_each(|sample| sample.sum.numerator -= 0.4);
         let draws = one(samples, FAST);
         let p = draws.p_value().expect("something varies");
         let excluded = draws.estimate().interval.excludes(0.0);

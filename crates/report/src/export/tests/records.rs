@@ -43,10 +43,7 @@ pub(super) fn records() -> Vec<StoredRecord> {
             Texts::Kept
         };
         let task = stored.record.evaluations[0].task;
-        let predictions = stored
-            .predictions
-            .iter_mut()
-            .chain([&mut stored.validation]);
+        let predictions = (stored.predictions.iter_mut()).chain([&mut stored.validation]);
         for (at, prediction) in predictions.flatten().enumerate() {
             vary(prediction, at, task);
         }

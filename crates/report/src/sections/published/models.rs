@@ -163,9 +163,7 @@ fn of_target(resamples: &Resamples, domain: usize, target: &str) -> Option<Publi
     let of = |wanted: Tuning| -> Vec<Point> {
         let own = published.iter().filter(|row| row.tuning == wanted);
         let point = |row: &Row| {
-            let run = backbones
-                .iter()
-                .position(|name| *name == backbone(row.model));
+            let run = (backbones.iter()).position(|name| *name == backbone(row.model));
             Point::new(row.source, row.target, run.unwrap_or(0))
         };
         own.map(point).collect()

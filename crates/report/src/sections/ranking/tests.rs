@@ -184,10 +184,7 @@ fn classes_are_matched_by_name() {
     };
     let probabilities =
         |stored: &StoredRecord| -> Vec<(f64, bool)> { examples(&rows(stored, 1).expect("ranked")) };
-    stored
-        .predictions
-        .iter_mut()
-        .for_each(|predictions| name(predictions, names));
+    (stored.predictions.iter_mut()).for_each(|predictions| name(predictions, names));
     let same = probabilities(stored);
     name(&mut stored.predictions[1], [names[1], names[0]]);
     let swapped = probabilities(stored);

@@ -335,10 +335,7 @@ fn floored(
     say: impl Fn(&[&str], &str) -> String,
 ) -> Vec<String> {
     let mut by_targets: Vec<(String, Vec<&str>)> = Vec::new();
-    for result in [method, Method::Model]
-        .iter()
-        .filter_map(|one| results.method(*one))
-    {
+    for result in ([method, Method::Model].iter()).filter_map(|one| results.method(*one)) {
         let scores = result.targets().iter();
         let targets: Vec<&String> = (scores.zip(&results.targets))
             .filter(|(score, _)| score.above_floor() == Some(wanted))
@@ -351,9 +348,7 @@ fn floored(
             None => by_targets.push((targets, vec![&result.title])),
         }
     }
-    let said = by_targets
-        .iter()
-        .map(|(targets, titles)| say(titles, targets));
+    let said = (by_targets.iter()).map(|(targets, titles)| say(titles, targets));
     said.collect()
 }
 
@@ -393,8 +388,7 @@ fn floors(results: &Results, subject: &Verdict) -> String {
 /// How many of the other methods lose less or more at the same source score.
 pub(super) fn tally(subject: Says, others: &[&Verdict]) -> String {
     let of = |wanted: Says| {
-        others
-            .iter()
+        (others.iter())
             .filter(|one| one.same_source == wanted)
             .count()
     };

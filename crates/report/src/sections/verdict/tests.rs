@@ -163,10 +163,7 @@ fn methods_without_a_matching_checkpoint_are_not_compared() {
     assert_ne!(verdict_of(&fixture).0.same_source, Says::NoMatch);
     let mut records = fixture.records();
     records.iter_mut().for_each(|one| one.checkpoints.clear());
-    for training in records
-        .iter_mut()
-        .filter_map(|one| one.record.training.as_mut())
-    {
+    for training in (records.iter_mut()).filter_map(|one| one.record.training.as_mut()) {
         training.checkpoints.clear();
     }
     let comparison = compared(&records);
