@@ -102,22 +102,7 @@ fn hashed(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn prediction(score: Score) -> Prediction {
-        Prediction {
-            id: "1".to_owned(),
-            passage: "2".to_owned(),
-            prediction: "Ada".to_owned(),
-            answers: vec!["Ada".to_owned()],
-            score,
-            log_prob: -1.0,
-            class_log_probs: None,
-            input_tokens: 1,
-            output_tokens: 1,
-            cut: false,
-            traits: None,
-        }
-    }
+    use crate::fixture::prediction;
 
     #[test]
     fn a_redacted_failure_lacks_only_the_machine() {
@@ -138,7 +123,7 @@ mod tests {
             f1: 1.0,
         };
         let texts = |score, task| {
-            let bare = without_texts(&prediction(score), task);
+            let bare = without_texts(&prediction("1", ["Ada"; 2], score), task);
             [bare.prediction, bare.answers.concat()].map(|text| text == "Ada")
         };
         assert_eq!(texts(label(Some(1)), Task::Paraphrase), [true, true]);
