@@ -155,10 +155,8 @@ impl Key {
     /// A line with a small point.
     pub fn passed(words: impl Into<String>, colour: Colour) -> Key {
         let line = Mark::Line(vec![LEFT, RIGHT], Stroke::Plain, colour);
-        Key::new(
-            words,
-            [line, Mark::Run(MIDDLE, Shape::HollowCircle, colour)],
-        )
+        let run = Mark::Run(MIDDLE, Shape::HollowCircle, colour);
+        Key::new(words, [line, run])
     }
 
     /// A line alone.
@@ -168,10 +166,8 @@ impl Key {
 
     /// An interval.
     pub fn interval() -> Key {
-        let all = Interval {
-            low: 0.0,
-            high: 1.0,
-        };
+        let (low, high) = (0.0, 1.0);
+        let all = Interval { low, high };
         Key::new("95 % interval", [Mark::Upright(MIDDLE, all, Colour::Faint)])
     }
 

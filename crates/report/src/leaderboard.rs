@@ -159,11 +159,9 @@ fn set_apart(row: usize, rows: &[Row], recipes: &[Option<Recipe>]) -> Option<Str
         let (one, two) = (&rows[row], &rows[*other]);
         *other != row && rankable(one) == rankable(two) && key(one) == key(two)
     };
-    let fields: BTreeMap<String, String> = (0..rows.len())
-        .filter(like)
-        .flat_map(|other| difference::all(&recipes[row], &recipes[other]))
-        .map(|one| (one.field, one.first))
-        .collect();
+    let others = (0..rows.len()).filter(like);
+    let all = others.flat_map(|other| difference::all(&recipes[row], &recipes[other]));
+    let fields: BTreeMap<String, String> = all.map(|one| (one.field, one.first)).collect();
     let words: Vec<String> = (fields.iter())
         .map(|(field, value)| format!("{field} {}", value.trim_matches('"')))
         .collect();
@@ -173,23 +171,16 @@ fn set_apart(row: usize, rows: &[Row], recipes: &[Option<Recipe>]) -> Option<Str
 /// The key of rows that can be ranked together.
 fn rankable(row: &Row) -> (&str, &str, &str, Vec<&str>) {
     let targets = row.targets.iter().map(|target| target.domain.as_str());
-    (
-        &row.source,
-        &row.suite,
-        row.answers.name(),
-        targets.collect(),
-    )
+    let answers = row.answers.name();
+    (&row.source, &row.suite, answers, targets.collect())
 }
 
 fn row(study: &Study, results: &Results, result: &MethodResult) -> Row {
     let records = study.of(result.method);
     let training = result.cost.as_ref().and_then(|cost| cost.training.as_ref());
     let sizes = result.cost.as_ref().and_then(|cost| cost.sizes.as_ref());
-    let mut processors: Vec<String> = (records.iter())
-        .map(|stored| stored.record.provenance.processor.clone())
-        .collect();
-    processors.sort();
-    processors.dedup();
+    let processors = (records.iter()).map(|stored| &stored.record.provenance.processor);
+    let processors: BTreeSet<String> = processors.cloned().collect();
     Row {
         source: results.source.clone(),
         suite: results.suite.clone(),
@@ -221,7 +212,7 @@ fn row(study: &Study, results: &Results, result: &MethodResult) -> Row {
         saved_bytes: sizes.map(|sizes| sizes.saved_bytes),
         train_seconds: training.map(|cost| cost.train_seconds),
         train_peak_bytes: training.map(|cost| cost.peak_bytes),
-        processors,
+        processors: processors.into_iter().collect(),
         hardware: cost::hardware(records.iter().copied()),
         records: (records.iter())
             .map(|stored| stored.folder.display().to_string())
@@ -284,9 +275,8 @@ impl Leaderboard {
             }
             cells
         });
-        Table::new(header)
-            .words(&[0, 1, 2, 10, 11, 12, 13])
-            .rows(rows)
+        let words = &[0, 1, 2, 10, 11, 12, 13];
+        Table::new(header).words(words).rows(rows)
     }
 
     /// The leaderboard.

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::level::adjusted;
 use crate::resamples::Resamples;
 use promptshift_numbers::recipe::Method;
+use promptshift_numbers::stats::bootstrap::Draws;
 use promptshift_numbers::stats::estimate::Estimate;
 use promptshift_numbers::stats::runs;
 use promptshift_numbers::stats::significance::SignFlip;
@@ -148,6 +149,7 @@ pub fn difference(all: &[AgainstModel]) -> Option<Difference> {
 
 fn tests(resamples: &Resamples, method: Method) -> Option<AgainstModel> {
     let model = Method::Model;
+    let minus = |of: &dyn Fn(Method) -> Option<Draws>| Some(of(method)?.minus(&of(model)?));
     let test = |domain: usize| {
         let (one, other) = (
             resamples.score(domain, method)?,
@@ -156,11 +158,7 @@ fn tests(resamples: &Resamples, method: Method) -> Option<AgainstModel> {
         let difference = one.minus(other);
         let gap = match domain {
             0 => None,
-            _ => Some(
-                resamples
-                    .gap(domain, method)?
-                    .minus(&resamples.gap(domain, model)?),
-            ),
+            _ => Some(minus(&|one| resamples.gap(domain, one))?),
         };
         let pairs = resamples.panels[domain].pairs(method as usize, model as usize)?;
         let (p_value, runs_p_value) = (difference.p_value(), SignFlip::default().p_value(&pairs));
@@ -177,8 +175,8 @@ fn tests(resamples: &Resamples, method: Method) -> Option<AgainstModel> {
         })
     };
     let domains = (0..resamples.panels.len()).filter_map(test).collect();
-    let score = (resamples.mean_target(method)?).minus(&resamples.mean_target(model)?);
-    let gap = (resamples.mean_gap(method)?).minus(&resamples.mean_gap(model)?);
+    let score = minus(&|one| resamples.mean_target(one))?;
+    let gap = minus(&|one| resamples.mean_gap(one))?;
     Some(AgainstModel {
         method,
         domains,

@@ -10,8 +10,8 @@ use crate::resamples::Resamples;
 use crate::results::Results;
 use crate::study::Study;
 use promptshift_numbers::recipe::Method;
-use promptshift_numbers::record::Prediction;
 use promptshift_numbers::record::folder::StoredRecord;
+use promptshift_numbers::record::{Prediction, Traits};
 use promptshift_numbers::score::Metric;
 use promptshift_numbers::stats::estimate::Estimate;
 use promptshift_numbers::stats::intervals::ratio_estimate;
@@ -106,16 +106,14 @@ pub fn groups(resamples: &Resamples) -> Vec<DomainGroups> {
 
 /// Each example's group; `None` if the property was not recorded.
 fn names(by: By, examples: &[Prediction]) -> Option<Vec<String>> {
+    let recorded = |of: fn(&Traits) -> &Option<String>| -> Option<Vec<String>> {
+        let name = |example: &Prediction| of(example.traits.as_ref()?).clone();
+        examples.iter().map(name).collect()
+    };
     match by {
-        By::Domain => (examples.iter())
-            .map(|example| example.traits.as_ref()?.domain.clone())
-            .collect(),
-        By::Card => (examples.iter())
-            .map(|example| example.traits.as_ref()?.group.clone())
-            .collect(),
-        By::QuestionWord => (examples.iter())
-            .map(|example| example.traits.as_ref()?.question_word.clone())
-            .collect(),
+        By::Domain => recorded(|traits| &traits.domain),
+        By::Card => recorded(|traits| &traits.group),
+        By::QuestionWord => recorded(|traits| &traits.question_word),
         By::InputLength => {
             let mut lengths: Vec<usize> = examples.iter().map(|e| e.input_tokens).collect();
             lengths.sort_unstable();
@@ -162,13 +160,12 @@ fn grouped(study: &Study, metric: Metric, domain: usize, names: &[String]) -> Ve
         .map(|(name, places)| Group {
             name: name.to_owned(),
             examples: places.len(),
-            scores: (Method::ALL.into_iter())
-                .map(|method| {
-                    (places.len() >= FEWEST_EXAMPLES)
-                        .then(|| estimate(&study.of(method), metric, domain, &places))
-                        .flatten()
+            scores: Method::ALL
+                .map(|method| match places.len() >= FEWEST_EXAMPLES {
+                    true => estimate(&study.of(method), metric, domain, &places),
+                    false => None,
                 })
-                .collect(),
+                .to_vec(),
         })
         .collect()
 }
@@ -257,7 +254,6 @@ fn worst(results: &Results, groups: &[DomainGroups]) -> String {
             group.unwrap_or_default()
         ))
     });
-    let sentences = sentences;
     format!(
         "{}. The lowest of several scores is partly low by chance.",
         joined(". ", sentences)
@@ -275,9 +271,7 @@ fn worst_group(all: &[DomainGroups], method: Method) -> Option<(&DomainGroups, &
 }
 
 fn table(results: &Results, all: &[DomainGroups]) -> Table {
-    let header = ["domain", "group", "examples"]
-        .map(str::to_owned)
-        .into_iter();
+    let header = ["domain", "group", "examples"].map(str::to_owned);
     let titles = SHOWN.map(|method| format!("{} [95 %]", results.title(method)));
     let rows = all.iter().flat_map(|domain| {
         domain.groups.iter().map(|group| {
@@ -291,7 +285,9 @@ fn table(results: &Results, all: &[DomainGroups]) -> Table {
             row
         })
     });
-    Table::new(header.chain(titles)).words(&[0, 1]).rows(rows)
+    Table::new(header.into_iter().chain(titles))
+        .words(&[0, 1])
+        .rows(rows)
 }
 
 /// A note on properties that older records do not have.

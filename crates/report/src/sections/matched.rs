@@ -117,29 +117,12 @@ fn of(resamples: &Resamples, method: Method) -> Result<(Matched, Option<f64>), R
     let validation = validation(resamples, method).ok_or(Reason::NoValidation)?;
     let (step, model_validation) = nearest(resamples, validation).ok_or(Reason::NoValidation)?;
     let model = step.map_or(Scored::Kept(Method::Model), Scored::Stopped);
-    let minus = |one: Option<&Draws>, other: Option<&Draws>| {
-        one.zip(other).map(|(one, other)| one.minus(other))
-    };
-    let on = |domain: usize| {
-        minus(
-            resamples.score(domain, method),
-            resamples.score(domain, model),
-        )
-    };
+    let minus = |of: &dyn Fn(Scored) -> Option<Draws>| Some(of(method.into())?.minus(&of(model)?));
+    let on = |domain: usize| minus(&|one| resamples.score(domain, one).cloned());
+    let mean = minus(&|one| resamples.mean_target(one));
+    let gap = minus(&|one| resamples.mean_gap(one));
     let domains = 0..resamples.panels.len();
-    let scores = domains
-        .clone()
-        .map(|domain| Some(resamples.score(domain, model)?.value()));
-    let (mean, gap) = (
-        minus(
-            resamples.mean_target(method).as_ref(),
-            resamples.mean_target(model).as_ref(),
-        ),
-        minus(
-            resamples.mean_gap(method).as_ref(),
-            resamples.mean_gap(model).as_ref(),
-        ),
-    );
+    let score = |domain| Some(resamples.score(domain, model)?.value());
     // Both have records on every domain.
     let (mean, gap) = mean.zip(gap).ok_or(Reason::NoCheckpoints)?;
     let matched = Matched {
@@ -147,11 +130,11 @@ fn of(resamples: &Resamples, method: Method) -> Result<(Matched, Option<f64>), R
         step,
         validation,
         model_validation,
-        model_scores: scores.flatten().collect(),
-        differences: domains
+        model_scores: domains.clone().filter_map(score).collect(),
+        differences: (domains.clone())
             .filter_map(|domain| Some(on(domain)?.estimate()))
             .collect(),
-        above: (0..resamples.panels.len())
+        above: domains
             .map(|domain| differences(resamples, domain, model))
             .collect(),
         mean_difference: mean.estimate(),
@@ -240,6 +223,8 @@ pub fn blocks(
 pub fn why_not(results: &Results, unmatched: &[Unmatched], method: Method) -> String {
     let model = Method::Model.title();
     let reason = unmatched.iter().find(|one| one.method == method);
+    let models = results.method(Method::Model);
+    let models = models.map_or(0, |one| one.seeds.len());
     match (
         reason.map(|one| one.reason),
         results.without_checkpoints.as_slice(),
@@ -248,18 +233,11 @@ pub fn why_not(results: &Results, unmatched: &[Unmatched], method: Method) -> St
             "some runs of {} have no answers to source validation",
             results.title(method)
         ),
-        (_, without)
-            if without.len()
-                == results
-                    .method(Method::Model)
-                    .map_or(0, |one| one.seeds.len()) =>
-        {
-            format!(
-                "these records have no predictions of {model}'s checkpoints, either because they are older than this \
-                 comparison or because the weights were not kept (`--keep all`); {model} must be trained again in a \
-                 new store"
-            )
-        }
+        (_, without) if without.len() == models => format!(
+            "these records have no predictions of {model}'s checkpoints, either because they are older than this \
+             comparison or because the weights were not kept (`--keep all`); {model} must be trained again in a new \
+             store"
+        ),
         (_, without) => format!(
             "no checkpoint of {model} has predictions in all runs: some are missing with seed {}, because the \
              weights were not kept (`--keep all`)",
@@ -315,16 +293,11 @@ fn compared(
 
 fn table(results: &Results, all: &[Matched], says: impl Fn(Method) -> String) -> Table {
     let model = Method::Model.title();
-    let header = [
-        "method".to_owned(),
-        format!("{model} at"),
-        "validation".to_owned(),
-        format!("{model}'s"),
-        format!("difference on {} [95 %]", results.source),
-        format!("difference on {} [95 %]", results.target_in_words()),
-        "p".to_owned(),
-        "verdict".to_owned(),
-    ];
+    let header = format!(
+        "method | {model} at | validation | {model}'s | difference on {} [95 %] | difference on {} [95 %] | p | verdict",
+        results.source,
+        results.target_in_words()
+    );
     let rows = all.iter().map(|matched| {
         let at = match matched.step {
             Some(step) => format!("step {step}"),
@@ -341,7 +314,7 @@ fn table(results: &Results, all: &[Matched], says: impl Fn(Method) -> String) ->
             says(matched.method),
         ]
     });
-    Table::new(header).words(&[0, 1, 7]).rows(rows)
+    Table::of(&header).words(&[0, 1, 7]).rows(rows)
 }
 
 fn by_target(results: &Results, all: &[Matched]) -> Table {

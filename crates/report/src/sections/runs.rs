@@ -74,9 +74,7 @@ pub fn right_answers(study: &Study) -> RightAnswers {
         })
         .collect();
     let models = study.of(Method::Model);
-    let pairs = study
-        .of(Method::Prompt)
-        .into_iter()
+    let pairs = (study.of(Method::Prompt).into_iter())
         .filter_map(|prompt| {
             let seed = prompt.record.cell.seed;
             let model = models.iter().find(|one| one.record.cell.seed == seed)?;
@@ -91,8 +89,9 @@ pub fn right_answers(study: &Study) -> RightAnswers {
 
 fn share(stored: &StoredRecord, domain: usize) -> Share {
     let predictions = &stored.predictions[domain];
-    let right = (predictions.iter())
-        .filter(|prediction| prediction.score.is_right())
+    let right = predictions
+        .iter()
+        .filter(|one| one.score.is_right())
         .count();
     Share {
         right,
@@ -112,11 +111,9 @@ fn discordances(prompt: &StoredRecord, model: &StoredRecord, domains: usize) -> 
     let of_targets: Vec<f64> = tests.iter().skip(1).map(|test| test.p_value).collect();
     let source = tests.first().map(|test| test.p_value);
     let adjusted = source.into_iter().chain(holm(&of_targets));
-    (tests.iter().zip(adjusted))
-        .map(|(test, adjusted)| Discordance {
-            test: *test,
-            adjusted,
-        })
+    let pairs = tests.into_iter().zip(adjusted);
+    pairs
+        .map(|(test, adjusted)| Discordance { test, adjusted })
         .collect()
 }
 
@@ -133,9 +130,9 @@ pub struct Spread {
 /// The standard errors of every method.
 pub fn spreads(resamples: &Resamples) -> Vec<Spread> {
     let of_method = |method: Method| {
-        let scores =
-            (0..resamples.panels.len()).filter_map(|domain| resamples.score(domain, method));
-        let variances: Vec<_> = scores.map(|score| score.variance()).collect();
+        let variance = |domain| Some(resamples.score(domain, method)?.variance());
+        let domains = 0..resamples.panels.len();
+        let variances: Vec<_> = domains.filter_map(variance).collect();
         Spread {
             method,
             seeds: variances.iter().map(|one| one.seeds.sqrt()).collect(),
@@ -212,11 +209,8 @@ fn numbers(study: &Study, result: &MethodResult, seed: u64) -> Option<Vec<String
         Stop::Budget => "step limit".to_owned(),
         Stop::Patience => "early stopping".to_owned(),
     };
-    Some(
-        scores
-            .chain([or_dash(training, step), or_dash(training, stop)])
-            .collect(),
-    )
+    let rest = [or_dash(training, step), or_dash(training, stop)];
+    Some(scores.chain(rest).collect())
 }
 
 fn right_words(results: &Results, right: &RightAnswers) -> String {

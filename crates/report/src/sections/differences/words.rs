@@ -54,15 +54,10 @@ fn legend(results: &Results, all: &[AgainstModel]) -> String {
 }
 
 fn table<'a>(results: &Results, all: impl IntoIterator<Item = &'a AgainstModel>) -> Table {
-    let header = [
-        "method".to_owned(),
-        "domain".to_owned(),
-        format!("difference in {} [95 %]", metric_title(results.metric)),
-        "p".to_owned(),
-        "difference in gaps [95 %]".to_owned(),
-        "p".to_owned(),
-        "verdict".to_owned(),
-    ];
+    let header = format!(
+        "method | domain | difference in {} [95 %] | p | difference in gaps [95 %] | p | verdict",
+        metric_title(results.metric)
+    );
     let mut rows = Vec::new();
     for tests in all {
         let title = results.title(tests.method);
@@ -96,7 +91,7 @@ fn table<'a>(results: &Results, all: impl IntoIterator<Item = &'a AgainstModel>)
             ]);
         }
     }
-    Table::new(header).words(&[0, 1, 6]).rows(rows)
+    Table::of(&header).words(&[0, 1, 6]).rows(rows)
 }
 
 /// Why a method's gap on a domain is not comparable with model tuning's: one of the two is not shown to have learned

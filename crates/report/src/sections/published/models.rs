@@ -250,25 +250,16 @@ fn table(results: &Results, lines: &[PublishedLine]) -> Table {
                 format!("{:.2}", line.line.r_squared),
                 or_dash(one.expected, percent),
                 or_dash(one.above, difference),
-                or_dash(one.usual, |usual| {
-                    format!("{} to {}", points(usual.low), points(usual.high))
+                or_dash(one.usual, |range| {
+                    points(range.low) + " to " + &points(range.high)
                 }),
                 one.place().words().to_owned(),
             ]
         })
     });
-    let header = [
-        "",
-        SOURCE,
-        "target",
-        "models",
-        "R²",
-        "expected",
-        "above [95 %]",
-        "usual",
-        "verdict",
-    ];
-    Table::new(header).words(&[0, 8]).rows(rows)
+    let header =
+        format!(" | {SOURCE} | target | models | R² | expected | above [95 %] | usual | verdict");
+    Table::of(&header).words(&[0, 8]).rows(rows)
 }
 
 fn figure(results: &Results, lines: &[PublishedLine], suffix: &str) -> Figure {

@@ -45,18 +45,12 @@ pub fn table(evidence: Evidence, verdicts: &[Verdict]) -> Table {
     let results = evidence.results;
     let metric = metric_title(results.metric);
     let model = Method::Model.title();
-    let header = [
-        String::new(),
-        format!("{} {metric}", results.source),
-        format!("{} {metric}", results.target()),
-        "gap [95 %]".to_owned(),
-        format!(
-            "same {} score: {} − {model}'s [95 %]",
-            results.source,
-            results.target()
-        ),
-        format!("finished: gap − {model}'s [95 %]"),
-    ];
+    let (source, target) = (&results.source, results.target());
+    let header = format!(
+        " | {source} {metric} | {target} {metric} | gap [95 %] | same {source} score: {target} − {model}'s [95 %] | \
+         finished: gap − {model}'s [95 %]"
+    );
+    let table = Table::of(&header).words(&[0, 4, 5]);
     let mut rows: Vec<Vec<String>> = (verdicts.iter())
         .filter_map(|verdict| {
             let result = results.method(verdict.method)?;
@@ -74,10 +68,10 @@ pub fn table(evidence: Evidence, verdicts: &[Verdict]) -> Table {
     let absent = |method: &Method| results.method(*method).is_none();
     rows.extend(results.reported().into_iter().filter(absent).map(|method| {
         let mut row = vec![results.title(method).to_owned()];
-        row.resize(header.len(), results.absent(method).to_owned());
+        row.resize(6, results.absent(method).to_owned());
         row
     }));
-    Table::new(header).words(&[0, 4, 5]).rows(rows)
+    table.rows(rows)
 }
 
 /// `**prompt tuning**, 3 seeds, 1 failed`.
@@ -139,7 +133,7 @@ pub fn says(
     or_dash(verdict, |one| words(results, one, comparison(one)))
 }
 
-fn words(results: &Results, verdict: &Verdict, says: Says) -> String {
+pub(super) fn words(results: &Results, verdict: &Verdict, says: Says) -> String {
     let model = Method::Model.title();
     let said = match says {
         Says::Reference => match results.method(Method::Model).map(MethodResult::learned) {

@@ -1,4 +1,6 @@
+use super::table::words;
 use super::*;
+use crate::document::UNDEFINED;
 use crate::fixture::{Fixture, assert_has, compared};
 
 /// The verdicts on prompt tuning: at the same source score, and for finished runs.
