@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::record::Prediction;
+use crate::record::seal::json_lines;
 
 /// One example's prediction with everything needed to score it again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -106,12 +107,7 @@ pub fn read(path: &Path) -> Result<Vec<Line>, PredictionsError> {
 
 /// The bytes of a file.
 pub fn to_bytes(lines: &[Line]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for line in lines {
-        serde_json::to_writer(&mut bytes, line).expect("a prediction is plain data");
-        bytes.push(b'\n');
-    }
-    bytes
+    json_lines(lines)
 }
 
 #[cfg(test)]

@@ -6,10 +6,9 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use crate::number::list;
-use promptshift_numbers::record::PeakParts;
-use promptshift_numbers::record::Provenance;
 use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::record::{Evaluation, Training};
+use promptshift_numbers::record::{PeakParts, Provenance};
 
 /// The cost of one method over its seeds.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -13,10 +13,8 @@ impl Rows {
     /// # Panics
     /// The number of values is not a multiple of `width`.
     pub fn new(values: Vec<f32>, width: usize) -> Self {
-        assert!(
-            width > 0 && values.len().is_multiple_of(width),
-            "whole rows"
-        );
+        let holds = width > 0 && values.len().is_multiple_of(width);
+        assert!(holds, "whole rows");
         Rows { values, width }
     }
 

@@ -33,7 +33,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::IoContext;
 use crate::recipe::Method;
 use crate::record::difference;
-use crate::record::seal::{indented, read_json, sealed};
+use crate::record::seal::{indented, json_lines, read_json, sealed};
 use crate::record::{Cell, Prediction, Provenance, RECORD_VERSION, Record, Setting};
 use promptshift_text::atomic_file::write_synced;
 use promptshift_text::claim::{CLAIM, Claim, PARTIAL};
@@ -275,12 +275,7 @@ pub fn write_predictions(
 
 /// The content of a predictions file: JSON, one prediction per line.
 pub fn prediction_lines(predictions: &[Prediction]) -> Vec<u8> {
-    let mut lines = Vec::new();
-    for prediction in predictions {
-        serde_json::to_writer(&mut lines, prediction).expect("a prediction is plain data");
-        lines.push(b'\n');
-    }
-    lines
+    json_lines(predictions)
 }
 
 /// Checks that a folder without a plan contains at most what promptshift leaves if it is killed immediately.

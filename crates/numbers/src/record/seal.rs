@@ -71,6 +71,16 @@ pub(crate) fn indented(value: &impl Serialize) -> Vec<u8> {
     json
 }
 
+/// JSON with a value on each line.
+pub(crate) fn json_lines(values: &[impl Serialize]) -> Vec<u8> {
+    let mut lines = Vec::new();
+    for value in values {
+        serde_json::to_writer(&mut lines, value).expect("plain data");
+        lines.push(b'\n');
+    }
+    lines
+}
+
 /// The hash of a value, independent of white space and the order of keys in its file.
 fn digest(value: &Value) -> String {
     sha256(value.to_string().as_bytes())

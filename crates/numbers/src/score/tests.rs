@@ -12,9 +12,8 @@ fn strings(texts: &[&str]) -> Vec<String> {
 
 fn bundled(name: &str) -> Card {
     let mut cards = card::bundled().into_iter();
-    cards
-        .find(|card| card.name == name)
-        .expect("a bundled card")
+    let card = cards.find(|card| card.name == name);
+    card.expect("a bundled card")
 }
 
 fn example(gold: Gold, facts: &[&str]) -> Example {

@@ -260,10 +260,8 @@ mod tests {
         // Confidence 0.81 and half right: 0.81^(1/T) = 0.5.
         let answers = [outcome(0.81, true), outcome(0.81, false)];
         let Temperature(found) = fit_temperature(&answers).expect("both kinds");
-        assert!(
-            (found - 0.81_f64.ln() / 0.5_f64.ln()).abs() < 1e-6,
-            "{found}"
-        );
+        let holds = (found - 0.81_f64.ln() / 0.5_f64.ln()).abs() < 1e-6;
+        assert!(holds, "{found}");
         let scaled = answers.map(|answer| Temperature(found).apply(answer));
         let after = calibration(&scaled).expect("answers");
         assert!((after.confidence - 0.5).abs() < 1e-6);

@@ -25,8 +25,9 @@
 //! as in half of all perfectly calibrated runs, keeps its sign.
 
 use super::calibration::{Outcome, bins_for, groups};
-use super::estimate::{Estimate, Interval, mean, standard_deviation};
-use super::estimate::{normal_quantile, student_quantile};
+use super::estimate::{
+    Estimate, Interval, mean, normal_quantile, standard_deviation, student_quantile,
+};
 
 /// An answer and the number of its passage.
 pub type Answer = (usize, Outcome);

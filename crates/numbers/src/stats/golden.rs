@@ -105,10 +105,8 @@ fn golden() -> Golden {
 
 fn close(found: f64, wanted: f64, tolerance: f64) {
     let scale = wanted.abs().max(1e-3);
-    assert!(
-        (found - wanted).abs() <= tolerance * scale,
-        "{found} is not {wanted}"
-    );
+    let holds = (found - wanted).abs() <= tolerance * scale;
+    assert!(holds, "{found} is not {wanted}");
 }
 
 #[test]

@@ -16,8 +16,7 @@
 //! (`tests`).
 
 use super::bootstrap::{Draws, Expected, SeedVariance, Weakness};
-use super::estimate::Interval;
-use super::estimate::{chi_squared_quantile, student_quantile};
+use super::estimate::{Interval, chi_squared_quantile, student_quantile};
 
 /// The power: the share of studies that detect the difference.
 pub const POWER: f64 = 0.8;

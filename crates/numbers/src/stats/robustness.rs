@@ -16,8 +16,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::bootstrap::Draws;
-use super::estimate::{Estimate, Interval};
-use super::estimate::{logit, student_quantile};
+use super::estimate::{Estimate, Interval, logit, student_quantile};
 
 /// The smallest number of points to which a line is fitted.
 pub const FEWEST_POINTS: usize = 6;

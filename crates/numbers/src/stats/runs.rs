@@ -175,10 +175,8 @@ mod tests {
     fn winning_every_pair_still_has_an_interval() {
         // One of each: (1 - p)² = z² p (1 - p), so p = 1 / (1 + z²), as Wilson's interval of one trial has it.
         let one = interval(1.0, 1, 1, 0.0);
-        assert!(
-            (one.low - 1.0 / (1.0 + 3.841_458_820_7)).abs() < 1e-9,
-            "{one:?}"
-        );
+        let holds = (one.low - 1.0 / (1.0 + 3.841_458_820_7)).abs() < 1e-9;
+        assert!(holds, "{one:?}");
         assert_eq!(one.high, 1.0);
         let five = interval(1.0, 5, 5, 0.0);
         assert!((five.low - 0.642_8).abs() < 1e-4, "{five:?}");

@@ -6,14 +6,13 @@
 //! ```
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use super::training::{Environment, Reuse};
-use super::{ANSWERS, Store, is_same, put};
-use crate::error::{IoContext, StoreError};
+use super::{ANSWERS, Store, entries, is_same, put};
+use crate::error::StoreError;
 use crate::recipe::{HeadForm, Limits};
 use crate::record::Provenance;
 use crate::record::seal::{read_sealed, sealed};
@@ -238,22 +237,14 @@ impl Store {
         reuse: Reuse,
     ) -> Result<Answered, StoreError> {
         let folder = self.answers_folder(&asked.of);
-        let mut paths = Vec::new();
-        if folder.exists() {
-            for entry in fs::read_dir(&folder).at("list", &folder)? {
-                let entry = entry.at("list", &folder)?;
-                let name = entry.file_name().to_string_lossy().into_owned();
-                if name.starts_with(&format!("{}.", asked.name())) {
-                    paths.push(entry.path());
-                }
-            }
-        }
-        paths.sort();
+        let prefix = format!("{}.", asked.name());
         let mut batches = Vec::new();
-        for path in paths {
-            let wanted =
-                "answers as promptshift writes them; without the file they are computed again";
-            batches.push(read_sealed::<Batch>(&path, wanted)?);
+        for (name, path) in entries(&folder)? {
+            if name.starts_with(&prefix) {
+                let wanted =
+                    "answers as promptshift writes them; without the file they are computed again";
+                batches.push(read_sealed::<Batch>(&path, wanted)?);
+            }
         }
         // Of several answers to a row the one of this environment is taken, and among those the first.
         batches.sort_by_key(|batch| {

@@ -257,20 +257,27 @@ impl Drop for Work {
     }
 }
 
-/// The folders in a folder with their names, sorted by name; none if the folder does not exist.
-fn folders(all: &Path) -> Result<Vec<(String, PathBuf)>, StoreError> {
+/// What is in a folder, with names, sorted by name; nothing if the folder does not exist.
+fn entries(all: &Path) -> Result<Vec<(String, PathBuf)>, StoreError> {
     let mut found = Vec::new();
     if !all.exists() {
         return Ok(found);
     }
     for entry in fs::read_dir(all).at("list", all)? {
         let entry = entry.at("list", all)?;
-        let path = entry.path();
-        if path.is_dir() {
-            found.push((entry.file_name().to_string_lossy().into_owned(), path));
-        }
+        found.push((
+            entry.file_name().to_string_lossy().into_owned(),
+            entry.path(),
+        ));
     }
     found.sort();
+    Ok(found)
+}
+
+/// The folders in a folder, likewise.
+fn folders(all: &Path) -> Result<Vec<(String, PathBuf)>, StoreError> {
+    let mut found = entries(all)?;
+    found.retain(|(_, path)| path.is_dir());
     Ok(found)
 }
 

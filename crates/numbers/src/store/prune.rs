@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::training::FoundTraining;
 use super::{
-    ANSWERS, REPORTS, Store, StoredTraining, TRAININGS, UNFINISHED, folders, processes, put,
+    ANSWERS, REPORTS, Store, StoredTraining, TRAININGS, UNFINISHED, entries, folders, processes,
+    put,
 };
 use crate::error::{IoContext, StoreError};
 use crate::record::seal::{indented, read_json};
@@ -238,21 +239,12 @@ impl Store {
 
     /// Every folder of records that was assembled from the store, with the file that records it.
     fn reports(&self) -> Result<Vec<(PathBuf, Report)>, StoreError> {
-        let all = self.root.join(REPORTS);
-        let mut reports = Vec::new();
-        if !all.exists() {
-            return Ok(reports);
-        }
-        for entry in fs::read_dir(&all).at("list", &all)? {
-            let path = entry.at("list", &all)?.path();
-            if path.extension().is_none_or(|end| end != "json") {
-                continue;
-            }
-            let report = read_json(&path, "the trainings that a folder of records uses")?;
-            reports.push((path, report));
-        }
-        reports.sort_by(|(one, _), (other, _)| one.cmp(other));
-        Ok(reports)
+        let files = entries(&self.root.join(REPORTS))?.into_iter();
+        let files = files.filter(|(name, _)| name.ends_with(".json"));
+        let wanted = "the trainings that a folder of records uses";
+        files
+            .map(|(_, path)| Ok((path.clone(), read_json(&path, wanted)?)))
+            .collect()
     }
 }
 

@@ -133,10 +133,8 @@ fn a_training_is_computed_by_one_process_at_a_time() {
     drop(work);
     let work = store.begin("prompt").expect("broken off");
     assert!(work.begun().exists(), "what it resumes from stays");
-    assert!(
-        !work.draft().join("half").exists(),
-        "what is half written goes"
-    );
+    let holds = !work.draft().join("half").exists();
+    assert!(holds, "what is half written goes");
     work.clear().expect("removed");
     drop(work);
     let left = fs::read_dir(store.path().join(UNFINISHED)).expect("there");

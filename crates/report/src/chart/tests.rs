@@ -40,10 +40,8 @@ fn assert_legible(figure: &Figure) {
     let all = words(&figure.svg);
     assert!(all.len() > 3, "{name}: {}", figure.svg);
     for (place, (left, right, y, size_of, text)) in all.iter().enumerate() {
-        assert!(
-            *left >= 0.0 && *right <= size("width") && *y > 0.0 && *y < size("height"),
-            "{name}: '{text}' leaves the figure"
-        );
+        let holds = *left >= 0.0 && *right <= size("width") && *y > 0.0 && *y < size("height");
+        assert!(holds, "{name}: '{text}' leaves the figure");
         for (other_left, other_right, other_y, other_size, other) in &all[place + 1..] {
             let beside = right < other_left || other_right < left;
             let apart = (y - other_y).abs() >= 0.9 * size_of.max(*other_size);

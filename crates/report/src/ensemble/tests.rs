@@ -1,10 +1,9 @@
 use super::*;
 use crate::fixture::{assert_has, provenance};
-use promptshift_numbers::record::Role;
-use promptshift_numbers::record::Score;
 use promptshift_numbers::record::ensemble::{
     EnsembleEvaluation, EnsembleRecord, Member, MemberLine,
 };
+use promptshift_numbers::record::{Role, Score};
 use promptshift_text::domain::{Split, Task};
 
 /// Three members, each wrong on a different third of the examples: their vote is always right.

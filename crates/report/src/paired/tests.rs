@@ -92,10 +92,8 @@ fn differences_between_sets_are_named() {
     let text = edit(&|prediction| prediction.input_tokens = 61);
     assert_has(&text, "template or cut: the input is 60 tokens");
     let text = edit(&|prediction| prediction.answers = vec!["other".to_owned()]);
-    assert!(
-        text.contains("squad-3") && text.contains("right answers"),
-        "{text}"
-    );
+    assert_has(&text, "squad-3");
+    assert_has(&text, "right answers");
     let text = edit(&|prediction| prediction.id = "squad-4".to_owned());
     assert_has(&text, "'squad-4' of squad twice");
     let text = refused(&|run| {
@@ -112,10 +110,8 @@ fn a_run_occurs_in_a_set_once() {
     let mut twice = one.clone();
     twice.runs[2].seed = 0;
     let error = compare(&one, &twice, None).expect_err("must be refused");
-    assert!(
-        error.to_string().contains("model tuning with seed 0"),
-        "{error}"
-    );
+    let holds = error.to_string().contains("model tuning with seed 0");
+    assert!(holds, "{error}");
 }
 
 #[test]
@@ -236,10 +232,8 @@ fn a_loss_is_named_and_without_one_the_detectable_difference_is_given() {
     let (better, worse) = (set("a", Method::Model), set("b", Method::Prompt));
     let rows = compare(&better, &worse, None).expect("the same data");
     let words = verdict::verdict(&rows, 0.05);
-    assert!(
-        words.starts_with("B loses: ") && words.contains(" on squad"),
-        "{words}"
-    );
+    let holds = words.starts_with("B loses: ") && words.contains(" on squad");
+    assert!(holds, "{words}");
     let rows = compare(&worse, &better, None).expect("the same data");
     let words = verdict::verdict(&rows, 0.05);
     assert!(words.starts_with("No significant loss"), "{words}");

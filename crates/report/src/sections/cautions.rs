@@ -8,12 +8,11 @@ use serde::Serialize;
 
 use super::differences::Difference;
 use super::search::{MethodSearch, trials};
-use crate::cost;
-use crate::diagnosis;
 use crate::document::{Block, Table, UNDEFINED, plain};
 use crate::number::{capital, count, difference, list, percent, share};
 use crate::results::Results;
 use crate::study::Study;
+use crate::{cost, diagnosis};
 use promptshift_numbers::recipe::{Before, Method};
 use promptshift_numbers::record::Cell;
 

@@ -12,8 +12,7 @@ use crate::number::{capital, count, joined, metric_title, percent};
 use crate::resamples::Resamples;
 use crate::results::{MethodResult, Results};
 use promptshift_numbers::recipe::Method;
-use promptshift_numbers::record::Checkpoint;
-use promptshift_numbers::record::Training;
+use promptshift_numbers::record::{Checkpoint, Training};
 use promptshift_numbers::stats::estimate::mean;
 use promptshift_numbers::stats::robustness::Line;
 

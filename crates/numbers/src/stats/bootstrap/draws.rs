@@ -2,8 +2,7 @@
 
 use super::interval::{Score, Spread};
 use super::strata::{Run, SeedVariance, Stratum, Variance, add};
-use crate::stats::estimate::logit;
-use crate::stats::estimate::{Estimate, mean, standard_deviation};
+use crate::stats::estimate::{Estimate, logit, mean, standard_deviation};
 use crate::stats::panel::Runs;
 
 /// A variance below this, relative to the squares that it is computed from, is a rounding error.

@@ -195,10 +195,7 @@ fn finished(evidence: Evidence, subject: &Verdict) -> String {
 /// target scores.
 fn part_of_source(results: &Results, subject: &Verdict, apart: f64, on_source: f64) -> String {
     let (source, size) = (&results.source, percent(on_source.abs()));
-    let higher = match on_source > 0.0 {
-        true => "higher",
-        false => "lower",
-    };
+    let higher = if on_source > 0.0 { "higher" } else { "lower" };
     let agrees = on_source * apart > 0.0;
     match (size.as_str(), agrees, on_source.abs() <= apart.abs()) {
         ("0.0", _, _) => String::new(),
