@@ -293,11 +293,16 @@ fn compared(
 
 fn table(results: &Results, all: &[Matched], says: impl Fn(Method) -> String) -> Table {
     let model = Method::Model.title();
-    let header = format!(
-        "method | {model} at | validation | {model}'s | difference on {} [95 %] | difference on {} [95 %] | p | verdict",
-        results.source,
-        results.target_in_words()
-    );
+    let header = [
+        "method".to_owned(),
+        format!("{model} at"),
+        "validation".to_owned(),
+        format!("{model}'s"),
+        format!("difference on {} [95 %]", results.source),
+        format!("difference on {} [95 %]", results.target_in_words()),
+        "p".to_owned(),
+        "verdict".to_owned(),
+    ];
     let rows = all.iter().map(|matched| {
         let at = match matched.step {
             Some(step) => format!("step {step}"),
@@ -314,7 +319,7 @@ fn table(results: &Results, all: &[Matched], says: impl Fn(Method) -> String) ->
             says(matched.method),
         ]
     });
-    Table::of(&header).words(&[0, 1, 7]).rows(rows)
+    Table::new(header).words(&[0, 1, 7]).rows(rows)
 }
 
 fn by_target(results: &Results, all: &[Matched]) -> Table {

@@ -46,11 +46,14 @@ pub fn table(evidence: Evidence, verdicts: &[Verdict]) -> Table {
     let metric = metric_title(results.metric);
     let model = Method::Model.title();
     let (source, target) = (&results.source, results.target());
-    let header = format!(
-        " | {source} {metric} | {target} {metric} | gap [95 %] | same {source} score: {target} − {model}'s [95 %] | \
-         finished: gap − {model}'s [95 %]"
-    );
-    let table = Table::of(&header).words(&[0, 4, 5]);
+    let header = [
+        String::new(),
+        format!("{source} {metric}"),
+        format!("{target} {metric}"),
+        "gap [95 %]".to_owned(),
+        format!("same {source} score: {target} − {model}'s [95 %]"),
+        format!("finished: gap − {model}'s [95 %]"),
+    ];
     let mut rows: Vec<Vec<String>> = (verdicts.iter())
         .filter_map(|verdict| {
             let result = results.method(verdict.method)?;
@@ -68,10 +71,10 @@ pub fn table(evidence: Evidence, verdicts: &[Verdict]) -> Table {
     let absent = |method: &Method| results.method(*method).is_none();
     rows.extend(results.reported().into_iter().filter(absent).map(|method| {
         let mut row = vec![results.title(method).to_owned()];
-        row.resize(6, results.absent(method).to_owned());
+        row.resize(header.len(), results.absent(method).to_owned());
         row
     }));
-    table.rows(rows)
+    Table::new(header).words(&[0, 4, 5]).rows(rows)
 }
 
 /// `**prompt tuning**, 3 seeds, 1 failed`.
