@@ -171,7 +171,8 @@ fn the_order_of_records_does_not_matter() {
 
 #[test]
 fn records_that_are_not_comparable_are_an_error() {
-    let cases: [(&dyn Fn(&mut Vec<StoredRecord>), &str); 6] = [
+    type Change<'a> = &'a dyn Fn(&mut Vec<StoredRecord>);
+    let cases: [(Change, &str); 6] = [
         (&|records| records.clear(), "no records to report on"),
         (
             &|records| records[2].record.cell.seed = 0,

@@ -86,10 +86,10 @@ fn a_figure_has_classes_and_its_alternative_text() {
     let figure = matrix("Likeness", &rows, &names).figure("m.svg", "Likeness & more");
     assert_legible(&figure);
     let svg = &figure.svg;
-    assert_has(&svg, "aria-label=\"Likeness &amp; more\"");
-    assert_has(&svg, "a &lt;long&gt; name");
-    assert_has(&svg, "class=\"c1 fill\"");
-    assert_has(&svg, "prefers-color-scheme: dark");
+    assert_has(svg, "aria-label=\"Likeness &amp; more\"");
+    assert_has(svg, "a &lt;long&gt; name");
+    assert_has(svg, "class=\"c1 fill\"");
+    assert_has(svg, "prefers-color-scheme: dark");
     // Colours are only in the style sheet.
     let drawn = svg.split("</style>").nth(1).expect("after the style");
     assert!(!drawn.contains('#') && !drawn.contains("rgb("), "{drawn}");

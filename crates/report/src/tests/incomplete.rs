@@ -87,10 +87,10 @@ fn a_failed_run_is_failed_and_not_zero() {
     let report = render_with(&records, &failed, "figures").expect("consistent");
     let text = &report.markdown;
     let row = "| model tuning, 1 | failed | failed | failed | failed |";
-    assert_has(&text, row);
-    assert_has(&text, "| **model tuning**, 2 seeds, 1 failed |");
+    assert_has(text, row);
+    assert_has(text, "| **model tuning**, 2 seeds, 1 failed |");
     assert!(cautioned(&report).contains(&"failed runs"));
-    assert_has(&text, "the loss at step 7 is NaN");
+    assert_has(text, "the loss at step 7 is NaN");
     // A record takes precedence over the failure of an earlier attempt.
     let whole = self::records();
     assert_eq!(
@@ -161,8 +161,8 @@ fn every_trial_of_a_search_is_reported() {
     let text = &report.markdown;
     // .5, .6 and a failure: 36.7 for one; (.5 · 3 + .6 · 5)/9 for two; (.5 · 7 + .6 · 19)/27 for three.
     let row = "| prompt tuning | 0.25: 50.0; 0.5: 60.0; 0.75: failed | 0.5 | 36.7 | 50.0 | 55.2 |";
-    assert_has(&text, row);
-    assert_has(&text, "the best of 3 trials");
+    assert_has(text, row);
+    assert_has(text, "the best of 3 trials");
     assert!((report.figures.iter()).any(|figure| figure.name == "budget.svg"));
     assert!(!cautioned(&report).contains(&"unequal budgets"));
     let unequal = self::report(&searched(|method| 2 + usize::from(method == Method::Model)));
