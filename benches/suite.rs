@@ -25,7 +25,7 @@ use promptshift::recipe::{Limits, Method};
 use promptshift::record::Score;
 use promptshift::score::{metrics, score};
 use promptshift::stats::bootstrap::Bootstrap;
-use promptshift::stats::panel::{Panel, Sample};
+use promptshift::stats::panel::{Panel, Sample, Sum};
 use promptshift::tuning::Tuned;
 
 /// The miniature squad's training rows.
@@ -197,11 +197,9 @@ fn bootstrap(c: &mut Criterion) {
     const EXAMPLES: usize = 10_570;
     let method = |shift: usize| -> Vec<Sample> {
         let runs = (0..5).flat_map(|seed| (0..EXAMPLES).map(move |example| (seed, example)));
-        runs.map(|(seed, example)| Sample {
-            seed: seed as u64,
-            cluster: (example / 5).to_string(),
-            numerator: ((example * 7 + seed * 3 + shift) % 11) as f64 / 10.0,
-            denominator: 1.0,
+        runs.map(|(seed, example)| {
+            let score = ((example * 7 + seed * 3 + shift) % 11) as f64 / 10.0;
+            Sample::new(seed as u64, (example / 5).to_string(), Sum::once(score))
         })
         .collect()
     };

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use promptshift_text::atomic_file::AtomicFileError;
 use promptshift_text::claim::ClaimError;
 use thiserror::Error;
 
@@ -12,56 +13,40 @@ pub enum StoreError {
     /// The file system failed: no space, no permission, no such file.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// The attempted action.
         action: &'static str,
-        /// The file or folder.
         path: PathBuf,
-        /// The system's error.
         source: io::Error,
     },
     /// `--out` is a file.
     #[error("{} is a file; wanted a folder to write records in", path.display())]
-    NotAFolder {
-        /// The file.
-        path: PathBuf,
-    },
+    NotAFolder { path: PathBuf },
     /// `--out` holds something that promptshift did not write.
     #[error(
         "{} holds '{found}' and no plan.json, so it was not written by promptshift; choose a new or empty folder \
          with --out", path.display()
     )]
-    Foreign {
-        /// The folder.
-        path: PathBuf,
-        /// One thing in it.
-        found: String,
-    },
+    Foreign { path: PathBuf, found: String },
     /// The store's folder holds something that promptshift did not write.
     #[error(
         "{} holds '{found}' and no store.json, so it is not a promptshift store; choose a new or empty folder with \
          --store", path.display()
     )]
-    ForeignStore {
-        /// The folder.
-        path: PathBuf,
-        /// One thing in it.
-        found: String,
-    },
+    ForeignStore { path: PathBuf, found: String },
     /// The folder belongs to a run with another plan or recipe.
     #[error(
         "{} belongs to another run: {field} is {found} there, and {wanted} was asked for; choose another folder with \
          --out", path.display()
     )]
     OtherCell {
-        /// The file that records it.
         path: PathBuf,
         /// The first field that differs, as a path in the JSON.
         field: String,
-        /// Its value in the cell asked for.
         wanted: String,
-        /// Its value in the file.
         found: String,
     },
+    /// A file of an ablation or an ensemble can't be written.
+    #[error(transparent)]
+    New(#[from] AtomicFileError),
     /// Another process has claimed the folder, or taken it over.
     #[error(transparent)]
     Claim(#[from] ClaimError),
@@ -70,34 +55,31 @@ pub enum StoreError {
         "{} is in use by another promptshift: {owner}; nothing is removed from a store until that process has ended",
         path.display()
     )]
-    InUse {
-        /// The store.
-        path: PathBuf,
-        /// The other process.
-        owner: String,
-    },
+    InUse { path: PathBuf, owner: String },
     /// A record is already there.
     #[error("{} exists already, and records are never overwritten", path.display())]
-    Exists {
-        /// The cell's folder.
-        path: PathBuf,
-    },
+    Exists { path: PathBuf },
     /// A file was truncated, edited, or written by another program.
     #[error("{}: wanted {wanted}, found {found}", path.display())]
     Malformed {
-        /// The file.
         path: PathBuf,
-        /// What was expected.
         wanted: String,
-        /// What was found.
         found: String,
     },
     /// No record in a folder or below it.
     #[error("no record.json in {} or below it", path.display())]
-    NoRecords {
-        /// The folder searched.
-        path: PathBuf,
-    },
+    NoRecords { path: PathBuf },
+}
+
+impl StoreError {
+    /// A file was truncated, edited, or written by another program.
+    pub(crate) fn malformed(path: &Path, wanted: impl Into<String>, found: impl ToString) -> Self {
+        StoreError::Malformed {
+            path: path.to_owned(),
+            wanted: wanted.into(),
+            found: found.to_string(),
+        }
+    }
 }
 
 /// Adds action and path to an input or output error.

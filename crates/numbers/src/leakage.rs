@@ -10,7 +10,6 @@ use promptshift_text::domain::{AnswerLocation, Example, Split};
 /// Counts over one split of one domain, as a record has them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Leakage {
-    /// The domain.
     pub domain: String,
     /// The split that its rows serve as.
     pub split: Split,
@@ -27,7 +26,7 @@ pub struct Leakage {
 }
 
 /// Examples by where their right answers are, as written in the input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnswerPlaces {
     /// Examples with no right answer in the passage.
     pub absent: usize,
@@ -123,10 +122,7 @@ pub fn count(
 }
 
 fn answers(examples: &[Example], readings: &[Reading]) -> Option<AnswerPlaces> {
-    let mut places = AnswerPlaces {
-        absent: 0,
-        behind_cut: 0,
-    };
+    let mut places = AnswerPlaces::default();
     let mut expected = false;
     for (example, reading) in examples.iter().zip(readings) {
         match (example.answer_location, reading.cut_at) {
@@ -238,13 +234,8 @@ mod tests {
             example(AnswerLocation::Absent, 3, &[21]),
         ];
         let readings = [reading(1, None); 3];
-        let found = count(
-            "race",
-            Split::Test,
-            &test,
-            &readings,
-            Some(&Seen::of(&train)),
-        );
+        let seen = Seen::of(&train);
+        let found = count("race", Split::Test, &test, &readings, Some(&seen));
         let wanted = Shared {
             contexts: 2,
             shared_contexts: 1,

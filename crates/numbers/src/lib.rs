@@ -1,6 +1,8 @@
 //! Recipes, records, scores and the statistics of domain shift. No tensors.
 
 mod error;
+#[cfg(test)]
+mod fixture;
 pub mod inspect;
 pub mod leakage;
 pub mod predictions;

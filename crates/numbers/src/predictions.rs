@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::record::Prediction;
+use crate::record::seal::json_lines;
 
 /// One example's prediction with everything needed to score it again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,23 +31,16 @@ pub struct Line {
 pub enum PredictionsError {
     /// It can't be read.
     #[error("{}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
+    Io { path: PathBuf, source: io::Error },
     /// A line is not a prediction.
     #[error(
         "{}, line {line}: wanted an object as promptshift predict writes it, found one with {found}",
         path.display()
     )]
     Malformed {
-        /// The file.
         path: PathBuf,
         /// Counted from 1.
         line: usize,
-        /// What is wrong with it.
         found: String,
     },
     /// Two lines are for the same row.
@@ -56,21 +50,15 @@ pub enum PredictionsError {
         path.display()
     )]
     Repeated {
-        /// The file.
         path: PathBuf,
         /// Counted from 1.
         line: usize,
-        /// The domain.
         domain: String,
-        /// The row's name.
         id: String,
     },
     /// It is empty.
     #[error("{}: wanted predictions, found no line", path.display())]
-    Empty {
-        /// The file.
-        path: PathBuf,
-    },
+    Empty { path: PathBuf },
 }
 
 /// Reads a file.
@@ -86,23 +74,19 @@ pub fn read(path: &Path) -> Result<Vec<Line>, PredictionsError> {
     let mut lines: Vec<Line> = Vec::new();
     let mut seen = HashSet::new();
     for (at, line) in file.lines().enumerate() {
+        let malformed = |found: String| PredictionsError::Malformed {
+            path: path.to_owned(),
+            line: at + 1,
+            found,
+        };
         let line = line.map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidData => PredictionsError::Malformed {
-                path: path.to_owned(),
-                line: at + 1,
-                found: "no valid UTF-8".to_string(),
-            },
+            io::ErrorKind::InvalidData => malformed("no valid UTF-8".to_owned()),
             _ => io(error),
         })?;
         if line.trim().is_empty() {
             continue;
         }
-        let line: Line =
-            serde_json::from_str(&line).map_err(|error| PredictionsError::Malformed {
-                path: path.to_owned(),
-                line: at + 1,
-                found: error.to_string(),
-            })?;
+        let line: Line = serde_json::from_str(&line).map_err(|e| malformed(e.to_string()))?;
         if !seen.insert((line.domain.clone(), line.prediction.id.clone())) {
             return Err(PredictionsError::Repeated {
                 path: path.to_owned(),
@@ -123,39 +107,24 @@ pub fn read(path: &Path) -> Result<Vec<Line>, PredictionsError> {
 
 /// The bytes of a file.
 pub fn to_bytes(lines: &[Line]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for line in lines {
-        serde_json::to_writer(&mut bytes, line).expect("a prediction is plain data");
-        bytes.push(b'\n');
-    }
-    bytes
+    json_lines(lines)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixture::{assert_has, prediction};
     use crate::record::Score;
 
-    fn line() -> Line {
+    fn line(id: &str) -> Line {
+        let score = Score::Label {
+            gold: 1,
+            predicted: Some(1),
+        };
         Line {
             domain: "mrpc".to_string(),
             tuned_on: Some("qqp".to_string()),
-            prediction: Prediction {
-                id: "7".to_string(),
-                passage: "p".to_string(),
-                prediction: "duplicate".to_string(),
-                answers: vec!["equivalent".to_string()],
-                score: Score::Label {
-                    gold: 1,
-                    predicted: Some(1),
-                },
-                log_prob: -0.12345678901234567,
-                class_log_probs: None,
-                input_tokens: 9,
-                output_tokens: 2,
-                cut: false,
-                traits: None,
-            },
+            prediction: prediction(id, ["duplicate", "equivalent"], score),
             token_ids: vec![5, 1],
         }
     }
@@ -164,10 +133,9 @@ mod tests {
     fn writing_and_reading_are_inverse() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("p.jsonl");
-        let mut plain = line();
+        let mut plain = line("8");
         plain.tuned_on = None;
-        plain.prediction.id = "8".to_string();
-        let lines = vec![line(), plain];
+        let lines = vec![line("7"), plain];
         let bytes = to_bytes(&lines);
         assert!(bytes.starts_with(br#"{"domain":"mrpc","tuned_on":"qqp","id":"7","#));
         std::fs::write(&path, bytes).expect("written");
@@ -178,25 +146,17 @@ mod tests {
     fn the_line_that_is_wrong_is_named() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("p.jsonl");
-        let mut other = line();
-        other.prediction.id = "8".to_string();
-        let whole = to_bytes(&[line(), other]);
+        let whole = to_bytes(&[line("7"), line("8")]);
         let refused = |bytes: &[u8]| {
             std::fs::write(&path, bytes).expect("written");
             read(&path).expect_err("must be refused").to_string()
         };
         let text = refused(&whole[..whole.len() - 20]);
-        assert!(text.contains("p.jsonl, line 2"), "{text}");
+        assert_has(&text, &["p.jsonl, line 2"]);
         let text = refused(br#"{"id": "1", "prediction": "a"}"#);
-        assert!(
-            text.contains("line 1") && text.contains("missing field `domain`"),
-            "{text}"
-        );
-        let text = refused(&to_bytes(&[line(), line()]));
-        assert!(
-            text.contains("line 2: ") && text.contains("row of mrpc, found '7' again"),
-            "{text}"
-        );
+        assert_has(&text, &["line 1", "missing field `domain`"]);
+        let text = refused(&to_bytes(&[line("7"), line("7")]));
+        assert_has(&text, &["line 2: ", "row of mrpc, found '7' again"]);
         assert!(refused(b"\n\n").contains("no line"));
         refused(&[0xff, 0xfe]);
     }

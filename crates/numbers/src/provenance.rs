@@ -91,8 +91,7 @@ pub fn gpu(device: &str) -> Option<String> {
         return None;
     }
     let all = std::fs::read_dir("/proc/driver/nvidia/gpus").ok()?;
-    let told = all
-        .flatten()
+    let told = (all.flatten())
         .filter_map(|gpu| std::fs::read_to_string(gpu.path().join("information")).ok());
     named(told)
 }

@@ -76,6 +76,14 @@ pub struct PromptRecipe {
     pub init: PromptInit,
 }
 
+impl PromptRecipe {
+    /// A prompt of `length` vectors that starts as embeddings of sampled words.
+    pub fn sampled(length: usize) -> Self {
+        let init = PromptInit::Vocab;
+        PromptRecipe { length, init }
+    }
+}
+
 /// How token losses are reduced to the loss of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -305,32 +313,21 @@ struct WrittenRecipe {
 
 impl From<WrittenRecipe> for Recipe {
     fn from(written: WrittenRecipe) -> Self {
-        let WrittenRecipe {
-            prompt,
-            delta,
-            label_ids,
-            head,
-            optimizer,
-            schedule,
-            objective,
-            budget,
-            memory,
-        } = written;
-        let delta = match (delta, &prompt) {
+        let delta = match (written.delta, &written.prompt) {
             (Some(delta), _) => delta,
             (None, Some(_)) => DeltaRecipe::Prompt,
             (None, None) => DeltaRecipe::Model,
         };
         Recipe {
-            prompt,
+            prompt: written.prompt,
             delta,
-            label_ids,
-            head,
-            optimizer,
-            schedule,
-            objective,
-            budget,
-            memory,
+            label_ids: written.label_ids,
+            head: written.head,
+            optimizer: written.optimizer,
+            schedule: written.schedule,
+            objective: written.objective,
+            budget: written.budget,
+            memory: written.memory,
         }
     }
 }

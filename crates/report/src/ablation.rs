@@ -162,13 +162,12 @@ fn same_examples(first: &Study, second: &Study) -> Result<(), ReportError> {
             .map(|evaluation| format!("{} of {}", evaluation.examples, evaluation.domain));
         joined(", ", sizes)
     };
-    Err(ReportError::Mixed {
-        first: one.folder.clone(),
-        second: other.folder.clone(),
-        field: "the list of examples".to_owned(),
-        found: described(one),
-        other: described(other),
-    })
+    let field = "the list of examples".to_owned();
+    Err(ReportError::mixed(
+        [one, other],
+        field,
+        [described(one), described(other)],
+    ))
 }
 
 fn origin(study: &Study) -> Vec<String> {

@@ -21,9 +21,11 @@
 //! An untuned backbone with a randomly initialised head is scored with a single head, that of seed 0; intervals do
 //! not cover other heads.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
-use promptshift_numbers::record::{Prediction, Score};
+use promptshift_numbers::record::Prediction;
 use promptshift_numbers::score::Metric;
 use promptshift_numbers::stats::bootstrap::Draws;
 use promptshift_numbers::stats::estimate::{Estimate, Interval};
@@ -67,6 +69,13 @@ pub struct Above {
     pub difference: Estimate,
 }
 
+impl Above {
+    /// Whether the baseline is one of the floor's answers.
+    pub fn is_of_floor(&self) -> bool {
+        self.baseline != Baseline::Untuned
+    }
+}
+
 /// The standing of a score relative to its bar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
@@ -98,17 +107,17 @@ impl Standing {
 /// The standing of a score relative to the floor, by its differences to all baselines; `None` without a floor. The
 /// untuned backbone is not a floor: a score can fall below it, so it does not limit a gap.
 pub fn floor_standing(above: &[Above]) -> Option<Standing> {
-    let is_floor = |one: &&Above| one.baseline != Baseline::Untuned;
-    let mut floors = above.iter().filter(is_floor).peekable();
+    let mut floors = above.iter().filter(|one| one.is_of_floor()).peekable();
     floors.peek()?;
     Some(Standing::of(floors))
 }
 
 /// The difference to the highest baseline.
 fn highest<'a>(all: &[&'a Above]) -> Option<&'a Above> {
-    let value = |one: &&Above| one.difference.value;
-    let found = all.iter().min_by(|a, b| value(a).total_cmp(&value(b)));
-    found.copied()
+    let value = |one: &Above| one.difference.value;
+    all.iter()
+        .copied()
+        .min_by(|a, b| value(a).total_cmp(&value(b)))
 }
 
 /// The difference that decides a [`Standing`] other than above: that to the highest baseline if the score is shown
@@ -118,9 +127,8 @@ pub fn decisive<'a>(differences: impl IntoIterator<Item = &'a Above>) -> Option<
     if Standing::of(all.iter().copied()) == Standing::NotAbove {
         return highest(&all);
     }
-    let low = |one: &&Above| one.difference.interval.low;
-    let found = all.iter().min_by(|a, b| low(a).total_cmp(&low(b)));
-    found.copied()
+    let low = |one: &Above| one.difference.interval.low;
+    all.into_iter().min_by(|a, b| low(a).total_cmp(&low(b)))
 }
 
 /// A score minus a baseline that was resampled with it, on a domain with this number of passages.
@@ -147,86 +155,44 @@ const NO_ERROR: f64 = 1e-9;
 /// 1934, with no failures; passages count as equally large), and the rest may have any value between -1 and 1.
 fn estimate(draws: &Draws, minus: f64, passages: usize) -> Estimate {
     let value = draws.value() - minus;
-    let interval = match draws.variance().standard_error() {
-        error if error > NO_ERROR => {
-            let Interval { low, high } = draws.estimate().interval;
-            Interval {
-                low: low - minus,
-                high: high - minus,
-            }
-        }
-        _ => {
-            let alike = 0.025_f64.powf(1.0 / passages.max(1) as f64);
-            Interval {
-                low: alike * value - (1.0 - alike),
-                high: alike * value + (1.0 - alike),
-            }
-        }
-    };
-    Estimate { value, interval }
+    if draws.variance().standard_error() > NO_ERROR {
+        let Interval { low, high } = draws.estimate().interval;
+        return Estimate::new(value, low - minus, high - minus);
+    }
+    let alike = 0.025_f64.powf(1.0 / passages.max(1) as f64);
+    let (middle, half) = (alike * value, 1.0 - alike);
+    Estimate::new(value, middle - half, middle + half)
 }
 
 /// The constant answers that are baselines of a domain: the best on the source and the best on the domain, once if
 /// they are the same; none without classes.
 pub fn constants(metric: Metric, source: &[Prediction], own: &[Prediction]) -> Vec<usize> {
-    let mut found: Vec<usize> = [source, own]
-        .into_iter()
-        .filter_map(|rows| best_constant(metric, rows))
-        .collect();
+    let found = ([source, own].into_iter()).filter_map(|rows| best_constant(metric, rows));
+    let mut found: Vec<usize> = found.collect();
     found.dedup();
     found
 }
 
 /// The class that scores highest if it is always predicted; the first among equals.
 fn best_constant(metric: Metric, rows: &[Prediction]) -> Option<usize> {
-    let classes: std::collections::BTreeSet<usize> =
-        rows.iter().filter_map(|row| gold(&row.score)).collect();
+    let classes = rows.iter().filter_map(|row| row.score.classes());
+    let classes: BTreeSet<usize> = classes.map(|(gold, _)| gold).collect();
     let value = |class: usize| {
-        let scores: Vec<Score> = rows
-            .iter()
-            .filter_map(|row| answered(&row.score, class))
-            .collect();
-        metric.value(&scores)
+        let scores = (rows.iter()).filter_map(|row| row.score.answering(Some(class)));
+        metric.value(&scores.collect::<Vec<_>>())
     };
     let scored = classes.into_iter().map(|class| (class, value(class)));
-    scored
-        .reduce(|best, next| if next.1 > best.1 { next } else { best })
-        .map(|(class, _)| class)
+    let best = scored.reduce(|best, next| if next.1 > best.1 { next } else { best });
+    best.map(|(class, _)| class)
 }
 
 /// The samples of a run that predicts the same class for every example.
 pub fn constant_run(metric: Metric, class: usize, rows: &[Prediction]) -> Vec<Sample> {
     let of_row = |row: &Prediction| {
-        let share = metric.contribution(&answered(&row.score, class)?);
-        Some(Sample {
-            seed: 0,
-            cluster: row.passage.clone(),
-            numerator: share.numerator,
-            denominator: share.denominator,
-        })
+        let sum = metric.contribution(&row.score.answering(Some(class))?);
+        Some(Sample::new(0, row.passage.as_str(), sum))
     };
     rows.iter().filter_map(of_row).collect()
-}
-
-fn gold(score: &Score) -> Option<usize> {
-    match *score {
-        Score::Label { gold, .. } | Score::Option { gold, .. } => Some(gold),
-        Score::Span { .. } => None,
-    }
-}
-
-/// An example's score if this class is predicted.
-fn answered(score: &Score, class: usize) -> Option<Score> {
-    let predicted = Some(class);
-    match *score {
-        Score::Label { gold, .. } => Some(Score::Label { gold, predicted }),
-        Score::Option { question, gold, .. } => Some(Score::Option {
-            question,
-            gold,
-            predicted,
-        }),
-        Score::Span { .. } => None,
-    }
 }
 
 #[cfg(test)]

@@ -18,7 +18,6 @@ pub type Point = (f64, f64);
 /// A chart.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chart {
-    /// The title.
     pub title: String,
     /// The legend.
     pub keys: Vec<Key>,
@@ -46,7 +45,6 @@ pub struct Panel {
 pub struct Key {
     /// The label.
     pub words: String,
-    /// The sample.
     pub sample: Vec<Mark>,
 }
 
@@ -55,7 +53,6 @@ pub struct Key {
 pub enum Mark {
     /// A line through points.
     Line(Vec<Point>, Stroke, Colour),
-    /// A point.
     Dot(Point, Shape, Colour),
     /// A small point: one run of several.
     Run(Point, Shape, Colour),
@@ -158,10 +155,8 @@ impl Key {
     /// A line with a small point.
     pub fn passed(words: impl Into<String>, colour: Colour) -> Key {
         let line = Mark::Line(vec![LEFT, RIGHT], Stroke::Plain, colour);
-        Key::new(
-            words,
-            [line, Mark::Run(MIDDLE, Shape::HollowCircle, colour)],
-        )
+        let run = Mark::Run(MIDDLE, Shape::HollowCircle, colour);
+        Key::new(words, [line, run])
     }
 
     /// A line alone.
@@ -171,10 +166,8 @@ impl Key {
 
     /// An interval.
     pub fn interval() -> Key {
-        let all = Interval {
-            low: 0.0,
-            high: 1.0,
-        };
+        let (low, high) = (0.0, 1.0);
+        let all = Interval { low, high };
         Key::new("95 % interval", [Mark::Upright(MIDDLE, all, Colour::Faint)])
     }
 

@@ -58,7 +58,6 @@ pub struct Comparison {
 pub struct Statistics {
     /// Every other tuned method compared with model tuning; empty if model tuning has no records.
     pub against_model: Vec<AgainstModel>,
-    /// The right answers of each run.
     pub runs: RightAnswers,
     /// The share of its source score that each method retains.
     pub retention: Vec<Retention>,

@@ -6,10 +6,9 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use crate::number::list;
-use promptshift_numbers::record::PeakParts;
-use promptshift_numbers::record::Provenance;
 use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::record::{Evaluation, Training};
+use promptshift_numbers::record::{PeakParts, Provenance};
 
 /// The cost of one method over its seeds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -68,16 +67,13 @@ pub struct TrainingCost {
 
 /// The cost of a method's records; `None` without records.
 pub fn cost(records: &[&StoredRecord]) -> Option<Cost> {
-    let evaluations: Vec<&Evaluation> = records
-        .iter()
+    let evaluations: Vec<&Evaluation> = (records.iter())
         .flat_map(|stored| &stored.record.evaluations)
         .collect();
-    let examples: f64 = evaluations
-        .iter()
+    let examples: f64 = (evaluations.iter())
         .map(|evaluation| evaluation.examples as f64)
         .sum();
-    let seconds: f64 = evaluations
-        .iter()
+    let seconds: f64 = (evaluations.iter())
         .map(|evaluation| evaluation.seconds)
         .sum();
     let training = training(records);
@@ -92,8 +88,7 @@ pub fn cost(records: &[&StoredRecord]) -> Option<Cost> {
         },
         training,
         evaluation_examples_per_second: rate(examples, seconds),
-        evaluation_peak_bytes: evaluations
-            .iter()
+        evaluation_peak_bytes: (evaluations.iter())
             .map(|evaluation| evaluation.peak_bytes)
             .max()?,
     })
@@ -114,8 +109,7 @@ fn elsewhere(records: &[&StoredRecord]) -> Option<Sizes> {
 }
 
 fn training(records: &[&StoredRecord]) -> Option<TrainingCost> {
-    let all: Vec<&Training> = records
-        .iter()
+    let all: Vec<&Training> = (records.iter())
         .filter_map(|stored| stored.record.training.as_ref())
         .collect();
     let first = *all.first()?;

@@ -39,7 +39,6 @@ pub enum Stall {
     },
     /// Almost all source examples got the same answer, although the right answers differ.
     Constant {
-        /// The answer.
         answer: String,
         /// The share of examples that got it, in [0, 1].
         share: f64,
@@ -112,9 +111,8 @@ fn commonest<'a>(texts: impl Iterator<Item = &'a str>) -> Option<(&'a str, f64)>
         *counts.entry(text).or_default() += 1;
     }
     let all: usize = counts.values().sum();
-    let (text, count) = counts
-        .into_iter()
-        .max_by(|one, other| one.1.cmp(&other.1).then(other.0.cmp(one.0)))?;
+    let (text, count) =
+        (counts.into_iter()).max_by(|one, other| one.1.cmp(&other.1).then(other.0.cmp(one.0)))?;
     Some((text, count as f64 / all as f64))
 }
 

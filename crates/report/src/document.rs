@@ -24,11 +24,8 @@ pub enum Block {
     Heading(String),
     /// One or more paragraphs, a quotation or code.
     Text(String),
-    /// A table.
     Table(Table),
-    /// A figure.
     Figure(Figure),
-    /// A list.
     List(Vec<String>),
     /// Blocks that are collapsed under a summary.
     Details(String, Vec<Block>),
@@ -52,7 +49,6 @@ pub struct Table {
     pub words: &'static [usize],
     /// The columns' names.
     pub header: Vec<String>,
-    /// The rows.
     pub rows: Vec<Vec<String>>,
 }
 
@@ -127,6 +123,11 @@ impl Table {
             header: header.into_iter().map(Into::into).collect(),
             rows: Vec::new(),
         }
+    }
+
+    /// An empty table with these names of columns, with ` | ` between them.
+    pub fn of(names: &str) -> Self {
+        Table::new(names.split(" | "))
     }
 
     /// The table with words in these columns.

@@ -151,20 +151,13 @@ fn scores(
     rules: &[Rule],
     metric: &str,
 ) -> [Block; 3] {
-    let mut header = vec![
-        metric.to_owned(),
-        "mean of members".to_owned(),
-        "best member".to_owned(),
-        "picked".to_owned(),
-    ];
-    for rule in rules {
-        header.extend([
-            rule.name().to_owned(),
-            "gain over the mean [95 %]".to_owned(),
-        ]);
-    }
-    header.push("gain over best [95 %]".to_owned());
-    header.push("gain over picked [95 %]".to_owned());
+    let gains: Vec<String> = (rules.iter())
+        .map(|rule| format!("{} | gain over the mean [95 %]", rule.name()))
+        .collect();
+    let header = format!(
+        "{metric} | mean of members | best member | picked | {} | gain over best [95 %] | gain over picked [95 %]",
+        gains.join(" | ")
+    );
     let rows = stored.record.evaluations.iter().zip(results);
     let rows = rows.enumerate().map(|(at, (evaluation, result))| {
         let name = match at {
@@ -190,7 +183,7 @@ fn scores(
     });
     Block::section(
         "Scores",
-        Table::new(header).rows(rows),
+        Table::of(&header).rows(rows),
         format!(
             "In percent, ± standard deviation over members; gains in points. Gains over best and picked are \
              those of the majority vote.{}",
@@ -248,12 +241,8 @@ fn agreement(stored: &StoredEnsemble) -> [Block; 3] {
 }
 
 fn confidence(stored: &StoredEnsemble) -> [Block; 3] {
-    let header = [
-        "risk over coverage",
-        "one prompt's probability (mean of members)",
-        "the vote's probability",
-        "the vote's answers by one prompt's probability",
-    ];
+    let header = "risk over coverage | one prompt's probability (mean of members) | \
+        the vote's probability | the vote's answers by one prompt's probability";
     let rows = stored.record.evaluations.iter().zip(&stored.lines);
     let rows = rows.map(|(evaluation, lines)| {
         let area = |outcomes: Vec<Outcome>| calibration(&outcomes).map(|c| c.risk_coverage);
@@ -268,22 +257,16 @@ fn confidence(stored: &StoredEnsemble) -> [Block; 3] {
             })
             .collect();
         let votes = votes(lines);
-        let together = area(
-            (votes.iter())
-                .map(|(vote, right)| Outcome {
-                    log_prob: vote.confidence.max(f64::MIN_POSITIVE).ln(),
-                    right: *right,
-                })
-                .collect(),
-        );
-        let alone = area(
-            (votes.iter().zip(lines))
-                .map(|((vote, right), line)| Outcome {
-                    log_prob: line.members[vote.winner].log_prob,
-                    right: *right,
-                })
-                .collect(),
-        );
+        let voted = |(vote, right): &(Vote, bool)| Outcome {
+            log_prob: vote.confidence.max(f64::MIN_POSITIVE).ln(),
+            right: *right,
+        };
+        let together = area(votes.iter().map(voted).collect());
+        let most_sure = |((vote, right), line): (&(Vote, bool), &EnsembleLine)| Outcome {
+            log_prob: line.members[vote.winner].log_prob,
+            right: *right,
+        };
+        let alone = area(votes.iter().zip(lines).map(most_sure).collect());
         let shown = |area: Option<f64>| or_dash(area, percent);
         vec![
             evaluation.domain.clone(),
@@ -294,7 +277,7 @@ fn confidence(stored: &StoredEnsemble) -> [Block; 3] {
     });
     Block::section(
         "Which confidence ranks best?",
-        Table::new(header).rows(rows),
+        Table::of(header).rows(rows),
         "Area under the risk–coverage curve in percent, lower is better: the mean share of wrong answers among the \
          most confident ones. The vote's probability is the mean over members, with 0 for members that answered \
          differently; the last column ranks the same answers by their most confident voter.",
@@ -313,13 +296,8 @@ fn cost(stored: &StoredEnsemble) -> [Block; 3] {
     let largest = record.members.iter().map(|member| member.parameters).max();
     let models = count * backbone.max(largest.unwrap_or(0));
     let examples: usize = record.evaluations.iter().map(|e| e.examples).sum();
-    let header = [
-        "way",
-        "models loaded",
-        "parameters in memory",
-        "seconds for all examples",
-        "peak host memory",
-    ];
+    let header =
+        "way | models loaded | parameters in memory | seconds for all examples | peak host memory";
     let row = |way: String, models: usize, parameters: usize, seconds: Option<f64>, peak| {
         vec![
             way,
@@ -334,19 +312,14 @@ fn cost(stored: &StoredEnsemble) -> [Block; 3] {
         let way = format!("{count} prompts in one batch");
         row(way, 1, total, Some(seconds), peak)
     });
+    let one_by_one = format!("{count} prompts one after the other");
     let rows = batch.into_iter().chain([
-        row(
-            format!("{count} prompts one after the other"),
-            1,
-            total,
-            Some(apart),
-            None,
-        ),
+        row(one_by_one, 1, total, Some(apart), None),
         row(format!("{count} tuned models"), count, models, None, None),
     ]);
     Block::section(
         "Cost",
-        Table::new(header).rows(rows),
+        Table::of(header).rows(rows),
         format!(
             "{} examples. One model with all prompts has {} of the parameters of {count} models. Seconds one after \
              the other are from the members' own records, which may be from another time or machine, and exclude the \

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::number::count;
 
-use promptshift_numbers::recipe::Method;
+use promptshift_numbers::record::folder::StoredRecord;
 
 /// Errors of reports.
 #[derive(Debug, Error)]
@@ -14,36 +14,38 @@ pub enum ReportError {
     /// There are no records.
     #[error("no records to report on")]
     Nothing,
-    /// Two records have the same method and seed.
-    #[error(
-        "{} and {} are both {} with seed {seed}: report on one of them",
-        first.display(), second.display(), method.title()
-    )]
+    /// Two runs have the same method and seed.
+    #[error("{first} and {second} are both {method} with seed {seed}: take one of them")]
     Twice {
-        /// A record's folder.
-        first: PathBuf,
-        /// Another record's folder.
-        second: PathBuf,
-        /// Their method.
-        method: Method,
-        /// Their seed.
+        first: String,
+        second: String,
+        method: String,
         seed: u64,
     },
-    /// Records that seem comparable but differ.
+    /// A run has an example twice.
+    #[error("{run}: wanted each example once, found '{id}' of {domain} twice")]
+    Repeated {
+        run: String,
+        domain: String,
+        id: String,
+    },
+    /// The predictions do not have this metric.
+    #[error("wanted a metric of {domain} ({known}), found '{wanted}'")]
+    UnknownMetric {
+        wanted: String,
+        domain: String,
+        known: String,
+    },
+    /// Two runs that should be comparable differ.
     #[error(
-        "{} and {} cannot be compared: {field} is {found} in the first and {other} in the second",
-        first.display(), second.display()
+        "{first} and {second} cannot be compared: {field} is {found} in the first and {other} in the second"
     )]
     Mixed {
-        /// A record's folder.
-        first: PathBuf,
-        /// Another record's folder.
-        second: PathBuf,
-        /// The field that differs.
+        first: String,
+        /// The second run, or the second set's name.
+        second: String,
         field: String,
-        /// The value in the first record.
         found: String,
-        /// The value in the second record.
         other: String,
     },
     /// A record's score is not that of its predictions.
@@ -51,25 +53,17 @@ pub enum ReportError {
         "{}: {metric} on {domain} is {found}, but its predictions give {wanted}; `promptshift score` recomputes it", folder.display()
     )]
     Metric {
-        /// The record's folder.
         folder: PathBuf,
-        /// The domain.
         domain: String,
-        /// The metric.
         metric: String,
-        /// The value from the predictions.
         wanted: String,
-        /// The recorded value.
         found: String,
     },
     /// A recorded share is outside [0, 1].
     #[error("{}: wanted {what} in [0, 1], found {found}", folder.display())]
     Share {
-        /// The record's folder.
         folder: PathBuf,
-        /// The name of the share.
         what: String,
-        /// The recorded value.
         found: f64,
     },
     /// Records from which no study can be planned.
@@ -77,33 +71,40 @@ pub enum ReportError {
         "{transfer}: wanted at least two seeds of model tuning and of another method, since one seed shows no \
          variance between seeds; found {found}"
     )]
-    Pilot {
-        /// The study.
-        transfer: String,
-        /// Its methods with their numbers of seeds.
-        found: String,
-    },
+    Pilot { transfer: String, found: String },
     /// A pilot whose scores do not vary.
     #[error(
         "{transfer}: wanted a pilot whose scores vary between passages or seeds; found that {method}'s mean gap − \
          model tuning's does not vary, with {} in the smallest domain", count(*passages, "passage")
     )]
     NoVariance {
-        /// The study.
         transfer: String,
-        /// The method that is compared with model tuning.
         method: String,
-        /// The number of passages of the smallest domain.
         passages: usize,
     },
     /// Source and target are different tasks, so that no gap is defined.
     #[error("{}: {source_domain} and {target_domain} are different tasks", folder.display())]
     Tasks {
-        /// The record's folder.
         folder: PathBuf,
-        /// The source.
         source_domain: String,
-        /// The target.
         target_domain: String,
     },
+}
+
+impl ReportError {
+    /// Two records that should be comparable differ.
+    pub(crate) fn mixed(
+        [first, second]: [&StoredRecord; 2],
+        field: String,
+        [found, other]: [String; 2],
+    ) -> Self {
+        let name = |stored: &StoredRecord| stored.folder.display().to_string();
+        ReportError::Mixed {
+            first: name(first),
+            second: name(second),
+            field,
+            found,
+            other,
+        }
+    }
 }

@@ -44,20 +44,10 @@ pub enum ExportError {
     Record(Box<ReportError>),
     /// The file system failed.
     #[error("cannot write {}: {source}", path.display())]
-    Io {
-        /// The table.
-        path: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
+    Io { path: PathBuf, source: io::Error },
     /// The Parquet library failed, usually because the disk is full.
     #[error("cannot write {}: {source}", path.display())]
-    Parquet {
-        /// The table.
-        path: PathBuf,
-        /// The library's error.
-        source: ParquetError,
-    },
+    Parquet { path: PathBuf, source: ParquetError },
 }
 
 /// Both tables while they are being written.

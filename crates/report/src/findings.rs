@@ -35,7 +35,6 @@ pub enum Verdict {
 /// What the interval behind a verdict covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Population {
-    /// Seeds and passages.
     SeedsAndPassages,
     /// Passages, with the trained models held fixed.
     Passages,
@@ -161,23 +160,14 @@ pub fn generated(suite: &str) -> Option<Block> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use promptshift_numbers::stats::estimate::Interval;
 
     #[test]
     fn verdicts_depend_on_the_interval() {
-        let estimate = |low, high| Estimate {
-            value: 0.5 * (low + high),
-            interval: Interval { low, high },
-        };
-        assert_eq!(
-            Verdict::above_zero(estimate(0.01, 0.2), 0.1),
-            Verdict::Agrees
-        );
-        assert_eq!(
-            Verdict::above_zero(estimate(-0.2, -0.01), 0.1),
-            Verdict::Disagrees
-        );
-        let open = Verdict::above_zero(estimate(-0.1, 0.2), 0.123);
+        let estimate = |low, high| Estimate::new(0.5 * (low + high), low, high);
+        let above = |low, high| Verdict::above_zero(estimate(low, high), 0.123);
+        assert_eq!(above(0.01, 0.2), Verdict::Agrees);
+        assert_eq!(above(-0.2, -0.01), Verdict::Disagrees);
+        let open = above(-0.1, 0.2);
         assert_eq!(open.words(), "inconclusive: 80 % power from 12.3 points");
 
         let below = |low, high| Verdict::below(0.02, estimate(low, high), 0.1);

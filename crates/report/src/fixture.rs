@@ -4,6 +4,8 @@ mod run;
 
 use std::path::PathBuf;
 
+use crate::comparison::{Comparison, compare};
+use crate::study::studies;
 use promptshift_numbers::leakage::{AnswerPlaces, Leakage, Lengths, Shared};
 use promptshift_numbers::recipe::{Limits, Method};
 use promptshift_numbers::record::folder::StoredRecord;
@@ -14,7 +16,8 @@ use promptshift_numbers::record::{
 use promptshift_numbers::score;
 use promptshift_text::domain::{Split, Task};
 use promptshift_text::transfer::Transfer;
-use run::{bend, noise, provenance, recipe, training};
+use run::{bend, noise, recipe, training};
+pub use run::{provenance, uniform};
 
 /// The checkpoints of model tuning.
 const STEPS: [usize; 5] = [12, 25, 50, 100, 200];
@@ -29,7 +32,6 @@ pub struct Fixture {
     pub domains: Vec<(&'static str, [f64; 3])>,
     /// Seeds of each tuned method.
     pub seeds: Vec<u64>,
-    /// The task.
     pub task: Task,
     /// Passages of each domain, with three examples each.
     pub passages: usize,
@@ -78,6 +80,17 @@ impl Fixture {
         }
     }
 
+    /// The same with so many passages.
+    pub fn of_passages(self, passages: usize) -> Fixture {
+        Fixture { passages, ..self }
+    }
+
+    /// The same with these seeds.
+    pub fn of_seeds(self, seeds: impl IntoIterator<Item = u64>) -> Fixture {
+        let seeds = seeds.into_iter().collect();
+        Fixture { seeds, ..self }
+    }
+
     /// The records: the untuned backbone, then each method with each seed.
     pub fn records(&self) -> Vec<StoredRecord> {
         let mut records = vec![self.record(Method::Untuned, 0)];
@@ -88,44 +101,34 @@ impl Fixture {
     }
 
     fn record(&self, method: Method, seed: u64) -> StoredRecord {
-        let predictions: Vec<Vec<Prediction>> = (0..self.domains.len())
+        let domains = || 0..self.domains.len();
+        let predictions: Vec<Vec<Prediction>> = domains()
             .map(|domain| self.predictions(domain, method, seed))
             .collect();
-        let evaluations = predictions
-            .iter()
-            .enumerate()
-            .map(|(domain, predictions)| self.evaluation(domain, predictions))
-            .collect();
         let tuned = method != Method::Untuned;
-        let names = |range: std::ops::RangeFrom<usize>| {
-            self.domains[range]
-                .iter()
-                .map(|(name, _)| (*name).to_owned())
-                .collect::<Vec<_>>()
+        let names: Vec<String> = (self.domains.iter())
+            .map(|(name, _)| (*name).to_owned())
+            .collect();
+        let transfer = Transfer {
+            source: names[0].clone(),
+            targets: names[1..].to_vec(),
+        };
+        let limits = Limits {
+            input: 256,
+            target: 16,
+            answer: 16,
         };
         let record = Record {
             version: RECORD_VERSION,
             cell: Cell {
-                setting: Setting::new(
-                    &Transfer {
-                        source: self.domains[0].0.to_owned(),
-                        targets: names(1..),
-                    },
-                    "nano",
-                    "mini",
-                    Limits {
-                        input: 256,
-                        target: 16,
-                        answer: 16,
-                    },
-                ),
+                setting: Setting::new(&transfer, "nano", "mini", limits),
                 method,
                 seed,
                 trials: None,
                 recipe: tuned.then(|| recipe(method)),
                 elsewhere: None,
             },
-            provenance: provenance(&names(0..)),
+            provenance: provenance(&names),
             notes: Vec::new(),
             model_notes: Vec::new(),
             leakage: self.leakage(),
@@ -138,7 +141,9 @@ impl Fixture {
             }),
             search: None,
             k_shots: Vec::new(),
-            evaluations,
+            evaluations: domains()
+                .map(|at| self.evaluation(at, &predictions[at]))
+                .collect(),
             validation: tuned.then(|| ValidationAnswers {
                 examples: 3 * self.passages,
                 predictions: "validation.jsonl".to_owned(),
@@ -148,25 +153,20 @@ impl Fixture {
             texts: Texts::Kept,
         };
         // With the accuracy of the source's test split, but other answers.
-        let validation = match method {
-            Method::Untuned => Vec::new(),
-            _ => self.predictions(0, method, 1_000 + seed),
+        let validation = tuned.then(|| self.predictions(0, method, 1_000 + seed));
+        let answered_at = |place: u32| {
+            domains()
+                .map(|at| self.answered_at(place, at, seed))
+                .collect()
         };
         StoredRecord {
             folder: PathBuf::from(format!("runs/{}-seed{seed}", method.name())),
             record,
             predictions,
             k_shots: Vec::new(),
-            validation,
+            validation: validation.unwrap_or_default(),
             checkpoints: match method {
-                Method::Model => (1..=STEPS.len() as u32)
-                    .map(|place| {
-                        let domains = 0..self.domains.len();
-                        domains
-                            .map(|domain| self.answered_at(place, domain, seed))
-                            .collect()
-                    })
-                    .collect(),
+                Method::Model => (1..=STEPS.len() as u32).map(answered_at).collect(),
                 _ => Vec::new(),
             },
         }
@@ -186,43 +186,40 @@ impl Fixture {
     /// Model tuning at its checkpoints.
     fn checkpoints(&self, seed: u64) -> Vec<Checkpoint> {
         let metric = score::Metric::main(self.task);
-        let value = |predictions: &[Prediction]| {
-            let scores: Vec<Score> = predictions.iter().map(|one| one.score).collect();
-            metric.value(&scores)
+        let on = |place: u32, step: usize, domain: usize| {
+            let answered = self.answered_at(place, domain, seed);
+            let name = self.domains[domain].0;
+            CheckpointScore {
+                domain: name.to_owned(),
+                examples: answered.len(),
+                score: metric.value(&scores(&answered)),
+                predictions: Some(CheckpointPredictions {
+                    file: format!("{name}@step-{step}.jsonl"),
+                    sha256: "0".repeat(64),
+                }),
+            }
         };
-        STEPS
-            .into_iter()
-            .zip(1..)
-            .map(|(step, place)| Checkpoint {
-                step,
-                validation_score: Some(value(&self.answered_at(place, 0, 1_000 + seed))),
-                metric: metric.name().to_owned(),
-                scores: (self.domains.iter().enumerate())
-                    .map(|(domain, (name, _))| {
-                        let answered = self.answered_at(place, domain, seed);
-                        CheckpointScore {
-                            domain: (*name).to_owned(),
-                            examples: answered.len(),
-                            score: value(&answered),
-                            predictions: Some(CheckpointPredictions {
-                                file: format!("{name}@step-{step}.jsonl"),
-                                sha256: "0".repeat(64),
-                            }),
-                        }
-                    })
-                    .collect(),
-                seconds: 2.0,
-            })
-            .collect()
+        let at = |(step, place): (usize, u32)| Checkpoint {
+            step,
+            validation_score: Some(metric.value(&scores(&self.answered_at(
+                place,
+                0,
+                1_000 + seed,
+            )))),
+            metric: metric.name().to_owned(),
+            scores: (0..self.domains.len())
+                .map(|domain| on(place, step, domain))
+                .collect(),
+            seconds: 2.0,
+        };
+        STEPS.into_iter().zip(1..).map(at).collect()
     }
 
     /// Source training, source validation and every test split.
     fn leakage(&self) -> Vec<Leakage> {
         let source = [Split::Train, Split::Validation].map(|split| (0, split));
         let tests = (0..self.domains.len()).map(|domain| (domain, Split::Test));
-        source
-            .into_iter()
-            .chain(tests)
+        (source.into_iter().chain(tests))
             .map(|(domain, split)| {
                 let examples = match split {
                     Split::Train => 2_400,
@@ -255,18 +252,12 @@ impl Fixture {
     }
 
     fn predictions(&self, domain: usize, method: Method, seed: u64) -> Vec<Prediction> {
-        let (_, chances) = self.domains[domain];
-        let shift = if method == Method::Untuned {
-            0.0
-        } else {
-            0.03 * noise(&[seed, method as u64, 77])
+        let shift = match method {
+            Method::Untuned => 0.0,
+            _ => 0.03 * noise(&[seed, method as u64, 77]),
         };
-        self.answers(
-            domain,
-            method,
-            seed,
-            (chances[method as usize] + shift).clamp(0.0, 1.0),
-        )
+        let chance = self.domains[domain].1[method as usize] + shift;
+        self.answers(domain, method, seed, chance.clamp(0.0, 1.0))
     }
 
     /// Answers with this probability of being right.
@@ -325,10 +316,13 @@ impl Fixture {
 
     fn evaluation(&self, domain: usize, predictions: &[Prediction]) -> Evaluation {
         let (name, _) = self.domains[domain];
-        let scores: Vec<Score> = predictions
-            .iter()
-            .map(|prediction| prediction.score)
-            .collect();
+        let excerpt = |prediction: &Prediction| Excerpt {
+            id: prediction.id.clone(),
+            input: format!(
+                "question: What is {}? context: *Synthetic* text.",
+                prediction.id
+            ),
+        };
         Evaluation {
             domain: name.to_owned(),
             role: if domain == 0 {
@@ -340,7 +334,7 @@ impl Fixture {
             split: Split::Test,
             examples: predictions.len(),
             cut_inputs: if domain == 1 { 9 } else { 0 },
-            metrics: score::metrics(self.task, &scores),
+            metrics: score::metrics(self.task, &scores(predictions)),
             floor: Some(match self.task {
                 Task::ExtractiveQa => 0.18 + 0.01 * domain as f64,
                 _ => 0.5 + 0.04 * domain as f64,
@@ -350,17 +344,42 @@ impl Fixture {
             peak_bytes: 180_000_000,
             predictions: format!("{name}.jsonl"),
             predictions_sha256: "0".repeat(64),
-            excerpts: predictions
-                .iter()
-                .step_by(9)
-                .map(|prediction| Excerpt {
-                    id: prediction.id.clone(),
-                    input: format!(
-                        "question: What is {}? context: *Synthetic* text.",
-                        prediction.id
-                    ),
-                })
-                .collect(),
+            excerpts: predictions.iter().step_by(9).map(excerpt).collect(),
         }
     }
+}
+
+fn scores(predictions: &[Prediction]) -> Vec<Score> {
+    predictions.iter().map(|one| one.score).collect()
+}
+
+/// Computes a record's metrics again, after its predictions were changed.
+pub fn rescore(stored: &mut StoredRecord) {
+    let evaluations = stored.record.evaluations.iter_mut();
+    for (evaluation, predictions) in evaluations.zip(&stored.predictions) {
+        evaluation.metrics = score::metrics(evaluation.task, &scores(predictions));
+    }
+}
+
+/// The runs of prompt tuning once more, as those of another method.
+pub fn as_method(records: &[StoredRecord], method: Method) -> Vec<StoredRecord> {
+    let prompts = (records.iter()).filter(|stored| stored.record.cell.method == Method::Prompt);
+    let mut copies: Vec<StoredRecord> = prompts.cloned().collect();
+    for stored in &mut copies {
+        stored.record.cell.method = method;
+        stored.folder = stored.folder.join(method.name());
+    }
+    copies
+}
+
+/// The analysis of the only study in some records.
+pub fn compared(records: &[StoredRecord]) -> Comparison {
+    let studies = studies(records, &[]).expect("they belong together");
+    compare(&studies[0]).expect("consistent")
+}
+
+/// Asserts that a text contains words, and shows it otherwise.
+#[track_caller]
+pub fn assert_has(text: &str, words: &str) {
+    assert!(text.contains(words), "wanted “{words}” in: {text}");
 }

@@ -18,7 +18,6 @@ use promptshift_numbers::stats::estimate::mean;
 pub struct Inspected {
     /// Its name: its file, or the domain and seed that it was tuned with.
     pub name: String,
-    /// Its vectors.
     pub vectors: Rows,
     /// Its initial vectors, if they can be recomputed.
     pub start: Option<Rows>,
@@ -117,8 +116,7 @@ const READING: [&str; 5] = [
 ];
 
 fn neighbours_of(vectors: &Rows, vocabulary: &Vocabulary, count: usize) -> Vec<Vec<Neighbour>> {
-    vectors
-        .iter()
+    (vectors.iter())
         .map(|vector| nearest(vector, &vocabulary.table, count))
         .collect()
 }
@@ -132,19 +130,9 @@ fn mean_tightness(all: &[Vec<Neighbour>], vocabulary: &Vocabulary) -> Option<f64
 }
 
 fn overview(prompts: &[Inspected], vocabulary: &Vocabulary, count: usize) -> [Block; 3] {
-    let header = [
-        "prompt",
-        "vectors",
-        "effective rank",
-        "initial rank",
-        "clusters",
-        "distinct nearest entries",
-        "cosine with the nearest",
-        "initial cosine",
-        "tightness",
-        "drift",
-        "cosine with the initial vector",
-    ];
+    let header = "prompt | vectors | effective rank | initial rank | clusters | distinct nearest entries | \
+        cosine with the nearest | initial cosine | tightness | drift | \
+        cosine with the initial vector";
     let rows = prompts.iter().map(|prompt| {
         let vectors = &prompt.vectors;
         let near = neighbours_of(vectors, vocabulary, count);
@@ -152,8 +140,7 @@ fn overview(prompts: &[Inspected], vocabulary: &Vocabulary, count: usize) -> [Bl
         first.sort_unstable();
         first.dedup();
         let closest = |near: &[Vec<Neighbour>]| {
-            let all: Vec<f64> = near
-                .iter()
+            let all: Vec<f64> = (near.iter())
                 .filter_map(|n| Some(n.first()?.cosine))
                 .collect();
             mean(&all)
@@ -187,7 +174,7 @@ fn overview(prompts: &[Inspected], vocabulary: &Vocabulary, count: usize) -> [Bl
     let own = mean_tightness(&neighbours_of(&some, vocabulary, count), vocabulary);
     Block::section(
         "The prompts",
-        Table::new(header).rows(rows),
+        Table::of(header).rows(rows),
         format!(
             "Means over vectors. Tightness of the vocabulary's entries with their {count} nearest neighbours: {}.",
             hundredth(own)
@@ -213,23 +200,15 @@ fn between(prompts: &[Inspected], likenesses: &[Vec<f64>]) -> [Block; 3] {
 }
 
 fn positions(prompt: &Inspected, vocabulary: &Vocabulary, count: usize) -> [Block; 3] {
-    let header = [
-        "vector",
-        "nearest entries (cosine)",
-        "initialised as",
-        "still a neighbour",
-        "cosine with the initial vector",
-        "drift",
-        "most similar vector",
-    ];
+    let header = "vector | nearest entries (cosine) | initialised as | still a neighbour | \
+        cosine with the initial vector | drift | most similar vector";
     let like = similarities(&prompt.vectors);
     let moved = (prompt.start.as_ref()).map(|start| drift(start, &prompt.vectors));
     let piece = |id: usize| quoted(vocabulary.pieces.get(id).map_or("", String::as_str));
     let rows = prompt.vectors.iter().enumerate().map(|(at, vector)| {
         let near = nearest(vector, &vocabulary.table, count);
-        let shown = near
-            .iter()
-            .map(|one| format!("{} {}", piece(one.id), hundredth(Some(one.cosine))));
+        let shown =
+            (near.iter()).map(|one| format!("{} {}", piece(one.id), hundredth(Some(one.cosine))));
         let started = prompt.start.as_ref().map(|start| {
             let entry = nearest(start.row(at), &vocabulary.table, 1)[0];
             let kept = near.iter().any(|one| one.id == entry.id);
@@ -258,8 +237,7 @@ fn positions(prompt: &Inspected, vocabulary: &Vocabulary, count: usize) -> [Bloc
             }),
         ]
     });
-    let groups: Vec<String> = clusters(&like, ALIKE)
-        .into_iter()
+    let groups: Vec<String> = (clusters(&like, ALIKE).into_iter())
         .filter(|group| group.len() > 1)
         .map(|group| {
             let members = group.iter().map(usize::to_string);
@@ -268,7 +246,7 @@ fn positions(prompt: &Inspected, vocabulary: &Vocabulary, count: usize) -> [Bloc
         .collect();
     Block::section(
         format!("Every vector of {}", prompt.name),
-        Table::new(header).words(&[0, 1, 2, 3]).rows(rows),
+        Table::of(header).words(&[0, 1, 2, 3]).rows(rows),
         match groups.is_empty() {
             true => "No two vectors have a cosine of 0.5 or more.".to_owned(),
             false => format!("Clusters: {}.", groups.join(", ")),
@@ -277,13 +255,7 @@ fn positions(prompt: &Inspected, vocabulary: &Vocabulary, count: usize) -> [Bloc
 }
 
 fn labels(prompt: &Inspected, vocabulary: &Vocabulary) -> [Block; 3] {
-    let header = [
-        "label",
-        "nearest vector",
-        "cosine",
-        "entries closer to that vector",
-        "initially",
-    ];
+    let header = "label | nearest vector | cosine | entries closer to that vector | initially";
     let rows = prompt.labels.iter().map(|(label, embedding)| {
         let best = |vectors: &Rows| {
             let cosines = vectors.iter().map(|vector| cosine(vector, embedding));
@@ -292,10 +264,7 @@ fn labels(prompt: &Inspected, vocabulary: &Vocabulary) -> [Block; 3] {
         };
         let (at, near) = best(&prompt.vectors).expect("a prompt has vectors");
         let vector = prompt.vectors.row(at);
-        let nearer = vocabulary
-            .table
-            .iter()
-            .filter(|row| cosine(vector, row) > near);
+        let nearer = (vocabulary.table.iter()).filter(|row| cosine(vector, row) > near);
         let nearer = nearer.count();
         let start = prompt.start.as_ref().and_then(best);
         vec![
@@ -314,7 +283,7 @@ fn labels(prompt: &Inspected, vocabulary: &Vocabulary) -> [Block; 3] {
     });
     Block::section(
         format!("Class labels in {}", prompt.name),
-        Table::new(header).rows(rows),
+        Table::of(header).rows(rows),
         "A label is represented by the mean embedding of its tokens, as in the initialisation from class labels; it \
          persists if few entries are closer to the vector than the label.",
     )

@@ -33,7 +33,6 @@ pub struct Leaderboard {
     pub schema: &'static str,
     /// [`VERSION`].
     pub version: u32,
-    /// The rows.
     pub rows: Vec<Row>,
 }
 
@@ -44,7 +43,6 @@ pub struct Row {
     pub source: String,
     /// The suite of domains.
     pub suite: String,
-    /// The task.
     pub task: Task,
     /// How right answers were written when predictions were compared with them.
     pub answers: AnswerForm,
@@ -53,7 +51,6 @@ pub struct Row {
     pub wording: Option<String>,
     /// The backbone.
     pub model: String,
-    /// The method.
     pub method: Method,
     /// The name of a method tuned elsewhere: `mine (tuned elsewhere)`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -72,7 +69,6 @@ pub struct Row {
     pub source_score: Estimate,
     /// Its standard deviation over seeds (n - 1).
     pub source_deviation: Option<f64>,
-    /// The mean of the targets' scores.
     pub mean_target_score: Option<Estimate>,
     /// The source score minus the mean of the targets' scores.
     pub mean_gap: Option<Estimate>,
@@ -101,9 +97,7 @@ pub struct Row {
 /// The score on a target.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Target {
-    /// The domain.
     pub domain: String,
-    /// Its score.
     pub score: Estimate,
 }
 
@@ -169,11 +163,9 @@ fn set_apart(row: usize, rows: &[Row], recipes: &[Option<Recipe>]) -> Option<Str
         let (one, two) = (&rows[row], &rows[*other]);
         *other != row && rankable(one) == rankable(two) && key(one) == key(two)
     };
-    let fields: BTreeMap<String, String> = (0..rows.len())
-        .filter(like)
-        .flat_map(|other| difference::all(&recipes[row], &recipes[other]))
-        .map(|one| (one.field, one.first))
-        .collect();
+    let others = (0..rows.len()).filter(like);
+    let all = others.flat_map(|other| difference::all(&recipes[row], &recipes[other]));
+    let fields: BTreeMap<String, String> = all.map(|one| (one.field, one.first)).collect();
     let words: Vec<String> = (fields.iter())
         .map(|(field, value)| format!("{field} {}", value.trim_matches('"')))
         .collect();
@@ -183,24 +175,16 @@ fn set_apart(row: usize, rows: &[Row], recipes: &[Option<Recipe>]) -> Option<Str
 /// The key of rows that can be ranked together.
 fn rankable(row: &Row) -> (&str, &str, &str, Vec<&str>) {
     let targets = row.targets.iter().map(|target| target.domain.as_str());
-    (
-        &row.source,
-        &row.suite,
-        row.answers.name(),
-        targets.collect(),
-    )
+    let answers = row.answers.name();
+    (&row.source, &row.suite, answers, targets.collect())
 }
 
 fn row(study: &Study, results: &Results, result: &MethodResult) -> Row {
     let records = study.of(result.method);
     let training = result.cost.as_ref().and_then(|cost| cost.training.as_ref());
     let sizes = result.cost.as_ref().and_then(|cost| cost.sizes.as_ref());
-    let mut processors: Vec<String> = records
-        .iter()
-        .map(|stored| stored.record.provenance.processor.clone())
-        .collect();
-    processors.sort();
-    processors.dedup();
+    let processors = (records.iter()).map(|stored| &stored.record.provenance.processor);
+    let processors: BTreeSet<String> = processors.cloned().collect();
     Row {
         source: results.source.clone(),
         suite: results.suite.clone(),
@@ -221,9 +205,7 @@ fn row(study: &Study, results: &Results, result: &MethodResult) -> Row {
         source_deviation: result.source().deviation,
         mean_target_score: result.mean_target,
         mean_gap: result.mean_gap,
-        targets: results
-            .targets
-            .iter()
+        targets: (results.targets.iter())
             .zip(result.targets())
             .map(|(domain, scores)| Target {
                 domain: domain.clone(),
@@ -235,10 +217,9 @@ fn row(study: &Study, results: &Results, result: &MethodResult) -> Row {
         train_seconds: training.map(|cost| cost.train_seconds),
         train_peak_bytes: training.map(|cost| cost.peak_bytes),
         train_reserved_peak_bytes: training.and_then(|cost| cost.reserved_peak_bytes),
-        processors,
+        processors: processors.into_iter().collect(),
         hardware: cost::hardware(records.iter().copied()),
-        records: records
-            .iter()
+        records: (records.iter())
             .map(|stored| stored.folder.display().to_string())
             .collect(),
     }
@@ -246,9 +227,7 @@ fn row(study: &Study, results: &Results, result: &MethodResult) -> Row {
 
 /// The method's name, with what distinguishes the row.
 fn titled(row: &Row) -> String {
-    let apart: Vec<String> = [&row.wording, &row.recipe]
-        .into_iter()
-        .flatten()
+    let apart: Vec<String> = ([&row.wording, &row.recipe].into_iter().flatten())
         .map(|words| plain(words))
         .collect();
     let title = (row.tuned_elsewhere.as_deref()).unwrap_or(row.method.title());
@@ -266,28 +245,11 @@ impl Leaderboard {
 
     /// The rows as a table of text. Units are in the header, so that columns can be sorted.
     fn table(&self) -> Table {
-        let is_unlike = self
-            .rows
-            .iter()
-            .flat_map(|row| &row.hardware)
-            .collect::<BTreeSet<_>>()
-            .len()
-            > 1;
-        let mut header = vec![
-            "method",
-            "model",
-            "source",
-            "mean target score [95 %]",
-            "mean gap [95 %]",
-            "source score",
-            "seeds",
-            "trainable parameters",
-            "training [s]",
-            "peak host memory, training [MB]",
-            "metric",
-            "suite",
-            "targets",
-        ];
+        let hardware = self.rows.iter().flat_map(|row| &row.hardware);
+        let is_unlike = hardware.collect::<BTreeSet<_>>().len() > 1;
+        let columns = "method | model | source | mean target score [95 %] | mean gap [95 %] | source score | \
+            seeds | trainable parameters | training [s] | peak host memory, training [MB] | metric | suite | targets";
+        let mut header: Vec<&str> = columns.split(" | ").collect();
         let on_device = (self.rows.iter()).any(|row| row.train_reserved_peak_bytes.is_some());
         if on_device {
             header.push("reserved peak of the device, training [MB]");

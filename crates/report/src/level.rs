@@ -66,9 +66,7 @@ pub fn is_within_margin(difference: Estimate) -> bool {
 pub fn adjusted(comparisons: &[(Method, Option<f64>)]) -> Vec<Option<f64>> {
     let is_primary = |method: Method| method == Method::Prompt;
     let family = |primary: bool| {
-        let own = comparisons
-            .iter()
-            .filter(|(method, _)| is_primary(*method) == primary);
+        let own = (comparisons.iter()).filter(|(method, _)| is_primary(*method) == primary);
         let known: Vec<f64> = own.filter_map(|(_, p)| *p).collect();
         holm(&known).into_iter()
     };
@@ -84,20 +82,12 @@ pub fn adjusted(comparisons: &[(Method, Option<f64>)]) -> Vec<Option<f64>> {
 
 /// A note on the adjustment for comparisons of these methods on so many targets.
 pub fn in_words(methods: &[Method], targets: usize) -> String {
-    let others = methods
-        .iter()
-        .filter(|method| **method != Method::Prompt)
-        .count();
-    let primary = methods.len() - others;
+    let others = methods.iter().filter(|method| **method != Method::Prompt);
+    let others = targets * others.count();
+    let primary = targets * methods.len() - others;
     let sizes = [
-        (
-            primary * targets,
-            format!("{} comparisons of prompt tuning", primary * targets),
-        ),
-        (
-            others * targets,
-            format!("the {} of the other methods", others * targets),
-        ),
+        (primary, format!("{primary} comparisons of prompt tuning")),
+        (others, format!("the {others} of the other methods")),
     ];
     let several: Vec<String> = (sizes.into_iter())
         .filter(|(size, _)| *size > 1)
@@ -115,6 +105,7 @@ pub fn in_words(methods: &[Method], targets: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixture::assert_has;
 
     #[test]
     fn prompt_tuning_and_the_other_methods_are_separate_families() {
@@ -130,18 +121,12 @@ mod tests {
         assert_eq!(in_words(&methods[..1], 1), "");
         assert_eq!(in_words(&methods[..2], 1), "");
         let many = in_words(&methods, 2);
-        assert!(
-            many.contains("2 comparisons of prompt tuning and for the 6 of"),
-            "{many}"
-        );
+        assert_has(&many, "2 comparisons of prompt tuning and for the 6 of");
     }
 
     #[test]
     fn directions_depend_on_the_adjusted_p_value() {
-        let estimate = |low: f64, high: f64| Estimate {
-            value: 0.5 * (low + high),
-            interval: Interval { low, high },
-        };
+        let estimate = |low: f64, high: f64| Estimate::new(0.5 * (low + high), low, high);
         let wide = estimate(-0.3, -0.1);
         assert_eq!(Direction::of(wide, Some(0.049)), Direction::Less);
         assert_eq!(Direction::of(wide, Some(0.05)), Direction::Open);

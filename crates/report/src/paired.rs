@@ -5,6 +5,7 @@ pub mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::error::ReportError;
 use crate::number::joined;
 use promptshift_numbers::record::{Prediction, Score};
 use promptshift_numbers::score::Metric;
@@ -14,65 +15,12 @@ use promptshift_numbers::stats::significance::{McNemar, SignFlip, holm, mcnemar}
 use sets::{Run, Set};
 pub use verdict::Row;
 
-/// Why two sets cannot be compared.
-#[derive(Debug, thiserror::Error)]
-pub enum PairedError {
-    /// They differ in something that must be equal.
-    #[error(
-        "{first} and {second} cannot be compared: {what} is {found} in the first and {other} in the second"
-    )]
-    Differ {
-        /// A run of the first set, or the set's name.
-        first: String,
-        /// A run of the second set, another run of the first, or the second set's name.
-        second: String,
-        /// The difference.
-        what: String,
-        /// The value in the first.
-        found: String,
-        /// The value in the second.
-        other: String,
-    },
-    /// A run has an example twice.
-    #[error("{run}: wanted each example once, found '{id}' of {domain} twice")]
-    Twice {
-        /// The run.
-        run: String,
-        /// The domain.
-        domain: String,
-        /// The example.
-        id: String,
-    },
-    /// A set has two runs with the same method and seed.
-    #[error("{first} and {second} are both {method} with seed {seed}: compare one of them")]
-    TwoRuns {
-        /// A run.
-        first: String,
-        /// Another.
-        second: String,
-        /// Their method.
-        method: String,
-        /// Their seed.
-        seed: u64,
-    },
-    /// The predictions do not have this metric.
-    #[error("wanted a metric of {domain} ({known}), found '{wanted}'")]
-    Metric {
-        /// The requested metric.
-        wanted: String,
-        /// The domain.
-        domain: String,
-        /// The available metrics.
-        known: String,
-    },
-}
-
 /// Compares the second set with the first.
 ///
 /// # Errors
 /// A set has two runs with the same method and seed or an example twice, the sets have different domains, data,
 /// limits or templates, or do not have the metric.
-pub fn compare(first: &Set, second: &Set, metric: Option<&str>) -> Result<Vec<Row>, PairedError> {
+pub fn compare(first: &Set, second: &Set, metric: Option<&str>) -> Result<Vec<Row>, ReportError> {
     let mut rows = Vec::new();
     for set in [first, second] {
         once(set)?;
@@ -88,11 +36,11 @@ pub fn compare(first: &Set, second: &Set, metric: Option<&str>) -> Result<Vec<Ro
 }
 
 /// Checks that each method and seed occurs once in a set.
-fn once(set: &Set) -> Result<(), PairedError> {
+fn once(set: &Set) -> Result<(), ReportError> {
     let mut found: BTreeMap<(&str, u64), &Run> = BTreeMap::new();
     for run in &set.runs {
         if let Some(twin) = found.insert((&run.method, run.seed), run) {
-            return Err(PairedError::TwoRuns {
+            return Err(ReportError::Twice {
                 first: twin.name.clone(),
                 second: run.name.clone(),
                 method: run.method.clone(),
@@ -107,7 +55,7 @@ fn once(set: &Set) -> Result<(), PairedError> {
 type Pairing<'a> = (Option<String>, Vec<&'a Run>, Vec<&'a Run>);
 
 /// If each set has one method, the sets are compared as they are, otherwise method by method.
-fn methods<'a>(first: &'a Set, second: &'a Set) -> Result<Vec<Pairing<'a>>, PairedError> {
+fn methods<'a>(first: &'a Set, second: &'a Set) -> Result<Vec<Pairing<'a>>, ReportError> {
     let names = |set: &'a Set| -> BTreeSet<&'a str> {
         set.runs.iter().map(|run| run.method.as_str()).collect()
     };
@@ -118,10 +66,10 @@ fn methods<'a>(first: &'a Set, second: &'a Set) -> Result<Vec<Pairing<'a>>, Pair
     }
     if one != other {
         let list = |names: &BTreeSet<&str>| joined(", ", names);
-        return Err(PairedError::Differ {
+        return Err(ReportError::Mixed {
             first: first.name.clone(),
             second: second.name.clone(),
-            what: "the list of methods".to_owned(),
+            field: "the list of methods".to_owned(),
             found: list(&one),
             other: list(&other),
         });
@@ -142,7 +90,7 @@ fn methods<'a>(first: &'a Set, second: &'a Set) -> Result<Vec<Pairing<'a>>, Pair
 }
 
 /// The domains of the runs, after checking that all runs have the same domains and were made from the same data.
-fn domains(first: &[&Run], second: &[&Run]) -> Result<Vec<String>, PairedError> {
+fn domains(first: &[&Run], second: &[&Run]) -> Result<Vec<String>, ReportError> {
     let reference = first[0];
     for run in first[1..].iter().chain(second) {
         alike(reference, run)?;
@@ -150,28 +98,28 @@ fn domains(first: &[&Run], second: &[&Run]) -> Result<Vec<String>, PairedError> 
     Ok(reference.answers.keys().cloned().collect())
 }
 
-fn alike(one: &Run, other: &Run) -> Result<(), PairedError> {
-    let differ = |what: String, found: String, second: String| PairedError::Differ {
-        first: one.name.clone(),
-        second: other.name.clone(),
-        what,
-        found,
-        other: second,
+fn alike(one: &Run, other: &Run) -> Result<(), ReportError> {
+    let equal = |field: &dyn Fn() -> String, found: String, second: String| {
+        if found == second {
+            return Ok(());
+        }
+        Err(ReportError::Mixed {
+            first: one.name.clone(),
+            second: other.name.clone(),
+            field: field(),
+            found,
+            other: second,
+        })
     };
     let names = |run: &Run| joined(", ", run.answers.keys());
-    if names(one) != names(other) {
-        return Err(differ(
-            "the list of domains".to_owned(),
-            names(one),
-            names(other),
-        ));
-    }
+    equal(
+        &|| "the list of domains".to_owned(),
+        names(one),
+        names(other),
+    )?;
     for (what, found) in &one.facts {
-        match other.facts.get(what) {
-            Some(second) if second != found => {
-                return Err(differ(what.clone(), found.clone(), second.clone()));
-            }
-            _ => {}
+        if let Some(second) = other.facts.get(what) {
+            equal(&|| what.clone(), found.clone(), second.clone())?;
         }
     }
     let same_tokens = match (&one.tokenizer, &other.tokenizer) {
@@ -181,21 +129,13 @@ fn alike(one: &Run, other: &Run) -> Result<(), PairedError> {
     for (domain, predictions) in &one.answers {
         let mine = by_id(one, domain, predictions)?;
         let theirs = by_id(other, domain, &other.answers[domain])?;
-        if mine.len() != theirs.len() {
-            return Err(differ(
-                format!("the number of examples of {domain}"),
-                mine.len().to_string(),
-                theirs.len().to_string(),
-            ));
-        }
+        let length = || format!("the number of examples of {domain}");
+        equal(&length, mine.len().to_string(), theirs.len().to_string())?;
         for prediction in predictions {
             let id = &prediction.id;
             let Some(twin) = theirs.get(id.as_str()) else {
-                return Err(differ(
-                    format!("the list of examples of {domain}"),
-                    format!("with '{id}'"),
-                    "without".to_owned(),
-                ));
+                let list = || format!("the list of examples of {domain}");
+                return equal(&list, format!("with '{id}'"), "without".to_owned());
             };
             let mut parts = vec![
                 ("passage", prediction.passage.clone(), twin.passage.clone()),
@@ -212,9 +152,7 @@ fn alike(one: &Run, other: &Run) -> Result<(), PairedError> {
                 ));
             }
             for (what, found, second) in parts {
-                if found != second {
-                    return Err(differ(format!("{domain}, '{id}': {what}"), found, second));
-                }
+                equal(&|| format!("{domain}, '{id}': {what}"), found, second)?;
             }
         }
     }
@@ -235,11 +173,11 @@ fn by_id<'a>(
     run: &Run,
     domain: &str,
     predictions: &'a [Prediction],
-) -> Result<HashMap<&'a str, &'a Prediction>, PairedError> {
+) -> Result<HashMap<&'a str, &'a Prediction>, ReportError> {
     let mut places = HashMap::with_capacity(predictions.len());
     for prediction in predictions {
         if places.insert(prediction.id.as_str(), prediction).is_some() {
-            return Err(PairedError::Twice {
+            return Err(ReportError::Repeated {
                 run: run.name.clone(),
                 domain: domain.to_owned(),
                 id: prediction.id.clone(),
@@ -255,7 +193,7 @@ fn row(
     second: &[&Run],
     domain: &str,
     metric: Option<&str>,
-) -> Result<Row, PairedError> {
+) -> Result<Row, ReportError> {
     let reference = &first[0].answers[domain];
     let metric = choose(metric, domain, &reference[0].score)?;
     let samples = |runs: &[&Run]| -> Vec<Sample> {
@@ -305,7 +243,7 @@ fn is_identical(panel: &Panel) -> bool {
 }
 
 /// The requested metric, or the main metric of such predictions.
-fn choose(wanted: Option<&str>, domain: &str, score: &Score) -> Result<Metric, PairedError> {
+fn choose(wanted: Option<&str>, domain: &str, score: &Score) -> Result<Metric, ReportError> {
     let known: [Metric; 2] = match score {
         Score::Span { .. } => [Metric::F1, Metric::ExactMatch],
         Score::Label { .. } => [Metric::Accuracy, Metric::PairF1],
@@ -315,7 +253,7 @@ fn choose(wanted: Option<&str>, domain: &str, score: &Score) -> Result<Metric, P
         return Ok(known[0]);
     };
     let found = known.iter().find(|metric| metric.name() == wanted);
-    found.copied().ok_or_else(|| PairedError::Metric {
+    found.copied().ok_or_else(|| ReportError::UnknownMetric {
         wanted: wanted.to_owned(),
         domain: domain.to_owned(),
         known: known.map(Metric::name).join(", "),
@@ -324,12 +262,10 @@ fn choose(wanted: Option<&str>, domain: &str, score: &Score) -> Result<Metric, P
 
 /// Examples that only one of two runs answered correctly, paired by example.
 fn discordant(first: &[Prediction], second: &[Prediction]) -> Option<McNemar> {
-    let theirs: BTreeMap<&str, &Score> = second
-        .iter()
+    let theirs: BTreeMap<&str, &Score> = (second.iter())
         .map(|prediction| (prediction.id.as_str(), &prediction.score))
         .collect();
-    let pairs: Option<Vec<(bool, bool)>> = first
-        .iter()
+    let pairs: Option<Vec<(bool, bool)>> = (first.iter())
         .map(|prediction| {
             let other = theirs.get(prediction.id.as_str())?;
             Some((prediction.score.is_right(), other.is_right()))

@@ -174,7 +174,7 @@ fn assumptions() -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture::Fixture;
+    use crate::fixture::{Fixture, assert_has};
 
     fn text(fixture: &Fixture, effect: f64) -> String {
         let document = document(&fixture.records(), effect).expect("a pilot");
@@ -183,21 +183,15 @@ mod tests {
 
     #[test]
     fn detected_differences_are_ticked() {
-        let fixture = Fixture {
-            seeds: (0..5).collect(),
-            ..Fixture::one_target()
-        };
+        let fixture = Fixture::one_target().of_seeds(0..5);
         let records = fixture.records();
         let studies = studies(&records, &[]).expect("they belong together");
         let pilot = pilot(&Resamples::of(&studies[0]), Method::Prompt, "")
             .expect("five seeds")
             .expect("scores that vary");
         assert_eq!((pilot.seeds, pilot.passages), (5, 80));
-        let size = Size {
-            seeds: 5,
-            times: 1.0,
-        };
-        let found = pilot.detectable(size);
+        let (seeds, times) = (5, 1.0);
+        let found = pilot.detectable(Size { seeds, times });
         let row = |effect: f64| {
             let text = text(&fixture, effect);
             let row = (text.lines()).find(|line| line.contains("the pilot's) |"));
@@ -216,19 +210,13 @@ mod tests {
     #[test]
     fn an_effect_that_no_number_of_seeds_detects_is_reported() {
         let words = text(&Fixture::one_target(), 0.001);
-        assert!(
-            words.contains("more than 100 seeds with the pilot's rows"),
-            "{words}"
-        );
+        assert_has(&words, "more than 100 seeds with the pilot's rows");
         assert!(!words.contains("✓ "), "{words}");
     }
 
     #[test]
     fn scores_that_do_not_vary_are_an_error() {
-        let of_one_passage = Fixture {
-            passages: 1,
-            ..Fixture::one_target()
-        };
+        let of_one_passage = Fixture::one_target().of_passages(1);
         let error = document(&of_one_passage.records(), 0.05).expect_err("one passage");
         assert_eq!(
             error.to_string(),
@@ -241,16 +229,12 @@ mod tests {
         };
         let error = document(&all_wrong.records(), 0.05).expect_err("all wrong");
         let words = error.to_string();
-        assert!(words.contains("does not vary, with 80 passages"), "{words}");
+        assert_has(&words, "does not vary, with 80 passages");
     }
 
     #[test]
     fn overlapping_seeds_are_paired_as_in_the_report() {
-        let mut records = Fixture {
-            seeds: (0..7).collect(),
-            ..Fixture::one_target()
-        }
-        .records();
+        let mut records = Fixture::one_target().of_seeds(0..7).records();
         records.retain(|stored| match stored.record.cell.method {
             Method::Prompt => stored.record.cell.seed < 5,
             Method::Model => stored.record.cell.seed > 1,
@@ -271,32 +255,21 @@ mod tests {
         // Each run's contribution to its method's mean; both methods have seeds 2, 3 and 4.
         let parts = gaps.map(|gaps| {
             let mean = gaps.iter().sum::<f64>() / 5.0;
-            gaps.iter()
-                .map(|gap| (gap - mean) / 20.0_f64.sqrt())
-                .collect::<Vec<f64>>()
+            let parts = gaps.iter().map(|gap| (gap - mean) / 20.0_f64.sqrt());
+            parts.collect::<Vec<f64>>()
         });
         let by_seed = (0..7_usize).map(|seed| {
-            let part = |method: usize, place: Option<usize>| {
-                place
-                    .and_then(|place| parts[method].get(place))
-                    .copied()
-                    .unwrap_or(0.0)
-            };
-            part(0, Some(seed)) - part(1, seed.checked_sub(2))
+            let model = seed.checked_sub(2).and_then(|place| parts[1].get(place));
+            parts[0].get(seed).unwrap_or(&0.0) - model.unwrap_or(&0.0)
         });
         let wanted: f64 = by_seed.map(|part| part * part).sum();
-        assert!(
-            (pilot.between_seeds / wanted - 1.0).abs() < 1e-9,
-            "{pilot:?}, {wanted}"
-        );
+        let apart = (pilot.between_seeds / wanted - 1.0).abs();
+        assert!(apart < 1e-9, "{pilot:?}, {wanted}");
     }
 
     #[test]
     fn one_seed_is_an_error() {
-        let fixture = Fixture {
-            seeds: vec![0],
-            ..Fixture::one_target()
-        };
+        let fixture = Fixture::one_target().of_seeds([0]);
         let error = document(&fixture.records(), 0.05).expect_err("one seed");
         assert_eq!(
             error.to_string(),

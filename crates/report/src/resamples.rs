@@ -6,9 +6,8 @@ use std::collections::BTreeSet;
 use crate::baselines::{Baseline, constant_run, constants};
 use crate::study::{Study, samples};
 use promptshift_numbers::recipe::Method;
-use promptshift_numbers::record::Cell;
-use promptshift_numbers::record::Checkpoint;
 use promptshift_numbers::record::folder::StoredRecord;
+use promptshift_numbers::record::{Cell, Checkpoint};
 use promptshift_numbers::score::Metric;
 use promptshift_numbers::stats::bootstrap::{Bootstrap, Draws, lend};
 use promptshift_numbers::stats::panel::{Panel, Sample};
@@ -231,9 +230,7 @@ fn panel(
             .collect()
     });
     let rows = &study.records()[0].predictions[domain];
-    let given = constants
-        .iter()
-        .map(|class| constant_run(metric, *class, rows));
+    let given = (constants.iter()).map(|class| constant_run(metric, *class, rows));
     let all = kept.into_iter().chain(stopped).chain(given);
     Panel::new(&all.collect::<Vec<_>>())
 }

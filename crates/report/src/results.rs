@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 
 use serde::Serialize;
 
-use crate::baselines::{Above, Baseline, Standing, floor_standing};
+use crate::baselines::{Above, Standing, floor_standing};
 use crate::cost::Cost;
 use crate::document::MISSING;
 use crate::number::count;
@@ -36,9 +36,7 @@ pub struct Results {
     pub targets: Vec<String>,
     /// The backbone.
     pub model: String,
-    /// The suite.
     pub suite: String,
-    /// The task.
     pub task: Task,
     /// How right answers were written when predictions were compared with them.
     pub answers: AnswerForm,
@@ -65,7 +63,6 @@ pub struct Results {
 /// One evaluated domain.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Domain {
-    /// Its name.
     pub name: String,
     /// Source or target.
     pub role: Role,
@@ -95,18 +92,14 @@ impl Domain {
 /// A run that was started and has no record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct UnfinishedRun {
-    /// The method.
     pub method: Method,
-    /// Its seed.
     pub seed: u64,
-    /// How it ended.
     pub end: End,
 }
 
 /// One method over its seeds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MethodResult {
-    /// The method.
     pub method: Method,
     /// Its name in tables and sentences: `prompt tuning`, `mine (tuned elsewhere)`.
     pub title: String,
@@ -120,7 +113,6 @@ pub struct MethodResult {
     pub mean_gap: Option<Estimate>,
     /// Its source score minus the untuned backbone's, if that has a record.
     pub above_untuned: Option<Estimate>,
-    /// Its cost.
     pub cost: Option<Cost>,
 }
 
@@ -178,9 +170,7 @@ impl Results {
 
     /// The runs of a method that were started and have no record.
     pub fn without_record(&self, method: Method) -> impl Iterator<Item = &UnfinishedRun> {
-        self.unfinished
-            .iter()
-            .filter(move |run| run.method == method)
+        (self.unfinished.iter()).filter(move |run| run.method == method)
     }
 
     /// The tuned methods whose score on a domain is not shown to be above the floor.
@@ -260,9 +250,7 @@ impl Results {
 
     /// The tuned methods' results.
     pub fn tuned(&self) -> impl Iterator<Item = &MethodResult> {
-        self.methods
-            .iter()
-            .filter(|result| result.method != Method::Untuned)
+        (self.methods.iter()).filter(|result| result.method != Method::Untuned)
     }
 
     /// `squad → textbookqa`.
@@ -358,7 +346,6 @@ impl DomainScore {
 
     /// The differences to the floor's answers.
     pub fn floors(&self) -> impl Iterator<Item = &Above> {
-        let is_floor = |one: &&Above| one.baseline != Baseline::Untuned;
-        self.above.iter().filter(is_floor)
+        self.above.iter().filter(|one| one.is_of_floor())
     }
 }

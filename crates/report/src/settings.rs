@@ -44,7 +44,6 @@ pub struct Scores {
     pub name: String,
     /// The series, the same in every panel.
     pub series: Vec<Series>,
-    /// The floor.
     pub floor: Option<f64>,
 }
 
@@ -75,10 +74,7 @@ pub fn figure(name: &str, heading: &str, varied: &Varied, all: &[Scores]) -> Fig
 fn panel(varied: &Varied, scores: &Scores) -> Panel {
     let points = scores.series.iter().flat_map(|one| &one.points).flatten();
     let ends = points.flat_map(|point| [point.interval.low, point.interval.high]);
-    let runs = scores
-        .series
-        .iter()
-        .flat_map(|one| one.runs.iter().flatten());
+    let runs = (scores.series.iter()).flat_map(|one| one.runs.iter().flatten());
     let shown = ends.chain(runs.copied()).chain(scores.floor);
     let mut marks = Vec::new();
     if let Some(floor) = scores.floor {

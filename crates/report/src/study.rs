@@ -1,16 +1,19 @@
 //! Studies: comparable records, which have the same transfer, model, suite, rows and limits and differ in method and
 //! seed.
 
+mod check;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::error::ReportError;
 use promptshift_numbers::recipe::Method;
-use promptshift_numbers::record::difference;
 use promptshift_numbers::record::folder::{StoredRecord, Unfinished};
-use promptshift_numbers::record::{Cell, Evaluation, Prediction, Score, Training};
-use promptshift_numbers::score::{self, Metric};
+use promptshift_numbers::record::{Cell, Evaluation, Prediction, Training, difference};
+use promptshift_numbers::score::Metric;
 use promptshift_numbers::stats::panel::Sample;
+
+pub use check::check_record;
 
 /// Comparable records; never empty.
 #[derive(Debug, Clone)]
@@ -37,9 +40,7 @@ impl<'a> Study<'a> {
 
     /// The records of one method, by seed.
     pub fn of(&self, method: Method) -> Vec<&'a StoredRecord> {
-        self.records
-            .iter()
-            .copied()
+        (self.records.iter().copied())
             .filter(|stored| stored.record.cell.method == method)
             .collect()
     }
@@ -133,10 +134,7 @@ fn sorted<'a>(
 ) -> Result<Vec<Study<'a>>, ReportError> {
     let mut folders: BTreeSet<&Path> = BTreeSet::new();
     let mut studies: Vec<Study> = Vec::new();
-    for stored in records
-        .iter()
-        .filter(|stored| folders.insert(&stored.folder))
-    {
+    for stored in (records.iter()).filter(|stored| folders.insert(&stored.folder)) {
         match studies
             .iter_mut()
             .find(|study| belongs(study, &stored.record.cell))
@@ -158,7 +156,7 @@ fn sorted<'a>(
         study
             .records
             .sort_by_key(|stored| (stored.record.cell.method, stored.record.cell.seed));
-        check(study)?;
+        check::comparable(&study.records)?;
     }
     if studies.is_empty() {
         Err(ReportError::Nothing)
@@ -167,236 +165,9 @@ fn sorted<'a>(
     }
 }
 
-fn check<'a>(study: &Study<'a>) -> Result<(), ReportError> {
-    for stored in &study.records {
-        check_record(stored)?;
-    }
-    for pair in study.records.windows(2) {
-        let (first, second) = (&pair[0].record.cell, &pair[1].record.cell);
-        if first.method != second.method {
-            continue;
-        }
-        if first.method == Method::Untuned || first.seed == second.seed {
-            return Err(ReportError::Twice {
-                first: pair[0].folder.clone(),
-                second: pair[1].folder.clone(),
-                method: first.method,
-                seed: first.seed,
-            });
-        }
-        same("recipe", pair[0], pair[1], &first.recipe, &second.recipe)?;
-        let name = |cell: &Cell| cell.elsewhere.as_ref().map(|given| given.name.clone());
-        let (one, other) = (name(first), name(second));
-        same("elsewhere.name", pair[0], pair[1], &one, &other)?;
-    }
-    let first = study.records[0];
-    for stored in &study.records[1..] {
-        let (one, other) = (&first.record.provenance, &stored.record.provenance);
-        let mut hashes = vec![
-            (
-                "model_sha256".to_owned(),
-                &one.model_sha256,
-                &other.model_sha256,
-            ),
-            (
-                "tokenizer_sha256".to_owned(),
-                &one.tokenizer_sha256,
-                &other.tokenizer_sha256,
-            ),
-        ];
-        hashes.extend(one.data_sha256.iter().filter_map(|(file, hash)| {
-            let second = other.data_sha256.get(file)?;
-            Some((format!("data_sha256 of {file}"), hash, second))
-        }));
-        for (what, hash, second) in hashes {
-            same(&what, first, stored, hash, second)?;
-        }
-        for (index, predictions) in first.predictions.iter().enumerate() {
-            let ids = |stored: &'a StoredRecord| {
-                let all = stored.predictions[index].iter();
-                all.map(|prediction| &prediction.id)
-            };
-            if !ids(first).eq(ids(stored)) {
-                let domain = &first.record.evaluations[index].domain;
-                return Err(ReportError::Mixed {
-                    first: first.folder.clone(),
-                    second: stored.folder.clone(),
-                    field: format!("the list of examples of {domain}"),
-                    found: format!("{} ids", predictions.len()),
-                    other: format!("{} ids, not the same", stored.predictions[index].len()),
-                });
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Fails if the values of two records differ.
-fn same<T: serde::Serialize>(
-    what: &str,
-    first: &StoredRecord,
-    second: &StoredRecord,
-    one: &T,
-    other: &T,
-) -> Result<(), ReportError> {
-    match difference::first(one, other) {
-        None => Ok(()),
-        Some(difference) => Err(ReportError::Mixed {
-            first: first.folder.clone(),
-            second: second.folder.clone(),
-            field: [what, &difference.field]
-                .into_iter()
-                .filter(|part| !part.is_empty())
-                .collect::<Vec<_>>()
-                .join("."),
-            found: difference.first,
-            other: difference.second,
-        }),
-    }
-}
-
-/// The greatest difference between a recorded metric and that of the predictions, from rounding decimals.
-const ROUNDING: f64 = 1e-9;
-
-/// Checks that a record's metrics are those of its predictions, that all its domains have one task, and that all
-/// shares are in [0, 1].
-pub fn check_record(stored: &StoredRecord) -> Result<(), ReportError> {
-    check_shares(stored)?;
-    let evaluations = &stored.record.evaluations;
-    let shots = stored.record.k_shots.iter().map(|shot| &shot.evaluation);
-    let answered = (evaluations.iter().zip(&stored.predictions)).chain(shots.zip(&stored.k_shots));
-    for (evaluation, predictions) in answered {
-        if evaluation.task != evaluations[0].task {
-            return Err(ReportError::Tasks {
-                folder: stored.folder.clone(),
-                source_domain: evaluations[0].domain.clone(),
-                target_domain: evaluation.domain.clone(),
-            });
-        }
-        let scores: Vec<Score> = predictions
-            .iter()
-            .map(|prediction| prediction.score)
-            .collect();
-        for (metric, wanted) in score::metrics(evaluation.task, &scores) {
-            let found = evaluation.metrics.get(&metric).copied();
-            if found.is_none_or(|found| (found - wanted).abs() > ROUNDING) {
-                return Err(ReportError::Metric {
-                    folder: stored.folder.clone(),
-                    domain: evaluation.domain.clone(),
-                    metric,
-                    wanted: wanted.to_string(),
-                    found: found.map_or("missing".to_owned(), |found| found.to_string()),
-                });
-            }
-        }
-    }
-    check_checkpoints(stored)
-}
-
-/// Checks that the scores of checkpoints are those of their predictions, and that these are for the rows of the
-/// evaluations.
-fn check_checkpoints(stored: &StoredRecord) -> Result<(), ReportError> {
-    let training = stored.record.training.iter();
-    let checkpoints = training.flat_map(|training| &training.checkpoints);
-    for (checkpoint, answered) in checkpoints.zip(&stored.checkpoints) {
-        let evaluated = checkpoint.scores.iter().zip(&stored.predictions);
-        for ((score, wanted), predictions) in evaluated.zip(answered) {
-            let domain = format!("{}, step {}", score.domain, checkpoint.step);
-            let ids = |all: &[Prediction]| all.iter().map(|one| one.id.clone()).collect::<Vec<_>>();
-            if ids(predictions) != ids(wanted) {
-                return Err(ReportError::Mixed {
-                    first: stored.folder.clone(),
-                    second: stored.folder.clone(),
-                    field: format!("the list of examples of {domain}"),
-                    found: format!("{} ids", wanted.len()),
-                    other: format!("{} ids, not the same", predictions.len()),
-                });
-            }
-            let scores: Vec<Score> = predictions.iter().map(|one| one.score).collect();
-            let metric = Metric::main(stored.record.evaluations[0].task);
-            let found = metric.value(&scores);
-            if checkpoint.metric != metric.name() || (found - score.score).abs() > ROUNDING {
-                return Err(ReportError::Metric {
-                    folder: stored.folder.clone(),
-                    domain,
-                    metric: metric.name().to_owned(),
-                    wanted: found.to_string(),
-                    found: format!("{} {}", checkpoint.metric, score.score),
-                });
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Checks the shares that tables and figures show.
-fn check_shares(stored: &StoredRecord) -> Result<(), ReportError> {
-    let record = &stored.record;
-    let shots = record.k_shots.iter().map(|shot| &shot.evaluation);
-    for evaluation in record.evaluations.iter().chain(shots) {
-        let domain = &evaluation.domain;
-        if let Some(floor) = evaluation.floor {
-            check_share(stored, floor, || format!("the floor of {domain}"))?;
-        }
-    }
-    let answered = (stored.predictions.iter().flatten())
-        .chain(stored.k_shots.iter().flatten())
-        .chain(stored.checkpoints.iter().flatten().flatten())
-        .chain(&stored.validation);
-    for Prediction { id, score, .. } in answered {
-        if let Score::Span { exact_match, f1 } = *score {
-            for share in [exact_match, f1] {
-                check_share(stored, share, || format!("the score of '{id}'"))?;
-            }
-        }
-    }
-    let Some(training) = &record.training else {
-        return Ok(());
-    };
-    for point in &training.curve {
-        let what = || format!("the validation score of step {}", point.step);
-        check_share(stored, point.validation_score, what)?;
-    }
-    for checkpoint in &training.checkpoints {
-        for score in &checkpoint.scores {
-            let what = || format!("the score of step {} on {}", checkpoint.step, score.domain);
-            check_share(stored, score.score, what)?;
-        }
-        if let Some(score) = checkpoint.validation_score {
-            let what = || format!("the validation score of step {}", checkpoint.step);
-            check_share(stored, score, what)?;
-        }
-    }
-    Ok(())
-}
-
-fn check_share(
-    stored: &StoredRecord,
-    found: f64,
-    what: impl FnOnce() -> String,
-) -> Result<(), ReportError> {
-    match (0.0..=1.0).contains(&found) {
-        true => Ok(()),
-        false => Err(ReportError::Share {
-            folder: stored.folder.clone(),
-            what: what(),
-            found,
-        }),
-    }
-}
-
 /// The samples of one run on one domain.
 pub fn samples(metric: Metric, seed: u64, predictions: &[Prediction]) -> Vec<Sample> {
-    predictions
-        .iter()
-        .map(|prediction| {
-            let share = metric.contribution(&prediction.score);
-            Sample {
-                seed,
-                cluster: prediction.passage.clone(),
-                numerator: share.numerator,
-                denominator: share.denominator,
-            }
-        })
-        .collect()
+    let sample =
+        |one: &Prediction| Sample::new(seed, one.passage.as_str(), metric.contribution(&one.score));
+    predictions.iter().map(sample).collect()
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::comparison::Comparison;
 use super::document::{Figure, terminal};
-use super::fixture::Fixture;
+use super::fixture::{Fixture, as_method, assert_has};
 use super::sections::verdict::Says;
 use super::*;
 use promptshift_numbers::recipe::Method;
@@ -54,8 +54,9 @@ fn golden(name: &str, wanted: &str) {
         }
         return;
     }
+    let is_same = report.markdown == wanted;
     assert!(
-        report.markdown == wanted,
+        is_same,
         "{name} is not its golden file:\n{}",
         report.markdown
     );
@@ -78,11 +79,7 @@ fn pairs_are_their_golden_file() {
 }
 
 fn records() -> Vec<StoredRecord> {
-    Fixture {
-        passages: 20,
-        ..Fixture::one_target()
-    }
-    .records()
+    Fixture::one_target().of_passages(20).records()
 }
 
 fn report(records: &[StoredRecord]) -> Report {
@@ -106,13 +103,9 @@ fn says(report: &Report, method: Method) -> Option<Says> {
 #[test]
 fn more_seeds_narrow_the_intervals() {
     let width = |seeds: u64| {
-        let fixture = Fixture {
-            seeds: (0..seeds).collect(),
-            ..Fixture::one_target()
-        };
-        let interval = report(&fixture.records()).comparisons[0].results.methods[1].scores[0]
-            .score
-            .interval;
+        let records = Fixture::one_target().of_seeds(0..seeds).records();
+        let prompt = report(&records).comparisons[0].results.methods[1].clone();
+        let interval = prompt.source().score.interval;
         interval.high - interval.low
     };
     assert!(width(6) < width(2));
@@ -120,49 +113,36 @@ fn more_seeds_narrow_the_intervals() {
 
 #[test]
 fn one_seed_gets_a_caution() {
-    let fixture = Fixture {
-        seeds: vec![4],
-        ..Fixture::one_target()
-    };
-    let report = report(&fixture.records());
+    let report = report(&Fixture::one_target().of_seeds([4]).records());
     assert!(cautioned(&report).contains(&"seeds"));
-    assert_eq!(
-        report.comparisons[0].results.methods[1].scores[0].deviation,
-        None
-    );
+    let prompt = &report.comparisons[0].results.methods[1];
+    assert_eq!(prompt.source().deviation, None);
 }
 
 #[test]
 fn few_validation_rows_get_a_caution_and_the_report_says_what_intervals_cover() {
     let with = |rows: usize| {
         let mut records = records();
-        for stored in &mut records {
-            if let Some(validation) = &mut stored.record.validation {
-                validation.examples = rows;
-            }
+        for validation in (records.iter_mut()).filter_map(|one| one.record.validation.as_mut()) {
+            validation.examples = rows;
         }
         report(&records)
     };
     assert!(!cautioned(&with(200)).contains(&"validation rows"));
     let few = with(199);
     assert!(cautioned(&few).contains(&"validation rows"));
-    assert!(few.markdown.contains(
-        "chosen by 199 rows of squad validation, on which a score of 50 % has a standard error of 3.5"
-    ));
-    assert!(
-        few.markdown
-            .contains("**Given this recipe and these training rows.**")
+    let words = "chosen by 199 rows of squad validation, on which a score of 50 % has a standard error of 3.5";
+    assert_has(&few.markdown, words);
+    assert_has(
+        &few.markdown,
+        "**Given this recipe and these training rows.**",
     );
 }
 
 #[test]
 fn each_study_has_its_own_part_and_figures() {
     let mut all = records();
-    let pairs = Fixture {
-        passages: 20,
-        ..Fixture::pairs()
-    }
-    .records();
+    let pairs = Fixture::pairs().of_passages(20).records();
     all.extend(pairs.into_iter().map(|stored| StoredRecord {
         folder: Path::new("pairs").join(&stored.folder),
         ..stored
@@ -170,14 +150,9 @@ fn each_study_has_its_own_part_and_figures() {
     let report = report(&all);
     assert_eq!(report.comparisons.len(), 2);
     assert!(report.markdown.starts_with("# squad → textbookqa\n"));
-    assert!(report.markdown.contains("\n# qqp → mrpc\n"));
-    assert!(report.markdown.contains("(figures/scores-2.svg)"));
-    assert!(
-        report
-            .figures
-            .iter()
-            .any(|figure| figure.name == "scores-2.svg")
-    );
+    assert_has(&report.markdown, "\n# qqp → mrpc\n");
+    assert_has(&report.markdown, "(figures/scores-2.svg)");
+    assert!((report.figures.iter()).any(|figure| figure.name == "scores-2.svg"));
 }
 
 #[test]
@@ -196,60 +171,42 @@ fn the_order_of_records_does_not_matter() {
 
 #[test]
 fn records_that_are_not_comparable_are_an_error() {
-    let error = |change: &dyn Fn(&mut Vec<StoredRecord>)| {
+    type Change<'a> = &'a dyn Fn(&mut Vec<StoredRecord>);
+    let cases: [(Change, &str); 6] = [
+        (&|records| records.clear(), "no records to report on"),
+        (
+            &|records| records[2].record.cell.seed = 0,
+            "are both prompt tuning with seed 0",
+        ),
+        (
+            &|records| records[2].record.provenance.model_sha256 = "e".repeat(64),
+            "model_sha256",
+        ),
+        (
+            &|records| {
+                let recipe = records[2].record.cell.recipe.as_mut();
+                recipe.expect("a tuned cell").budget.steps = 9;
+            },
+            "recipe.budget.steps is 400 in the first and 9",
+        ),
+        (
+            &|records| records[3].predictions[1][0].id = "other".to_owned(),
+            "the list of examples of textbookqa",
+        ),
+        (
+            &|records| {
+                let metrics = &mut records[1].record.evaluations[1].metrics;
+                metrics.insert("f1".to_owned(), 0.99);
+            },
+            "f1 on textbookqa is 0.99, but its predictions give",
+        ),
+    ];
+    for (change, wanted) in cases {
         let mut records = records();
         change(&mut records);
-        render(&records, "figures")
-            .expect_err("an error was wanted")
-            .to_string()
-    };
-    assert_eq!(error(&|records| records.clear()), "no records to report on");
-    let text = error(&|records| {
-        records[2].record.cell.seed = 0;
-    });
-    assert!(
-        text.contains("are both prompt tuning with seed 0"),
-        "{text}"
-    );
-    let text = error(&|records| {
-        records[2].record.provenance.model_sha256 = "e".repeat(64);
-    });
-    assert!(text.contains("model_sha256"), "{text}");
-    let text = error(&|records| {
-        let recipe = records[2]
-            .record
-            .cell
-            .recipe
-            .as_mut()
-            .expect("a tuned cell");
-        recipe.budget.steps = 9;
-    });
-    assert!(
-        text.contains("recipe.budget.steps is 400 in the first and 9"),
-        "{text}"
-    );
-    let text = error(&|records| {
-        records[3].predictions[1][0].id = "other".to_owned();
-    });
-    assert!(
-        text.contains("the list of examples of textbookqa"),
-        "{text}"
-    );
-}
-
-#[test]
-fn a_metric_that_differs_from_its_predictions_is_an_error() {
-    let mut records = records();
-    records[1].record.evaluations[1]
-        .metrics
-        .insert("f1".to_owned(), 0.99);
-    let error = render(&records, "figures")
-        .expect_err("an error was wanted")
-        .to_string();
-    assert!(
-        error.contains("f1 on textbookqa is 0.99, but its predictions give"),
-        "{error}"
-    );
+        let error = render(&records, "figures").expect_err(wanted);
+        assert_has(&error.to_string(), wanted);
+    }
 }
 
 #[test]
@@ -257,24 +214,17 @@ fn words_and_json_have_the_same_numbers() {
     let report = report(&records());
     let value: serde_json::Value = serde_json::from_str(&json(&report.comparisons)).expect("JSON");
     assert_eq!(value[0]["source"], "squad");
-    let score = value[0]["methods"][1]["scores"][0]["score"]["value"]
-        .as_f64()
-        .expect("a number");
-    let text = number::percent(score);
-    let row = report
-        .markdown
-        .lines()
-        .find(|line| line.starts_with("| **prompt tuning**"));
-    assert!(row.is_some_and(|row| row.contains(&format!(" {text} |"))));
+    let score = &value[0]["methods"][1]["scores"][0]["score"]["value"];
+    let text = number::percent(score.as_f64().expect("a number"));
+    let row = (report.markdown.lines()).find(|line| line.starts_with("| **prompt tuning**"));
+    assert_has(row.expect("a row"), &format!(" {text} |"));
     let summary = report::summary(&report.comparisons[0]);
     let screen = terminal::text(&summary);
-    assert!(screen.contains(&text));
-    let table = screen
-        .lines()
-        .filter(|line| line.contains('─') || line.contains("tuning"));
-    let widest = table
-        .filter(|line| !line.contains(". "))
-        .map(|line| line.chars().count())
-        .max();
+    assert_has(&screen, &text);
+    let is_of_table = |line: &&str| line.contains('─') || line.contains("tuning");
+    let table = (screen.lines())
+        .filter(is_of_table)
+        .filter(|line| !line.contains(". "));
+    let widest = table.map(|line| line.chars().count()).max();
     assert!(widest <= Some(120), "{screen}");
 }

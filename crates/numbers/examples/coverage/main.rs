@@ -92,10 +92,7 @@ impl World {
             .map(|study| {
                 let mut rng = ChaCha8Rng::seed_from_u64(arguments.seed);
                 rng.set_stream(study);
-                let bootstrap = Bootstrap {
-                    resamples: arguments.resamples,
-                    seed: arguments.seed + study,
-                };
+                let bootstrap = Bootstrap::new(arguments.resamples, arguments.seed + study);
                 self.estimates(bootstrap, &mut Deviates(rng))
             })
             .collect();

@@ -3,7 +3,7 @@
 //! The logit of the probability of a right answer is the sum of effects of domain and method, of the run, of the
 //! passage, and of the interaction of run and passage.
 
-use promptshift_numbers::stats::panel::{Panel, Sample};
+use promptshift_numbers::stats::panel::{Panel, Sample, Sum};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 
@@ -291,12 +291,8 @@ impl World {
                                 };
                                 let questions = (self.questions)(passage);
                                 let right = (0..questions).filter(|_| deviates.uniform() < chance);
-                                samples.push(Sample {
-                                    seed: *seed,
-                                    cluster: format!("{passage:04}"),
-                                    numerator: right.count() as f64,
-                                    denominator: questions as f64,
-                                });
+                                let sum = Sum::new(right.count() as f64, questions as f64);
+                                samples.push(Sample::new(*seed, format!("{passage:04}"), sum));
                             }
                         }
                         samples

@@ -26,12 +26,9 @@ pub fn principal(points: &[&[f32]], most: usize) -> Principal {
     let mean: Vec<f64> = (0..width)
         .map(|at| points.iter().map(|point| f64::from(point[at])).sum::<f64>() / count as f64)
         .collect();
-    let centred: Vec<Vec<f64>> = points
-        .iter()
+    let centred: Vec<Vec<f64>> = (points.iter())
         .map(|point| {
-            point
-                .iter()
-                .zip(&mean)
+            (point.iter().zip(&mean))
                 .map(|(v, m)| f64::from(*v) - m)
                 .collect()
         })

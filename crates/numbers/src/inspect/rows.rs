@@ -13,10 +13,8 @@ impl Rows {
     /// # Panics
     /// The number of values is not a multiple of `width`.
     pub fn new(values: Vec<f32>, width: usize) -> Self {
-        assert!(
-            width > 0 && values.len().is_multiple_of(width),
-            "whole rows"
-        );
+        let holds = width > 0 && values.len().is_multiple_of(width);
+        assert!(holds, "whole rows");
         Rows { values, width }
     }
 
@@ -60,8 +58,7 @@ pub fn effective_rank(rows: &Rows) -> f64 {
     let gram: Vec<Vec<f64>> = (rows.iter())
         .map(|one| rows.iter().map(|other| dot(one, other)).collect())
         .collect();
-    let singular: Vec<f64> = eigen(gram)
-        .into_iter()
+    let singular: Vec<f64> = (eigen(gram).into_iter())
         .map(|one| one.value.max(0.0).sqrt())
         .collect();
     let sum: f64 = singular.iter().sum();

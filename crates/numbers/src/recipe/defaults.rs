@@ -4,8 +4,7 @@
 
 use super::{
     AdafactorRecipe, AdamWRecipe, Budget, DeltaRecipe, Method, Objective, OptimizerRecipe,
-    ParameterScaling, PromptInit, PromptRecipe, Recipe, Reduction, Schedule, SecondMoment,
-    StepMemory,
+    ParameterScaling, PromptRecipe, Recipe, Reduction, Schedule, SecondMoment, StepMemory,
 };
 
 /// The kinds of networks that default recipes distinguish.
@@ -112,10 +111,7 @@ impl Recipe {
             Base::Prompt | Base::Weights | Base::Words => like.optimizer,
         };
         Recipe {
-            prompt: (base == Base::Prompt).then(|| PromptRecipe {
-                length: defaults.prompt_length(),
-                init: PromptInit::Vocab,
-            }),
+            prompt: (base == Base::Prompt).then(|| PromptRecipe::sampled(defaults.prompt_length())),
             delta: delta(defaults),
             optimizer: optimizer.at(rates.on(defaults)),
             budget: match base {
@@ -125,7 +121,6 @@ impl Recipe {
                 },
                 Base::Prompt | Base::Additions | Base::Weights => like.budget,
             },
-            memory: StepMemory::default(),
             ..like
         }
     }
@@ -146,7 +141,6 @@ impl Recipe {
                 evaluate_every: 300,
                 patience: None,
             },
-            memory: StepMemory::default(),
             ..Recipe::decoder_only()
         }
     }
@@ -187,10 +181,7 @@ impl Recipe {
     /// Deviation: the second moment starts fresh, whereas T5X restores the step.
     pub fn paper_prompt() -> Self {
         Recipe {
-            prompt: Some(PromptRecipe {
-                length: 100,
-                init: PromptInit::Vocab,
-            }),
+            prompt: Some(PromptRecipe::sampled(100)),
             delta: DeltaRecipe::Prompt,
             head: None,
             label_ids: Vec::new(),
@@ -235,7 +226,6 @@ impl Recipe {
                 batch_size: 128,
                 ..Recipe::paper_prompt().budget
             },
-            memory: StepMemory::default(),
             ..Recipe::paper_prompt()
         }
     }
@@ -244,10 +234,7 @@ impl Recipe {
     /// since a run has hundreds of steps rather than tens of thousands.
     pub fn miniature_prompt() -> Self {
         Recipe {
-            prompt: Some(PromptRecipe {
-                length: 20,
-                init: PromptInit::Vocab,
-            }),
+            prompt: Some(PromptRecipe::sampled(20)),
             schedule: Schedule::WarmupDecay {
                 warmup: 10,
                 share: 0.5,
@@ -263,7 +250,6 @@ impl Recipe {
                 evaluate_every: 40,
                 patience: None,
             },
-            memory: StepMemory::default(),
             ..Recipe::paper_prompt()
         }
     }

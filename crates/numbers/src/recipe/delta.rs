@@ -48,9 +48,7 @@ pub enum DeltaRecipe {
     Vera(VeraRecipe),
     /// The biases; in a backbone without biases, one added to every linear map of the blocks.
     AddedBiases,
-    /// The gains of the norms.
     NormGains,
-    /// The output head.
     OutputHead,
     /// The last blocks before the output head, with their final norm.
     LastBlocks(LastBlocksRecipe),
@@ -297,7 +295,6 @@ pub struct SubspaceRecipe {
 /// See [`SubspaceRecipe::file`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubspaceStart {
-    /// The file.
     pub path: String,
     /// SHA-256 of the file.
     pub sha256: String,
@@ -317,7 +314,6 @@ pub struct LadderRecipe {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PreambleRecipe {
-    /// This instruction.
     Instruction(String),
     /// So many examples from the source's training rows, with their answers.
     Examples(usize),

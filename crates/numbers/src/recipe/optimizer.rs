@@ -63,7 +63,7 @@ impl OptimizerRecipe {
     }
 
     /// The same optimiser without weight decay.
-    pub(crate) fn without_decay(mut self) -> Self {
+    pub fn without_decay(mut self) -> Self {
         match &mut self {
             OptimizerRecipe::Adafactor(recipe) => recipe.weight_decay = 0.0,
             OptimizerRecipe::AdamW(recipe) => recipe.weight_decay = 0.0,
@@ -144,9 +144,7 @@ impl Recipe {
     /// and the only one if nothing is trained.
     pub fn grid(&self, trials: usize) -> Vec<Recipe> {
         let trials = if self.trains() { trials } else { 1 };
-        LEARNING_RATES
-            .iter()
-            .take(trials)
+        (LEARNING_RATES.iter().take(trials))
             .map(|factor| {
                 let rate = three_digits(factor * self.optimizer.learning_rate());
                 Recipe {

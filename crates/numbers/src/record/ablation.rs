@@ -7,12 +7,14 @@
 //! ```
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::folder::{self, StoreError, StoredRecord, Unfinished};
-use promptshift_text::atomic_file::{self, AtomicFileError};
+use super::folder::{self, StoredRecord, Unfinished};
+use super::seal::{indented, read_json};
+use crate::error::{IoContext, StoreError};
+use promptshift_text::atomic_file;
 
 const FILE: &str = "ablation.json";
 
@@ -65,39 +67,6 @@ pub struct StoredAblation {
     pub unfinished: Vec<Vec<Unfinished>>,
 }
 
-/// Errors of an ablation's folder.
-#[derive(Debug, thiserror::Error)]
-pub enum AblationError {
-    /// The plan can't be written.
-    #[error(transparent)]
-    New(#[from] AtomicFileError),
-    /// A setting's records can't be read.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// A file or folder can't be read or created.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        source: std::io::Error,
-    },
-    /// The file is not the plan of an ablation.
-    #[error("{}: not the plan of an ablation: {source}", path.display())]
-    Parse {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        source: serde_json::Error,
-    },
-    /// The folder belongs to another ablation.
-    #[error("{} belongs to another ablation: choose another --out", path.display())]
-    Other {
-        /// The file.
-        path: PathBuf,
-    },
-}
-
 impl Kind {
     /// The name on the command line.
     pub fn name(self) -> &'static str {
@@ -125,21 +94,20 @@ impl Ablation {
     ///
     /// # Errors
     /// It belongs to another ablation, or can't be written.
-    pub fn claim(&self, out: &Path) -> Result<(), AblationError> {
+    pub fn claim(&self, out: &Path) -> Result<(), StoreError> {
         let path = out.join(FILE);
         if path.exists() {
             return match parse(&path)? == *self {
                 true => Ok(()),
-                false => Err(AblationError::Other { path }),
+                false => Err(StoreError::malformed(
+                    &path,
+                    "the plan of this ablation",
+                    "that of another ablation: choose another --out",
+                )),
             };
         }
-        fs::create_dir_all(out).map_err(|source| AblationError::Io {
-            path: out.to_owned(),
-            source,
-        })?;
-        let mut json = serde_json::to_vec_pretty(self).expect("plain data");
-        json.push(b'\n');
-        Ok(atomic_file::write(&path, &json)?)
+        fs::create_dir_all(out).at("make the folder", out)?;
+        Ok(atomic_file::write(&path, &indented(self))?)
     }
 }
 
@@ -152,7 +120,7 @@ pub fn is_in(out: &Path) -> bool {
 ///
 /// # Errors
 /// It is not an ablation, or a record is damaged.
-pub fn read(out: &Path) -> Result<StoredAblation, AblationError> {
+pub fn read(out: &Path) -> Result<StoredAblation, StoreError> {
     let ablation = parse(&out.join(FILE))?;
     let (mut records, mut unfinished) = (Vec::new(), Vec::new());
     for setting in &ablation.settings {
@@ -165,7 +133,7 @@ pub fn read(out: &Path) -> Result<StoredAblation, AblationError> {
         records.push(match folder::find(&folder) {
             Ok(found) => found,
             Err(StoreError::NoRecords { .. }) => Vec::new(),
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         });
         unfinished.push(folder::unfinished(&folder)?);
     }
@@ -176,13 +144,6 @@ pub fn read(out: &Path) -> Result<StoredAblation, AblationError> {
     })
 }
 
-fn parse(path: &Path) -> Result<Ablation, AblationError> {
-    let bytes = fs::read(path).map_err(|source| AblationError::Io {
-        path: path.to_owned(),
-        source,
-    })?;
-    serde_json::from_slice(&bytes).map_err(|source| AblationError::Parse {
-        path: path.to_owned(),
-        source,
-    })
+fn parse(path: &Path) -> Result<Ablation, StoreError> {
+    read_json(path, "the plan of an ablation")
 }

@@ -1,7 +1,11 @@
 //! The fields in which two serialisable values differ.
 
+use std::path::Path;
+
 use serde::Serialize;
 use serde_json::Value;
+
+use crate::error::StoreError;
 
 /// A field and its two values, as JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,6 +13,18 @@ pub struct Difference {
     pub field: String,
     pub first: String,
     pub second: String,
+}
+
+impl Difference {
+    /// That a file, whose value is the first, belongs to another run than the wanted one.
+    pub(crate) fn in_file(self, path: &Path) -> StoreError {
+        StoreError::OtherCell {
+            path: path.to_owned(),
+            field: self.field,
+            wanted: self.second,
+            found: self.first,
+        }
+    }
 }
 
 /// The first difference in the order of the sorted field names, if any. Numbers that agree to a relative 1e-12 count

@@ -18,10 +18,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::folder::{self, StoreError, StoredRecord};
-use super::seal::opened_as;
+use super::folder::{self, StoredRecord};
+use super::seal::{indented, read_json, read_sealed};
 use super::{Evaluation, Prediction, Provenance, Record, Role, Score, Training, difference};
-use promptshift_text::atomic_file::{self, AtomicFileError};
+use crate::error::{IoContext, StoreError};
+use promptshift_text::atomic_file;
 use promptshift_text::domain::{Split, Task};
 use promptshift_text::hash::sha256;
 
@@ -87,7 +88,6 @@ pub struct EnsembleEvaluation {
     pub domain: String,
     /// Source or target.
     pub role: Role,
-    /// The task.
     pub task: Task,
     /// The split that was scored.
     pub split: Split,
@@ -110,7 +110,6 @@ pub struct EnsembleEvaluation {
 /// All members' answers to one example.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EnsembleLine {
-    /// The example.
     pub id: String,
     /// Its passage, the cluster in the statistics.
     pub passage: String,
@@ -135,7 +134,6 @@ pub struct MemberLine {
 /// An ensemble with its answers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredEnsemble {
-    /// The record.
     pub record: EnsembleRecord,
     /// The lines of each of the record's evaluations.
     pub lines: Vec<Vec<EnsembleLine>>,
@@ -150,63 +148,26 @@ pub enum EnsembleError {
     /// Records that differ in more than their seed.
     #[error("{first} and {second} cannot be in one ensemble: their {field} differs")]
     Mixed {
-        /// A record's folder.
         first: String,
-        /// Another's.
         second: String,
-        /// What differs besides the seed.
         field: String,
     },
     /// Two records have the same seed.
     #[error("wanted one record for each seed; {first} and {second} both have seed {seed}")]
     Twice {
-        /// A record's folder.
         first: String,
-        /// Another's.
         second: String,
-        /// The seed.
         seed: u64,
     },
     /// A member has no record; fewer members would be another ensemble.
     #[error("{}: wanted a record with seed {seed}, found none: with fewer members it would be another ensemble", path.display())]
-    Missing {
-        /// The folder of the members' records.
-        path: PathBuf,
-        /// The seed.
-        seed: u64,
-    },
+    Missing { path: PathBuf, seed: u64 },
     /// A method that does not train.
     #[error("{folder}: wanted runs that differ in their seed; {method} does not train anything")]
-    Untrained {
-        /// The record's folder.
-        folder: String,
-        /// Its method.
-        method: String,
-    },
-    /// The records can't be read.
+    Untrained { folder: String, method: String },
+    /// The records or the ensemble can't be read or written.
     #[error(transparent)]
-    Records(#[from] StoreError),
-    /// It can't be written.
-    #[error(transparent)]
-    New(#[from] AtomicFileError),
-    /// A file can't be read.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        source: std::io::Error,
-    },
-    /// A file does not have the expected content.
-    #[error("{}: wanted {wanted}, found {found}", path.display())]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// What was wanted.
-        wanted: String,
-        /// What was found.
-        found: String,
-    },
+    Files(#[from] StoreError),
 }
 
 impl StoredEnsemble {
@@ -252,9 +213,7 @@ impl StoredEnsemble {
             answers_sha256: String::new(),
         };
         let of_domain = |at: usize| {
-            let members = records
-                .iter()
-                .map(|stored| stored.predictions[at].as_slice());
+            let members = (records.iter()).map(|stored| stored.predictions[at].as_slice());
             lines(&members.collect::<Vec<_>>())
         };
         let cell = &first.record.cell;
@@ -334,29 +293,24 @@ fn lines(members: &[&[Prediction]]) -> Vec<EnsembleLine> {
 ///
 /// # Errors
 /// It can't be written.
-pub fn claim(out: &Path, seeds: &[u64]) -> Result<(), EnsembleError> {
+pub fn claim(out: &Path, seeds: &[u64]) -> Result<(), StoreError> {
     let path = out.join(FILE);
     if path.exists() {
         // A file that promptshift did not write is not replaced.
         marker(&path)?;
     } else if is_in(out) {
-        let found = "an ensemble of version 1: choose another --out".to_owned();
-        return Err(malformed(out, "a folder of its own", found));
+        let found = "an ensemble of version 1: choose another --out";
+        return Err(StoreError::malformed(out, "a folder of its own", found));
     }
-    fs::create_dir_all(out).map_err(|source| EnsembleError::Io {
-        path: out.to_owned(),
-        source,
-    })?;
+    fs::create_dir_all(out).at("make the folder", out)?;
     let marker = Marker {
         program: "promptshift".to_owned(),
         version: 2,
         members: MEMBERS.to_owned(),
         seeds: seeds.to_vec(),
     };
-    let mut json = serde_json::to_vec_pretty(&marker).expect("plain data");
-    json.push(b'\n');
     // The list of members of an earlier command is replaced; their records stay.
-    Ok(atomic_file::replace(&path, &json)?)
+    Ok(atomic_file::replace(&path, &indented(&marker))?)
 }
 
 /// Whether `out` is the folder of an ensemble.
@@ -371,7 +325,7 @@ pub fn is_in(out: &Path) -> bool {
 pub fn read(out: &Path) -> Result<StoredEnsemble, EnsembleError> {
     let path = out.join(FILE);
     if !path.is_file() {
-        return read_version_1(&out.join(FOLDER));
+        return Ok(read_version_1(&out.join(FOLDER))?);
     }
     let marker = marker(&path)?;
     let folder = out.join(marker.members);
@@ -387,49 +341,39 @@ pub fn read(out: &Path) -> Result<StoredEnsemble, EnsembleError> {
     StoredEnsemble::of(&records.collect::<Result<Vec<_>, _>>()?)
 }
 
-fn marker(path: &Path) -> Result<Marker, EnsembleError> {
-    serde_json::from_slice(&contents(path)?)
-        .map_err(|error| malformed(path, "the list of an ensemble's records", error.to_string()))
+fn marker(path: &Path) -> Result<Marker, StoreError> {
+    read_json(path, "the list of an ensemble's records")
 }
 
-fn malformed(path: &Path, wanted: &str, found: String) -> EnsembleError {
-    EnsembleError::Malformed {
-        path: path.to_owned(),
-        wanted: wanted.to_owned(),
-        found,
-    }
-}
-
-fn read_version_1(folder: &Path) -> Result<StoredEnsemble, EnsembleError> {
+fn read_version_1(folder: &Path) -> Result<StoredEnsemble, StoreError> {
     let path = folder.join(FILE);
-    let record: EnsembleRecord = opened_as(&contents(&path)?)
-        .map_err(|found| malformed(&path, "an ensemble's record", found))?;
+    let record: EnsembleRecord = read_sealed(&path, "an ensemble's record")?;
     if record.version != 1 || record.members.is_empty() {
         let found = format!("{} of {} members", record.version, record.members.len());
-        return Err(malformed(&path, "version 1 with members", found));
+        return Err(StoreError::malformed(
+            &path,
+            "version 1 with members",
+            found,
+        ));
     }
     let mut lines = Vec::new();
     for evaluation in &record.evaluations {
         let path = folder.join(&evaluation.answers);
-        let bytes = contents(&path)?;
+        let bytes = folder::contents(&path)?;
         if sha256(&bytes) != evaluation.answers_sha256 {
-            let found = "another content".to_owned();
-            return Err(malformed(&path, "the SHA-256 of ensemble.json", found));
+            let wanted = "the SHA-256 of ensemble.json";
+            return Err(StoreError::malformed(&path, wanted, "another content"));
         }
-        let read: Vec<EnsembleLine> = serde_json::Deserializer::from_slice(&bytes)
-            .into_iter()
+        let read: Vec<EnsembleLine> = (serde_json::Deserializer::from_slice(&bytes).into_iter())
             .collect::<Result<_, _>>()
-            .map_err(|error| malformed(&path, "lines of an ensemble", error.to_string()))?;
+            .map_err(|error| StoreError::malformed(&path, "lines of an ensemble", error))?;
         let members = record.members.len();
         if read.len() != evaluation.examples || read.iter().any(|l| l.members.len() != members) {
             let wanted = format!("{} lines of {members} answers", evaluation.examples);
-            return Err(malformed(&path, &wanted, format!("{} lines", read.len())));
+            let found = format!("{} lines", read.len());
+            return Err(StoreError::malformed(&path, wanted, found));
         }
         lines.push(read);
     }
     Ok(StoredEnsemble { record, lines })
-}
-
-fn contents(path: &Path) -> Result<Vec<u8>, EnsembleError> {
-    folder::contents(path).map_err(|(path, source)| EnsembleError::Io { path, source })
 }

@@ -142,14 +142,31 @@ pub enum Score {
 }
 
 impl Score {
-    /// Whether the prediction is right: equal to a right answer after normalisation, or the right label.
-    pub fn is_right(&self) -> bool {
+    /// The right class and the predicted one; `None` for a span.
+    pub fn classes(&self) -> Option<(usize, Option<usize>)> {
         match *self {
-            Score::Span { exact_match, .. } => exact_match == 1.0,
             Score::Label { gold, predicted }
             | Score::Option {
                 gold, predicted, ..
-            } => predicted == Some(gold),
+            } => Some((gold, predicted)),
+            Score::Span { .. } => None,
+        }
+    }
+
+    /// The score if another class had been predicted; `None` for a span.
+    pub fn answering(mut self, class: Option<usize>) -> Option<Score> {
+        match &mut self {
+            Score::Label { predicted, .. } | Score::Option { predicted, .. } => *predicted = class,
+            Score::Span { .. } => return None,
+        }
+        Some(self)
+    }
+
+    /// Whether the prediction is right: equal to a right answer after normalisation, or the right label.
+    pub fn is_right(&self) -> bool {
+        match (*self, self.classes()) {
+            (Score::Span { exact_match, .. }, _) => exact_match == 1.0,
+            (_, classes) => classes.is_some_and(|(gold, predicted)| predicted == Some(gold)),
         }
     }
 }
@@ -194,14 +211,12 @@ const AROUND: usize = 220;
 /// Excerpts of the examples whose ids have the smallest hashes: a sample that is independent of the answers and the
 /// same for every method, seed and machine.
 pub fn excerpts(examples: &[Example]) -> Vec<Excerpt> {
-    let mut drawn: Vec<(String, &Example)> = examples
-        .iter()
+    let mut drawn: Vec<(String, &Example)> = (examples.iter())
         .map(|example| (sha256(example.id.as_bytes()), example))
         .collect();
     drawn.sort_by(|one, other| one.0.cmp(&other.0));
     drawn.truncate(EXAMPLES);
-    drawn
-        .into_iter()
+    (drawn.into_iter())
         .map(|(_, example)| Excerpt {
             id: example.id.clone(),
             input: shortened(&example.input, example.answer_location),
@@ -242,10 +257,8 @@ mod tests {
         let end = input.find("ANSWER").expect("there") + 6;
         let short = shortened(&input, AnswerLocation::EndsAt(end));
         assert!(short.starts_with("question: who?"), "{short}");
-        assert!(
-            short.contains(" … ") && short.contains("ANSWERz z"),
-            "{short}"
-        );
+        let holds = short.contains(" … ") && short.contains("ANSWERz z");
+        assert!(holds, "{short}");
         assert!(short.ends_with(" …") && short.len() < 720, "{short}");
         let start = shortened(&input, AnswerLocation::Absent);
         assert!(start.ends_with(" …") && start.len() <= START + 4, "{start}");

@@ -20,7 +20,7 @@ mod read;
 mod unfinished;
 
 pub use crate::error::StoreError;
-pub(crate) use read::{STORE_MARKER, contents, read_predictions};
+pub(crate) use read::{STORE_MARKER, check_saved, contents, read_predictions};
 pub use read::{StoredRecord, find, is_record, read, record_folders};
 pub use unfinished::{End, Unfinished, unfinished};
 
@@ -30,15 +30,15 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::IoContext;
 use crate::recipe::Method;
 use crate::record::difference;
-use crate::record::seal::sealed;
+use crate::record::seal::{indented, json_lines, read_json, sealed};
 use crate::record::{Cell, Prediction, Provenance, RECORD_VERSION, Record, Setting};
 use promptshift_text::atomic_file::write_synced;
 use promptshift_text::claim::{CLAIM, Claim, PARTIAL};
 use promptshift_text::hash::sha256;
 
-use crate::error::IoContext;
 use promptshift_text::process::token;
 use unfinished::{failure_json, failure_name};
 
@@ -139,12 +139,7 @@ impl RunFolder {
         let stored = read(&home)?;
         match difference::first(&stored.record.cell, cell) {
             None => Ok(Some(stored)),
-            Some(difference) => Err(StoreError::OtherCell {
-                path: home.join(RECORD),
-                field: difference.field,
-                wanted: difference.second,
-                found: difference.first,
-            }),
+            Some(difference) => Err(difference.in_file(&home.join(RECORD))),
         }
     }
 
@@ -280,12 +275,7 @@ pub fn write_predictions(
 
 /// The content of a predictions file: JSON, one prediction per line.
 pub fn prediction_lines(predictions: &[Prediction]) -> Vec<u8> {
-    let mut lines = Vec::new();
-    for prediction in predictions {
-        serde_json::to_writer(&mut lines, prediction).expect("a prediction is plain data");
-        lines.push(b'\n');
-    }
-    lines
+    json_lines(predictions)
 }
 
 /// Checks that a folder without a plan contains at most what promptshift leaves if it is killed immediately.
@@ -305,10 +295,8 @@ fn check_is_ours(out: &Path) -> Result<(), StoreError> {
 
 /// Writes the plan.
 fn write_plan(out: &Path, marker: &Path, plan: &Plan) -> Result<(), StoreError> {
-    let mut json = serde_json::to_vec_pretty(plan).expect("a plan is plain data");
-    json.push(b'\n');
     let partial = out.join(format!("{PARTIAL}{}-{PLAN}", token()));
-    write_synced(&partial, &json).at("write", &partial)?;
+    write_synced(&partial, &indented(plan)).at("write", &partial)?;
     fs::rename(&partial, marker).at("give its final name to", &partial)?;
     sync(out)
 }
@@ -317,12 +305,7 @@ fn write_plan(out: &Path, marker: &Path, plan: &Plan) -> Result<(), StoreError> 
 fn extend(out: &Path, marker: &Path, plan: Plan) -> Result<(), StoreError> {
     let mut found = read_plan(marker)?;
     if let Some(difference) = difference::first(&found.setting, &plan.setting) {
-        return Err(StoreError::OtherCell {
-            path: marker.to_owned(),
-            field: difference.field,
-            wanted: difference.second,
-            found: difference.first,
-        });
+        return Err(difference.in_file(marker));
     }
     let before = found.cells.len();
     for cell in plan.cells {
@@ -337,12 +320,7 @@ fn extend(out: &Path, marker: &Path, plan: Plan) -> Result<(), StoreError> {
 }
 
 fn read_plan(marker: &Path) -> Result<Plan, StoreError> {
-    let text = fs::read_to_string(marker).at("read", marker)?;
-    serde_json::from_str(&text).map_err(|error| StoreError::Malformed {
-        path: marker.to_owned(),
-        wanted: "the plan that promptshift writes there".to_owned(),
-        found: error.to_string(),
-    })
+    read_json(marker, "the plan that promptshift writes there")
 }
 
 /// Removes left-overs of killed processes.
@@ -353,18 +331,21 @@ fn clear_leftovers(out: &Path) -> Result<(), StoreError> {
             continue;
         }
         let path = entry.path();
-        let removed = if path.is_dir() {
-            fs::remove_dir_all(&path)
-        } else {
-            fs::remove_file(&path)
-        };
-        match removed {
-            // Another process removed it first.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            removed => removed.at("remove the left-over", &path)?,
-        }
+        remove(&path)?;
     }
     Ok(())
+}
+
+/// Removes a file or folder, unless another process removed it first.
+pub(crate) fn remove(path: &Path) -> Result<(), StoreError> {
+    let removed = match path.is_dir() {
+        true => fs::remove_dir_all(path),
+        false => fs::remove_file(path),
+    };
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed.at("remove", path),
+    }
 }
 
 /// Writes a new file that is synced with all others of its folder, when the draft is finished.

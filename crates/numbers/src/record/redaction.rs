@@ -37,15 +37,9 @@ pub fn redacted(stored: &StoredRecord) -> Vec<(String, Vec<u8>)> {
         validation.predictions_sha256 = sha256(&lines);
         files.push((validation.predictions.clone(), lines));
     }
-    let checkpoints = record
-        .training
-        .iter_mut()
-        .flat_map(|training| &mut training.checkpoints);
+    let checkpoints = (record.training.iter_mut()).flat_map(|training| &mut training.checkpoints);
     for (checkpoint, answered) in checkpoints.zip(&stored.checkpoints) {
-        let kept = checkpoint
-            .scores
-            .iter_mut()
-            .filter_map(|one| one.predictions.as_mut());
+        let kept = (checkpoint.scores.iter_mut()).filter_map(|one| one.predictions.as_mut());
         for ((kept, predictions), task) in kept.zip(answered).zip(of_source.into_iter().cycle()) {
             let lines = lines(predictions, task);
             kept.sha256 = sha256(&lines);
@@ -70,9 +64,7 @@ pub fn without_node(json: &[u8]) -> Vec<u8> {
 }
 
 fn lines(predictions: &[Prediction], task: Task) -> Vec<u8> {
-    let without = predictions
-        .iter()
-        .map(|prediction| without_texts(prediction, task));
+    let without = (predictions.iter()).map(|prediction| without_texts(prediction, task));
     prediction_lines(&without.collect::<Vec<_>>())
 }
 
@@ -110,22 +102,7 @@ fn hashed(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn prediction(score: Score) -> Prediction {
-        Prediction {
-            id: "1".to_owned(),
-            passage: "2".to_owned(),
-            prediction: "Ada".to_owned(),
-            answers: vec!["Ada".to_owned()],
-            score,
-            log_prob: -1.0,
-            class_log_probs: None,
-            input_tokens: 1,
-            output_tokens: 1,
-            cut: false,
-            traits: None,
-        }
-    }
+    use crate::fixture::prediction;
 
     #[test]
     fn a_redacted_failure_lacks_only_the_machine() {
@@ -146,7 +123,7 @@ mod tests {
             f1: 1.0,
         };
         let texts = |score, task| {
-            let bare = without_texts(&prediction(score), task);
+            let bare = without_texts(&prediction("1", ["Ada"; 2], score), task);
             [bare.prediction, bare.answers.concat()].map(|text| text == "Ada")
         };
         assert_eq!(texts(label(Some(1)), Task::Paraphrase), [true, true]);

@@ -1,9 +1,13 @@
-//! Sealed JSON: the last key is the hash of the rest, so that changes are detected.
+//! Files of JSON. In a sealed one, the last key is the hash of the rest, so that changes are detected.
+
+use std::fs;
+use std::path::Path;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::error::{IoContext, StoreError};
 use promptshift_text::hash::sha256;
 
 /// The last key.
@@ -46,6 +50,35 @@ pub fn opened(bytes: &[u8]) -> Result<Value, String> {
 /// As for [`opened`], or it has another schema; in words.
 pub fn opened_as<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     serde_json::from_value(opened(bytes)?).map_err(|error| error.to_string())
+}
+
+/// The object in a sealed file; `wanted` says what it should be.
+pub(crate) fn read_sealed<T: DeserializeOwned>(path: &Path, wanted: &str) -> Result<T, StoreError> {
+    let bytes = fs::read(path).at("read", path)?;
+    opened_as(&bytes).map_err(|found| StoreError::malformed(path, wanted, found))
+}
+
+/// The value in a JSON file without a seal; `wanted` says what it should be.
+pub(crate) fn read_json<T: DeserializeOwned>(path: &Path, wanted: &str) -> Result<T, StoreError> {
+    let bytes = fs::read(path).at("read", path)?;
+    serde_json::from_slice(&bytes).map_err(|error| StoreError::malformed(path, wanted, error))
+}
+
+/// The content of a JSON file without a seal.
+pub(crate) fn indented(value: &impl Serialize) -> Vec<u8> {
+    let mut json = serde_json::to_vec_pretty(value).expect("plain data");
+    json.push(b'\n');
+    json
+}
+
+/// JSON with a value on each line.
+pub(crate) fn json_lines(values: &[impl Serialize]) -> Vec<u8> {
+    let mut lines = Vec::new();
+    for value in values {
+        serde_json::to_writer(&mut lines, value).expect("plain data");
+        lines.push(b'\n');
+    }
+    lines
 }
 
 /// The hash of a value, independent of white space and the order of keys in its file.

@@ -18,7 +18,6 @@ pub struct Search {
 pub struct Trial {
     /// The learning rate at the schedule's maximum.
     pub learning_rate: f64,
-    /// How it ended.
     pub end: TrialEnd,
 }
 
@@ -30,7 +29,6 @@ pub enum TrialEnd {
     Scored {
         /// The main metric on source validation at its best step, in [0, 1].
         validation_score: f64,
-        /// That step.
         best_step: usize,
         /// Seconds spent in training steps.
         train_seconds: f64,

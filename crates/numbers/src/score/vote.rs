@@ -83,8 +83,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn ballots<'a>(given: &[(&'a str, f64)]) -> Vec<Ballot<'a>> {
-        given
-            .iter()
+        (given.iter())
             .map(|&(text, log_prob)| Ballot { text, log_prob })
             .collect()
     }
@@ -133,9 +132,7 @@ mod tests {
             turn in 0_usize..7,
         ) {
             // Powers of two: no two groups of voters are equally confident.
-            let cast: Vec<Ballot> = texts
-                .iter()
-                .enumerate()
+            let cast: Vec<Ballot> = (texts.iter().enumerate())
                 .map(|(i, text)| Ballot { text, log_prob: -f64::from(1 << i) / 64.0 })
                 .collect();
             let vote = majority(&cast).expect("at least one");

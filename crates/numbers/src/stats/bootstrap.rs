@@ -38,7 +38,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use rayon::prelude::*;
 
-use super::panel::{Panel, Runs, Sum, ratio};
+use super::panel::{Panel, Runs, Sum};
 
 /// The number of resamples and the seed of the draws.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,20 +51,20 @@ pub struct Bootstrap {
 
 impl Default for Bootstrap {
     fn default() -> Bootstrap {
-        Bootstrap {
-            resamples: 10_000,
-            seed: 20_210_418,
-        }
+        Bootstrap::new(10_000, 20_210_418)
     }
 }
 
 impl Bootstrap {
+    /// So many resamples with this seed.
+    pub const fn new(resamples: usize, seed: u64) -> Bootstrap {
+        Bootstrap { resamples, seed }
+    }
+
     /// The score (mean over seeds of the ratio metric) of every method in every panel:
     /// `scores[panel][method]`.
     pub fn scores(self, panels: &[Panel]) -> Vec<Vec<Option<Draws>>> {
-        panels
-            .iter()
-            .enumerate()
+        (panels.iter().enumerate())
             .map(|(place, panel)| self.of_panel(place, panel))
             .collect()
     }
@@ -133,7 +133,7 @@ impl SideBySide {
         }
         totals
             .chunks_exact(2)
-            .map(|total| ratio(total[0], total[1]))
+            .map(|total| Sum::new(total[0], total[1]).ratio())
             .collect()
     }
 }

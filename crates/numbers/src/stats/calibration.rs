@@ -102,8 +102,7 @@ pub fn fit_temperature(outcomes: &[Outcome]) -> Option<Temperature> {
     }
     // The likelihood is convex in the inverse temperature: bisection of its slope.
     let slope = |inverse: f64| -> f64 {
-        outcomes
-            .iter()
+        (outcomes.iter())
             .map(|outcome| {
                 let log = outcome.log_confidence();
                 match outcome.right {
@@ -131,8 +130,7 @@ pub fn calibration(outcomes: &[Outcome]) -> Option<Calibration> {
     if count == 0 {
         return None;
     }
-    let mut sorted: Vec<(f64, f64)> = outcomes
-        .iter()
+    let mut sorted: Vec<(f64, f64)> = (outcomes.iter())
         .map(|outcome| (outcome.confidence(), outcome.worth()))
         .collect();
     // Equal confidences are ordered by outcome, so that the order is unique.
@@ -145,8 +143,7 @@ pub fn calibration(outcomes: &[Outcome]) -> Option<Calibration> {
         examples: count,
         accuracy: over(&|_, right| right),
         confidence: over(&|p, _| p),
-        ece: plain
-            .iter()
+        ece: (plain.iter())
             .map(|bin| bin.count as f64 / count as f64 * (bin.accuracy - bin.confidence).abs())
             .sum(),
         brier: over(&|p, right| (p - right).powi(2)),
@@ -263,10 +260,8 @@ mod tests {
         // Confidence 0.81 and half right: 0.81^(1/T) = 0.5.
         let answers = [outcome(0.81, true), outcome(0.81, false)];
         let Temperature(found) = fit_temperature(&answers).expect("both kinds");
-        assert!(
-            (found - 0.81_f64.ln() / 0.5_f64.ln()).abs() < 1e-6,
-            "{found}"
-        );
+        let holds = (found - 0.81_f64.ln() / 0.5_f64.ln()).abs() < 1e-6;
+        assert!(holds, "{found}");
         let scaled = answers.map(|answer| Temperature(found).apply(answer));
         let after = calibration(&scaled).expect("answers");
         assert!((after.confidence - 0.5).abs() < 1e-6);

@@ -25,8 +25,9 @@
 //! as in half of all perfectly calibrated runs, keeps its sign.
 
 use super::calibration::{Outcome, bins_for, groups};
-use super::estimate::{Estimate, Interval, mean, standard_deviation};
-use super::estimate::{normal_quantile, student_quantile};
+use super::estimate::{
+    Estimate, Interval, mean, normal_quantile, standard_deviation, student_quantile,
+};
 
 /// An answer and the number of its passage.
 pub type Answer = (usize, Outcome);
@@ -102,13 +103,11 @@ pub fn squared_error(runs: &[Vec<Answer>]) -> Option<Estimate> {
     let middle = value + 0.5 * t * t * of_mean.slope;
     let half = middle.powi(2) - value.powi(2) + t * t * (of_mean.least + beyond);
     let half = half.max(0.0).sqrt();
-    Some(Estimate {
+    Some(Estimate::new(
         value,
-        interval: Interval {
-            low: (middle - half).min(value),
-            high: (middle + half).max(value),
-        },
-    })
+        (middle - half).min(value),
+        (middle + half).max(value),
+    ))
 }
 
 /// The mean of Student's quantiles for two parts of a variance, each with its number of units, weighted by the
@@ -131,8 +130,7 @@ fn squares(values: &[f64]) -> f64 {
 }
 
 fn run(answers: &[Answer], passages: usize) -> Option<Run> {
-    let mut sorted: Vec<(f64, f64, usize)> = answers
-        .iter()
+    let mut sorted: Vec<(f64, f64, usize)> = (answers.iter())
         .map(|(passage, outcome)| {
             let confidence = outcome.confidence();
             (confidence, outcome.worth() - confidence, *passage)
@@ -173,13 +171,8 @@ fn run(answers: &[Answer], passages: usize) -> Option<Run> {
 /// The square roots of a squared error and of its interval's ends, with their signs.
 pub fn root(squared: Estimate) -> Estimate {
     let root = |value: f64| value.signum() * value.abs().sqrt();
-    Estimate {
-        value: root(squared.value),
-        interval: Interval {
-            low: root(squared.interval.low),
-            high: root(squared.interval.high),
-        },
-    }
+    let Interval { low, high } = squared.interval;
+    Estimate::new(root(squared.value), root(low), root(high))
 }
 
 /// The difference of two errors on different examples, negative errors taken as zero. Each end of its interval is as
@@ -193,13 +186,7 @@ pub fn difference(error: Estimate, minus: Estimate) -> Estimate {
     let value = one.value - other.value;
     let below = (one.value - one.interval.low).hypot(other.interval.high - other.value);
     let above = (one.interval.high - one.value).hypot(other.value - other.interval.low);
-    Estimate {
-        value,
-        interval: Interval {
-            low: value - below,
-            high: value + above,
-        },
-    }
+    Estimate::new(value, value - below, value + above)
 }
 
 #[cfg(test)]

@@ -37,6 +37,12 @@ pub struct Estimate {
 }
 
 impl Estimate {
+    /// A value with the ends of its interval.
+    pub const fn new(value: f64, low: f64, high: f64) -> Estimate {
+        let interval = Interval { low, high };
+        Estimate { value, interval }
+    }
+
     /// The estimate with the ends of its interval moved into [0, 1].
     pub fn clamp(self) -> Estimate {
         Estimate {
@@ -166,21 +172,10 @@ mod tests {
         // 0, 1, ..., 1000: R's quantile(0:1000, c(.025, .975)) is 25 and 975.
         let values: Vec<f64> = (0..=1000).rev().map(f64::from).collect();
         let interval = percentile_interval(&values).expect("values");
-        assert_eq!(
-            interval,
-            Interval {
-                low: 25.0,
-                high: 975.0
-            }
-        );
+        assert_eq!((interval.low, interval.high), (25.0, 975.0));
         assert!(interval.excludes(24.0) && !interval.excludes(25.0));
-        assert_eq!(
-            percentile_interval(&[2.0]),
-            Some(Interval {
-                low: 2.0,
-                high: 2.0
-            })
-        );
+        let (low, high) = (2.0, 2.0);
+        assert_eq!(percentile_interval(&[2.0]), Some(Interval { low, high }));
         assert_eq!(percentile_interval(&[]), None);
     }
 }

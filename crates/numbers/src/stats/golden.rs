@@ -4,14 +4,11 @@ use serde::Deserialize;
 
 use super::calibration::{Outcome, Temperature, calibration, fit_temperature};
 use super::estimate::{normal_quantile, student_quantile};
-use super::intervals::ratio_estimate;
-use super::intervals::wilson;
+use super::intervals::{ratio_estimate, wilson};
 use super::panel::Sum;
 use super::robustness::{self, Point};
 use super::runs::share_of_wins;
-use super::significance::SignFlip;
-use super::significance::holm;
-use super::significance::mcnemar;
+use super::significance::{SignFlip, holm, mcnemar};
 
 #[derive(Deserialize)]
 struct Golden {
@@ -108,10 +105,8 @@ fn golden() -> Golden {
 
 fn close(found: f64, wanted: f64, tolerance: f64) {
     let scale = wanted.abs().max(1e-3);
-    assert!(
-        (found - wanted).abs() <= tolerance * scale,
-        "{found} is not {wanted}"
-    );
+    let holds = (found - wanted).abs() <= tolerance * scale;
+    assert!(holds, "{found} is not {wanted}");
 }
 
 #[test]
@@ -126,11 +121,9 @@ fn proportions_are_statsmodels_s() {
 #[test]
 fn discordant_pairs_are_statsmodels_s() {
     for wanted in golden().mcnemar {
-        let pairs = [(true, false)]
-            .repeat(wanted.first_only)
-            .into_iter()
-            .chain([(false, true)].repeat(wanted.second_only));
-        close(mcnemar(pairs).p_value, wanted.p, 1e-8);
+        let first = [(true, false)].repeat(wanted.first_only);
+        let second = [(false, true)].repeat(wanted.second_only);
+        close(mcnemar([first, second].concat()).p_value, wanted.p, 1e-8);
     }
 }
 
@@ -151,16 +144,8 @@ fn sign_flips_are_scipy_s() {
         ..SignFlip::default()
     };
     for wanted in golden().sign_flip {
-        let passages: Vec<[Sum; 2]> = wanted
-            .differences
-            .iter()
-            .map(|difference| {
-                [*difference, 0.0].map(|numerator| Sum {
-                    numerator,
-                    denominator: 1.0,
-                })
-            })
-            .collect();
+        let passages = wanted.differences.iter();
+        let passages: Vec<[Sum; 2]> = passages.map(|one| [*one, 0.0].map(Sum::once)).collect();
         let found = flip.p_value(&passages).expect("several passages");
         let error = 4.0 * (wanted.p * (1.0 - wanted.p) / 1e5).sqrt() + 1e-5;
         assert!(
@@ -188,8 +173,7 @@ fn standard_errors_by_cluster_are_statsmodels_s() {
         let count = wanted.clusters.iter().max().expect("clusters") + 1;
         let mut sums = vec![Sum::default(); count];
         for (value, cluster) in wanted.values.iter().zip(&wanted.clusters) {
-            sums[*cluster].numerator += value;
-            sums[*cluster].denominator += 1.0;
+            sums[*cluster] += Sum::once(*value);
         }
         let found = ratio_estimate(&sums).expect("clusters");
         close(found.value, wanted.mean, 1e-9);
@@ -203,11 +187,7 @@ fn lines_are_statsmodels_s() {
     for wanted in golden().lines {
         let points: Vec<Point> = (wanted.source.iter().zip(&wanted.target))
             .zip(&wanted.runs)
-            .map(|((source, target), run)| Point {
-                source: *source,
-                target: *target,
-                run: *run,
-            })
+            .map(|((source, target), run)| Point::new(*source, *target, *run))
             .collect();
         let line = robustness::fit(&points).expect("enough points");
         close(line.slope, wanted.slope, 1e-8);

@@ -2,7 +2,7 @@
 //! passage.
 
 use super::estimate::{Estimate, Interval, beta_quantile, normal_quantile, student_quantile};
-use super::panel::{Sum, ratio};
+use super::panel::Sum;
 
 /// Wilson's 95 % score interval (1927) of `successes` of `trials` independent yes-or-no outcomes. It stays inside [0,
 /// 1] and does not shrink to a point if all or none succeed. `None` for no trials.
@@ -18,14 +18,13 @@ pub fn wilson(successes: usize, trials: usize) -> Option<Interval> {
     let centre = (share + z * z / (2.0 * n)) / shrunk;
     let half = z / shrunk * (share * (1.0 - share) / n + z * z / (4.0 * n * n)).sqrt();
     // For all or none the end is the bound itself, which rounding may miss by a last bit.
-    Some(Interval {
-        low: if successes == 0 { 0.0 } else { centre - half },
-        high: if successes == trials {
-            1.0
-        } else {
-            centre + half
-        },
-    })
+    let low = if successes == 0 { 0.0 } else { centre - half };
+    let high = if successes == trials {
+        1.0
+    } else {
+        centre + half
+    };
+    Some(Interval { low, high })
 }
 
 /// Clopper and Pearson's 95 % interval (1934) of `successes` of `trials` independent yes-or-no outcomes: all
@@ -56,14 +55,12 @@ pub fn clopper_pearson(successes: usize, trials: usize) -> Option<Interval> {
 /// the uncertainty is not: then the interval is Wilson's with one independent answer per passage. `None` for fewer
 /// than two passages, or if the denominator is zero.
 pub fn ratio_estimate(passages: &[Sum]) -> Option<Estimate> {
-    let total = passages
-        .iter()
-        .fold(Sum::default(), |total, sum| total + *sum);
+    let total: Sum = passages.iter().copied().sum();
     let count = passages.len() as f64;
     if passages.len() < 2 || total.denominator == 0.0 {
         return None;
     }
-    let value = ratio(total.numerator, total.denominator);
+    let value = total.ratio();
     let all = |of: fn(&Sum) -> f64| passages.iter().all(|sum| sum.numerator == of(sum));
     let right = match (all(|_| 0.0), all(|sum| sum.denominator)) {
         (true, _) => Some(0),
@@ -73,19 +70,12 @@ pub fn ratio_estimate(passages: &[Sum]) -> Option<Estimate> {
     if let Some(interval) = right.and_then(|right| wilson(right, passages.len())) {
         return Some(Estimate { value, interval });
     }
-    let squares: f64 = passages
-        .iter()
+    let squares: f64 = (passages.iter())
         .map(|sum| (sum.numerator - value * sum.denominator).powi(2))
         .sum();
     let error = (count / (count - 1.0) * squares).sqrt() / total.denominator;
     let half = student_quantile(0.975, count - 1.0) * error;
-    Some(Estimate {
-        value,
-        interval: Interval {
-            low: value - half,
-            high: value + half,
-        },
-    })
+    Some(Estimate::new(value, value - half, value + half))
 }
 
 #[cfg(test)]
@@ -97,19 +87,16 @@ mod tests {
         // None of five: (1 - p)⁵ = 0.025 at 1 - 0.025^(1/5).
         let none = clopper_pearson(0, 5).expect("five trials");
         assert_eq!(none.low, 0.0);
-        assert!(
-            (none.high - (1.0 - 0.025_f64.powf(0.2))).abs() < 1e-9,
-            "{none:?}"
-        );
+        let holds = (none.high - (1.0 - 0.025_f64.powf(0.2))).abs() < 1e-9;
+        assert!(holds, "{none:?}");
         let all = clopper_pearson(5, 5).expect("five trials");
         assert!((all.low - 0.025_f64.powf(0.2)).abs() < 1e-9, "{all:?}");
         assert_eq!(all.high, 1.0);
         // One of five, by scipy.stats.binomtest(1, 5).proportion_ci().
         let one = clopper_pearson(1, 5).expect("five trials");
-        assert!(
-            (one.low - 0.005_050_763_4).abs() < 1e-8 && (one.high - 0.716_417_936_1).abs() < 1e-8,
-            "{one:?}"
-        );
+        let holds =
+            (one.low - 0.005_050_763_4).abs() < 1e-8 && (one.high - 0.716_417_936_1).abs() < 1e-8;
+        assert!(holds, "{one:?}");
         assert_eq!(clopper_pearson(0, 0), None);
         assert_eq!(clopper_pearson(2, 1), None);
     }
@@ -119,10 +106,8 @@ mod tests {
         // p = 0: centre and half are both (z²/2n) / (1 + z²/n), so the end is z²/(n + z²) = 3.8415/13.8415.
         let interval = wilson(0, 10).expect("ten trials");
         assert_eq!(interval.low, 0.0);
-        assert!(
-            (interval.high - 0.277_532_799_7).abs() < 1e-9,
-            "{interval:?}"
-        );
+        let holds = (interval.high - 0.277_532_799_7).abs() < 1e-9;
+        assert!(holds, "{interval:?}");
         let mirrored = wilson(10, 10).expect("ten trials");
         assert!((mirrored.low - (1.0 - interval.high)).abs() < 1e-12);
         assert_eq!(mirrored.high, 1.0);
@@ -134,13 +119,7 @@ mod tests {
     fn all_right_and_all_wrong_have_wilson_s_interval() {
         // z² / (C + z²) of C = 10 passages, however many answers each has: 3.8415 / 13.8415.
         for count in [1.0, 3.0] {
-            let of = |numerator| {
-                let sum = Sum {
-                    numerator,
-                    denominator: count,
-                };
-                ratio_estimate(&[sum; 10]).expect("ten passages")
-            };
+            let of = |right| ratio_estimate(&[Sum::new(right, count); 10]).expect("ten passages");
             let (none, all) = (of(0.0), of(count));
             assert_eq!((none.value, none.interval.low), (0.0, 0.0));
             assert!((none.interval.high - 0.277_532_8).abs() < 1e-7, "{none:?}");
@@ -153,15 +132,12 @@ mod tests {
     fn three_passages_by_hand() {
         // Sums 1/2, 3/3, 0/1: 4/6. Residuals 1 - 4/3, 3 - 2, 0 - 2/3: squares 1/9, 1, 4/9 = 14/9,
         // times 3/2 is 7/3; error sqrt(7/3)/6; t of 2 degrees of freedom 4.302653.
-        let sum = |numerator, denominator| Sum {
-            numerator,
-            denominator,
-        };
-        let found = ratio_estimate(&[sum(1.0, 2.0), sum(3.0, 3.0), sum(0.0, 1.0)]).expect("three");
+        let sums = [Sum::new(1.0, 2.0), Sum::new(3.0, 3.0), Sum::once(0.0)];
+        let found = ratio_estimate(&sums).expect("three");
         assert!((found.value - 2.0 / 3.0).abs() < 1e-12);
         let half = 4.302_652_729_7 * (7.0_f64 / 3.0).sqrt() / 6.0;
         assert!((found.interval.high - found.value - half).abs() < 1e-8);
-        assert_eq!(ratio_estimate(&[sum(1.0, 1.0)]), None);
-        assert_eq!(ratio_estimate(&[sum(0.0, 0.0), sum(0.0, 0.0)]), None);
+        assert_eq!(ratio_estimate(&[Sum::once(1.0)]), None);
+        assert_eq!(ratio_estimate(&[Sum::default(); 2]), None);
     }
 }

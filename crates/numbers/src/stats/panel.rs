@@ -1,6 +1,7 @@
 //! The sums of all methods on one domain, by seed and passage.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{Add, AddAssign, Mul};
 
 /// One example's contribution to a metric, with its run and passage.
 #[derive(Debug, Clone, PartialEq)]
@@ -9,18 +10,15 @@ pub struct Sample {
     pub seed: u64,
     /// The passage; examples of one passage are not independent.
     pub cluster: String,
-    /// The contribution to the metric's numerator.
-    pub numerator: f64,
-    /// The contribution to the metric's denominator.
-    pub denominator: f64,
+    /// The contribution to the metric.
+    pub sum: Sum,
 }
 
-/// `Σ numerator / Σ denominator`; 0 if the denominator is 0 (F1 without any positive).
-pub fn ratio(numerator: f64, denominator: f64) -> f64 {
-    if denominator == 0.0 {
-        0.0
-    } else {
-        numerator / denominator
+impl Sample {
+    /// A contribution of a run on a passage.
+    pub fn new(seed: u64, cluster: impl Into<String>, sum: Sum) -> Sample {
+        let cluster = cluster.into();
+        Sample { seed, cluster, sum }
     }
 }
 
@@ -32,34 +30,64 @@ pub struct Runs {
     sums: Vec<Vec<Sum>>,
 }
 
-/// A numerator and a denominator.
+/// The contribution of one example to a metric, or of several: the metric is Σ numerator / Σ denominator.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Sum {
-    /// The numerator.
     pub numerator: f64,
-    /// The denominator.
     pub denominator: f64,
 }
 
-impl std::ops::Add for Sum {
-    type Output = Sum;
-
-    fn add(self, other: Sum) -> Sum {
+impl Sum {
+    /// A numerator and a denominator.
+    pub const fn new(numerator: f64, denominator: f64) -> Sum {
         Sum {
-            numerator: self.numerator + other.numerator,
-            denominator: self.denominator + other.denominator,
+            numerator,
+            denominator,
+        }
+    }
+
+    /// An example in a mean over examples.
+    pub const fn once(value: f64) -> Sum {
+        Sum::new(value, 1.0)
+    }
+
+    /// The metric; 0 if the denominator is 0, as in scikit-learn for F1 without positives.
+    pub fn ratio(self) -> f64 {
+        match self.denominator == 0.0 {
+            true => 0.0,
+            false => self.numerator / self.denominator,
         }
     }
 }
 
-impl std::ops::Sub for Sum {
+impl Add for Sum {
     type Output = Sum;
 
-    fn sub(self, other: Sum) -> Sum {
-        Sum {
-            numerator: self.numerator - other.numerator,
-            denominator: self.denominator - other.denominator,
-        }
+    fn add(self, other: Sum) -> Sum {
+        Sum::new(
+            self.numerator + other.numerator,
+            self.denominator + other.denominator,
+        )
+    }
+}
+
+impl AddAssign for Sum {
+    fn add_assign(&mut self, other: Sum) {
+        *self = *self + other;
+    }
+}
+
+impl Mul<Sum> for f64 {
+    type Output = Sum;
+
+    fn mul(self, sum: Sum) -> Sum {
+        Sum::new(self * sum.numerator, self * sum.denominator)
+    }
+}
+
+impl std::iter::Sum for Sum {
+    fn sum<I: Iterator<Item = Sum>>(sums: I) -> Sum {
+        sums.fold(Sum::default(), Add::add)
     }
 }
 
@@ -80,13 +108,7 @@ impl Runs {
         let share = 1.0 / self.seeds.len() as f64;
         let passages = self.sums.first().map_or(0, Vec::len);
         (0..passages)
-            .map(|passage| {
-                let total = (self.sums.iter()).fold(Sum::default(), |sum, run| sum + run[passage]);
-                Sum {
-                    numerator: share * total.numerator,
-                    denominator: share * total.denominator,
-                }
-            })
+            .map(|passage| share * self.sums.iter().map(|run| run[passage]).sum::<Sum>())
             .collect()
     }
 
@@ -105,17 +127,14 @@ impl Runs {
 
     /// The metric of each seed with passage `c` counted `weights[c]` times.
     fn weighted(&self, weights: &[f64]) -> Vec<f64> {
-        self.sums
-            .iter()
-            .map(|passages| {
-                let mut total = Sum::default();
-                for (sum, weight) in passages.iter().zip(weights) {
-                    total.numerator += weight * sum.numerator;
-                    total.denominator += weight * sum.denominator;
-                }
-                ratio(total.numerator, total.denominator)
-            })
-            .collect()
+        let score = |passages: &Vec<Sum>| {
+            let weighted = passages.iter().zip(weights);
+            weighted
+                .map(|(sum, weight)| *weight * *sum)
+                .sum::<Sum>()
+                .ratio()
+        };
+        self.sums.iter().map(score).collect()
     }
 }
 
@@ -129,23 +148,13 @@ pub struct Panel {
 impl Panel {
     /// Adds up the samples of each method; a method without samples is missing from the panel.
     pub fn new(methods: &[Vec<Sample>]) -> Panel {
-        let names: BTreeSet<&str> = methods
-            .iter()
-            .flatten()
-            .map(|sample| sample.cluster.as_str())
-            .collect();
-        let places: BTreeMap<&str, usize> = names
-            .iter()
-            .enumerate()
-            .map(|(place, name)| (*name, place))
-            .collect();
-        let methods = methods
-            .iter()
-            .map(|samples| (!samples.is_empty()).then(|| runs(samples, &places)))
-            .collect();
+        let names = (methods.iter().flatten()).map(|sample| sample.cluster.as_str());
+        let names: BTreeSet<&str> = names.collect();
+        let places: BTreeMap<&str, usize> = names.into_iter().zip(0..).collect();
+        let runs = |samples: &Vec<Sample>| (!samples.is_empty()).then(|| runs(samples, &places));
         Panel {
-            clusters: names.len(),
-            methods,
+            clusters: places.len(),
+            methods: methods.iter().map(runs).collect(),
         }
     }
 
@@ -192,9 +201,7 @@ fn runs(samples: &[Sample], places: &BTreeMap<&str, usize>) -> Runs {
         let passages = by_seed
             .entry(sample.seed)
             .or_insert_with(|| vec![Sum::default(); places.len()]);
-        let sum = &mut passages[places[sample.cluster.as_str()]];
-        sum.numerator += sample.numerator;
-        sum.denominator += sample.denominator;
+        passages[places[sample.cluster.as_str()]] += sample.sum;
     }
     let (seeds, sums) = by_seed.into_iter().unzip();
     Runs { seeds, sums }
@@ -204,50 +211,35 @@ fn runs(samples: &[Sample], places: &BTreeMap<&str, usize>) -> Runs {
 mod tests {
     use super::*;
 
-    fn sample(seed: u64, cluster: &str, numerator: f64, denominator: f64) -> Sample {
-        Sample {
-            seed,
-            cluster: cluster.to_owned(),
-            numerator,
-            denominator,
-        }
-    }
-
     #[test]
     fn scores_are_ratios_of_sums_by_seed() {
         // Seed 1: (1 + 0 + 1)/3; seed 2: (0 + 0 + 1)/3. The mean of passage means would differ.
         let samples = [
-            sample(2, "a", 0.0, 1.0),
-            sample(2, "a", 0.0, 1.0),
-            sample(2, "b", 1.0, 1.0),
-            sample(1, "a", 1.0, 1.0),
-            sample(1, "a", 0.0, 1.0),
-            sample(1, "b", 1.0, 1.0),
+            (2, "a", 0.0),
+            (2, "a", 0.0),
+            (2, "b", 1.0),
+            (1, "a", 1.0),
+            (1, "a", 0.0),
+            (1, "b", 1.0),
         ];
+        let samples =
+            samples.map(|(seed, passage, right)| Sample::new(seed, passage, Sum::once(right)));
         let panel = Panel::new(&[samples.to_vec(), Vec::new()]);
         assert_eq!(panel.clusters(), 2);
-        let runs = panel.methods()[0]
-            .as_ref()
-            .expect("the first method has samples");
+        let runs = panel.methods()[0].as_ref().expect("it has samples");
         assert_eq!(runs.seeds(), [1, 2]);
         assert_eq!(runs.scores(), [2.0 / 3.0, 1.0 / 3.0]);
         assert_eq!(runs.weighted(&[0.0, 2.0]), [1.0, 1.0]);
         assert_eq!(panel.methods()[1], None);
         let by_passage = runs.by_passage();
-        assert_eq!(
-            (by_passage[0].numerator, by_passage[0].denominator),
-            (0.5, 2.0)
-        );
+        assert_eq!(by_passage[0], Sum::new(0.5, 2.0));
         assert_eq!(panel.pairs(0, 1), None);
-        let pairs = panel.pairs(0, 0).expect("the first method has samples");
-        assert_eq!(
-            pairs,
-            by_passage.iter().map(|sum| [*sum; 2]).collect::<Vec<_>>()
-        );
+        let twice: Vec<_> = by_passage.iter().map(|sum| [*sum; 2]).collect();
+        assert_eq!(panel.pairs(0, 0), Some(twice));
     }
 
     #[test]
     fn nothing_over_nothing_is_zero() {
-        assert_eq!(ratio(0.0, 0.0), 0.0);
+        assert_eq!(Sum::default().ratio(), 0.0);
     }
 }

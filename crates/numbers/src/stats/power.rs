@@ -16,8 +16,7 @@
 //! (`tests`).
 
 use super::bootstrap::{Draws, Expected, SeedVariance, Weakness};
-use super::estimate::Interval;
-use super::estimate::{chi_squared_quantile, student_quantile};
+use super::estimate::{Interval, chi_squared_quantile, student_quantile};
 
 /// The power: the share of studies that detect the difference.
 pub const POWER: f64 = 0.8;
@@ -93,12 +92,9 @@ impl Pilot {
     /// standard deviation, from χ² with one degree of freedom less than the number of seeds.
     pub fn seed_error(self) -> Interval {
         let freedom = self.seeds as f64 - 1.0;
-        let times =
-            |quantile: f64| (freedom / chi_squared_quantile(quantile, freedom.max(1.0))).sqrt();
-        Interval {
-            low: times(0.975),
-            high: times(0.025),
-        }
+        let times = |share: f64| (freedom / chi_squared_quantile(share, freedom.max(1.0))).sqrt();
+        let (low, high) = (times(0.975), times(0.025));
+        Interval { low, high }
     }
 }
 
@@ -109,8 +105,8 @@ mod tests {
     use super::*;
     use crate::stats::bootstrap::Bootstrap;
     use crate::stats::estimate::standard_deviation;
-    use crate::stats::panel::{Panel, Sample};
-    use crate::stats::tests::Normal;
+    use crate::stats::panel::{Panel, Sample, Sum};
+    use crate::stats::tests::{Normal, two};
 
     /// Standard deviations between seeds, and between passages of each run by itself.
     #[derive(Clone, Copy)]
@@ -129,25 +125,16 @@ mod tests {
             for seed in 0..seeds {
                 let shift = score + world.between * normal.next();
                 for (passage, ease) in ease.iter().enumerate() {
-                    samples.push(Sample {
-                        seed,
-                        cluster: format!("{passage:05}"),
-                        numerator: shift + ease + world.own * normal.next(),
-                        denominator: 1.0,
-                    });
+                    let score = shift + ease + world.own * normal.next();
+                    let passage = format!("{passage:05}");
+                    samples.push(Sample::new(seed, passage, Sum::once(score)));
                 }
             }
             samples
         });
-        let bootstrap = Bootstrap {
-            resamples: 400,
-            seed: number,
-        };
-        let scores = bootstrap.scores(&[Panel::new(&methods)]);
-        match scores[0].as_slice() {
-            [Some(first), Some(second)] => first.minus(second),
-            _ => unreachable!("two methods with samples"),
-        }
+        let scores = Bootstrap::new(400, number).scores(&[Panel::new(&methods)]);
+        let [first, second] = two(&scores[0]);
+        first.minus(second)
     }
 
     /// The pilot with so many seeds and passages that shows a world's true variances.
@@ -172,20 +159,11 @@ mod tests {
         found.count() as f64 / studies as f64
     }
 
-    const WORLDS: [World; 3] = [
-        World {
-            between: 0.03,
-            own: 0.3,
-        },
-        World {
-            between: 0.06,
-            own: 0.1,
-        },
-        World {
-            between: 0.0,
-            own: 0.4,
-        },
-    ];
+    const fn world(between: f64, own: f64) -> World {
+        World { between, own }
+    }
+
+    const WORLDS: [World; 3] = [world(0.03, 0.3), world(0.06, 0.1), world(0.0, 0.4)];
 
     #[test]
     fn four_of_five_studies_find_the_difference_that_they_are_planned_for() {
@@ -203,12 +181,8 @@ mod tests {
         let world = WORLDS[0];
         let pilot = truth(world, 8, 40);
         let seeds = pilot.seeds_needed(0.06, 2.0).expect("enough");
-        assert!(pilot.detectable(Size { seeds, times: 2.0 }) <= 0.06);
-        let fewer = Size {
-            seeds: seeds - 1,
-            times: 2.0,
-        };
-        assert!(pilot.detectable(fewer) > 0.06);
+        let detectable = |seeds| pilot.detectable(Size { seeds, times: 2.0 });
+        assert!(detectable(seeds) <= 0.06 && detectable(seeds - 1) > 0.06);
         let share = found(world, 0.06, seeds, 80, 300);
         assert!(share > 0.74, "{seeds} seeds: {share}");
         let share = found(world, 0.06, 2, 80, 300);
@@ -225,11 +199,7 @@ mod tests {
 
     #[test]
     fn scores_that_do_not_vary_give_no_pilot() {
-        let still = World {
-            between: 0.0,
-            own: 0.0,
-        };
-        let world = WORLDS[0];
+        let (still, world) = (world(0.0, 0.0), WORLDS[0]);
         assert!(Pilot::of(&study(world, 0.1, 3, 40, 1), 3, 40).is_some());
         assert_eq!(Pilot::of(&study(world, 0.1, 3, 1, 1), 3, 1), None);
         assert_eq!(Pilot::of(&study(still, 0.1, 6, 40, 1), 6, 40), None);
@@ -241,8 +211,7 @@ mod tests {
         let draws = study(world, 0.0, 40, 200, 7);
         let variance = draws.variance();
         let wanted = truth(world, 40, 200);
-        let ratio = (variance.passages + variance.seeds)
-            / (wanted.passages_variance + wanted.seeds_variance);
+        let ratio = variance.total() / (wanted.passages_variance + wanted.seeds_variance);
         assert!((0.5..2.0).contains(&ratio), "{ratio}");
     }
 
@@ -260,12 +229,8 @@ mod tests {
     fn how_often_planned_studies_find_it() {
         for world in WORLDS {
             for seeds in [2, 3, 5, 10] {
-                for times in [1, 4] {
-                    let size = Size {
-                        seeds,
-                        times: f64::from(times),
-                    };
-                    let difference = truth(world, 8, 40).detectable(size);
+                for times in [1.0, 4.0] {
+                    let difference = truth(world, 8, 40).detectable(Size { seeds, times });
                     let share = found(world, difference, seeds, 40 * times as usize, 1_000);
                     println!(
                         "between {}, own {}, {seeds} seeds, {times} × 40 passages: {difference:.4} found by {share:.3}",

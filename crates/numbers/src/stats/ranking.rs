@@ -120,9 +120,9 @@ pub(super) fn ranks(values: &[f64]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::bootstrap::{Bootstrap, Draws};
+    use crate::stats::bootstrap::Bootstrap;
     use crate::stats::estimate::normal_cdf;
-    use crate::stats::panel::{Panel, Sample};
+    use crate::stats::panel::{Panel, Sample, Sum};
     use crate::stats::tests::Normal;
 
     /// The example of scikit-learn's `roc_auc_score`, and cases that follow from the definition.
@@ -201,23 +201,17 @@ mod tests {
                     })
                     .collect();
                 let values = auroc_values(&examples).expect("both classes");
-                let sample = move |(passage, numerator): (usize, f64)| Sample {
-                    seed,
-                    cluster: format!("{passage:03}"),
-                    numerator,
-                    denominator: 1.0,
+                let sample = move |(passage, value): (usize, f64)| {
+                    Sample::new(seed, format!("{passage:03}"), Sum::once(value))
                 };
                 values.into_iter().enumerate().map(sample)
             });
-            let bootstrap = Bootstrap {
-                resamples: 400,
-                seed: *study,
-            };
             let panel = Panel::new(&[samples.collect()]);
-            let interval = bootstrap.scores(&[panel])[0][0]
-                .as_ref()
-                .map(Draws::estimate);
-            let interval = interval.expect("five runs").interval;
+            let draws = Bootstrap::new(400, *study)
+                .scores(&[panel])
+                .remove(0)
+                .remove(0);
+            let interval = draws.expect("five runs").estimate().interval;
             (interval.low..=interval.high).contains(&truth)
         });
         covered.count() as f64 / STUDIES as f64

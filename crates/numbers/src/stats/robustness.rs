@@ -16,8 +16,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::bootstrap::Draws;
-use super::estimate::{Estimate, Interval};
-use super::estimate::{logit, student_quantile};
+use super::estimate::{Estimate, Interval, logit, student_quantile};
 
 /// The smallest number of points to which a line is fitted.
 pub const FEWEST_POINTS: usize = 6;
@@ -37,6 +36,17 @@ pub struct Point {
     pub target: f64,
     /// The number of its run.
     pub run: usize,
+}
+
+impl Point {
+    /// A run's scores.
+    pub const fn new(source: f64, target: f64, run: usize) -> Point {
+        Point {
+            source,
+            target,
+            run,
+        }
+    }
 }
 
 /// Why there is no expected score.
@@ -140,15 +150,12 @@ impl Straight {
         let centre = points.iter().map(|(x, _)| x).sum::<f64>() / n;
         let height = points.iter().map(|(_, y)| y).sum::<f64>() / n;
         let squares: f64 = points.iter().map(|(x, _)| (x - centre).powi(2)).sum();
-        let products: f64 = points
-            .iter()
+        let products: f64 = (points.iter())
             .map(|(x, y)| (x - centre) * (y - height))
             .sum();
         let slope = products / squares;
-        Straight {
-            slope,
-            intercept: height - slope * centre,
-        }
+        let intercept = height - slope * centre;
+        Straight { slope, intercept }
     }
 
     fn at(&self, x: f64) -> f64 {
@@ -178,16 +185,13 @@ fn span(points: &[Point]) -> Result<(f64, f64), Unfitted> {
 /// There are fewer than [`FEWEST_POINTS`] points or only one run, the source scores (or those without one of the
 /// runs) are within [`LEAST_SPREAD`] of each other, or a score is exactly 0 or 1.
 pub fn fit(points: &[Point]) -> Result<Line, Unfitted> {
-    if points.len() < FEWEST_POINTS {
-        return Err(Unfitted::Few {
-            found: points.len(),
-        });
+    let found = points.len();
+    if found < FEWEST_POINTS {
+        return Err(Unfitted::Few { found });
     }
-    let inside = |share: f64| share > 0.0 && share < 1.0;
-    if !points
-        .iter()
-        .all(|point| inside(point.source) && inside(point.target))
-    {
+    let has_logit = |share: f64| share > 0.0 && share < 1.0;
+    let has_logits = |point: &Point| has_logit(point.source) && has_logit(point.target);
+    if !points.iter().all(has_logits) {
         return Err(Unfitted::Bound);
     }
     let (low, high) = span(points)?;
@@ -223,8 +227,7 @@ pub fn fit(points: &[Point]) -> Result<Line, Unfitted> {
 }
 
 fn logits(points: &[Point]) -> Vec<(f64, f64)> {
-    points
-        .iter()
+    (points.iter())
         .map(|point| (logit(point.source), logit(point.target)))
         .collect()
 }
@@ -249,13 +252,11 @@ impl Line {
             .map(|line| (line.at(x) - y).powi(2))
             .sum();
         let half = student_quantile(0.975, runs - 1.0) * ((runs - 1.0) / runs * squares).sqrt();
-        Ok(Estimate {
-            value: sigmoid(y),
-            interval: Interval {
-                low: sigmoid(y - half),
-                high: sigmoid(y + half),
-            },
-        })
+        Ok(Estimate::new(
+            sigmoid(y),
+            sigmoid(y - half),
+            sigmoid(y + half),
+        ))
     }
 
     /// The target scores between which 95 % of the points with this source score are expected, if their logits are
@@ -266,10 +267,8 @@ impl Line {
     pub fn usual(&self, source: f64) -> Result<Interval, Unfitted> {
         let expected = logit(self.expected(source)?.value);
         let half = student_quantile(0.975, self.points as f64 - 2.0) * self.scatter;
-        Ok(Interval {
-            low: sigmoid(expected - half),
-            high: sigmoid(expected + half),
-        })
+        let (low, high) = (sigmoid(expected - half), sigmoid(expected + half));
+        Ok(Interval { low, high })
     }
 
     /// How far a method's target score is above the expected one at its source score, with a 95 % interval. In every
@@ -281,20 +280,16 @@ impl Line {
     /// # Errors
     /// The line falls, the points are not on a line, or the source score is outside their range.
     pub fn above(&self, baseline: &[Scores], method: Scores) -> Result<Estimate, Unfitted> {
-        if self.slope <= 0.0 {
-            return Err(Unfitted::Falling { slope: self.slope });
+        let (slope, intercept, r_squared) = (self.slope, self.intercept, self.r_squared);
+        if slope <= 0.0 {
+            return Err(Unfitted::Falling { slope });
         }
-        if self.r_squared < LEAST_R_SQUARED {
-            return Err(Unfitted::Loose {
-                r_squared: self.r_squared,
-            });
+        if r_squared < LEAST_R_SQUARED {
+            return Err(Unfitted::Loose { r_squared });
         }
         let source = method.source.value();
         let expected = self.expected(source)?;
-        let straight = Straight {
-            slope: self.slope,
-            intercept: self.intercept,
-        };
+        let straight = Straight { slope, intercept };
         let resampled = (0..method.source.resampled().len()).map(|resample| {
             let points: Vec<(f64, f64)> = (baseline.iter())
                 .flat_map(|scores| scores.logits_in(resample))
@@ -309,44 +304,36 @@ impl Line {
             method.target.resampled()[resample] - sigmoid(line.at(source))
         });
         let at = expected.value;
-        let tangent = self.slope * at * (1.0 - at) / (source * (1.0 - source));
+        let tangent = slope * at * (1.0 - at) / (source * (1.0 - source));
         let parts = [(method.target, 1.0), (method.source, -tangent)];
         let above = Draws::derived(method.target.value() - at, resampled.collect(), &parts);
         let Estimate { value, interval } = above.estimate();
         let below = (value - interval.low).hypot(expected.interval.high - at);
         let beyond = (interval.high - value).hypot(at - expected.interval.low);
-        Ok(Estimate {
-            value,
-            interval: Interval {
-                low: value - below,
-                high: value + beyond,
-            },
-        })
+        Ok(Estimate::new(value, value - below, value + beyond))
     }
 }
 
 /// The scores of runs on the source and on a target, in the same order.
 #[derive(Debug, Clone, Copy)]
 pub struct Scores<'a> {
-    /// The score on the source.
     pub source: &'a Draws,
-    /// The score on the target.
     pub target: &'a Draws,
 }
 
-impl Scores<'_> {
+impl<'a> Scores<'a> {
+    /// The scores of the same runs on both.
+    pub fn new(source: &'a Draws, target: &'a Draws) -> Scores<'a> {
+        Scores { source, target }
+    }
+
     /// A point for each run.
     pub fn points(self) -> Vec<Point> {
         let runs = self.source.runs().zip(self.target.runs());
-        let pairs = runs
-            .into_iter()
+        let pairs = (runs.into_iter())
             .flat_map(|(source, target)| source.values.into_iter().zip(target.values).enumerate());
         pairs
-            .map(|(run, (source, target))| Point {
-                source,
-                target,
-                run,
-            })
+            .map(|(run, (source, target))| Point::new(source, target, run))
             .collect()
     }
 
@@ -362,212 +349,4 @@ impl Scores<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::stats::bootstrap::Bootstrap;
-    use crate::stats::estimate::normal_quantile;
-    use crate::stats::panel::{Panel, Sample};
-    use crate::stats::tests::Normal;
-
-    fn on_line(sources: &[f64]) -> Vec<Point> {
-        sources
-            .iter()
-            .enumerate()
-            .map(|(place, &source)| Point {
-                source,
-                target: sigmoid(0.8 * logit(source) - 0.5),
-                run: place / 2,
-            })
-            .collect()
-    }
-
-    #[test]
-    fn points_on_a_line_are_fitted_exactly() {
-        let line = fit(&on_line(&[0.3, 0.4, 0.5, 0.6, 0.7, 0.8])).expect("six points");
-        assert!((line.slope - 0.8).abs() < 1e-9 && (line.intercept + 0.5).abs() < 1e-9);
-        assert!((line.r_squared - 1.0).abs() < 1e-9);
-        let expected = line.expected(0.55).expect("inside");
-        assert!((expected.value - sigmoid(0.8 * logit(0.55) - 0.5)).abs() < 1e-9);
-    }
-
-    /// Runs with these probabilities of a right answer on source and target, one example per passage.
-    fn scores(chances: &[(f64, f64)], passages: usize) -> [Draws; 2] {
-        let on = |place: u64, chance: &dyn Fn(&(f64, f64)) -> f64| {
-            let mut normal = Normal::new(place);
-            let ease: Vec<f64> = (0..passages).map(|_| normal.next()).collect();
-            let samples = chances.iter().zip(0..).flat_map(|(run, seed)| {
-                let cut = normal_quantile(chance(run));
-                ease.iter().enumerate().map(move |(at, ease)| Sample {
-                    seed,
-                    cluster: format!("{at:04}"),
-                    numerator: f64::from(u8::from(*ease < cut)),
-                    denominator: 1.0,
-                })
-            });
-            let panel = Panel::new(&[samples.collect()]);
-            let mut draws = FAST.scores(&[panel]);
-            draws.remove(0).remove(0).expect("samples")
-        };
-        [on(1, &|run| run.0), on(2, &|run| run.1)]
-    }
-
-    const FAST: Bootstrap = Bootstrap {
-        resamples: 500,
-        seed: 3,
-    };
-
-    #[test]
-    fn the_distance_above_a_line_has_the_errors_of_passages_line_and_seeds() {
-        let at = |x: f64, lift: f64| (sigmoid(x), sigmoid(0.8 * x - 0.5) + lift);
-        let stops = [-0.8, -0.2, 0.4, 1.0].map(|x| scores(&[at(x, 0.0), at(x + 0.1, 0.01)], 400));
-        let stops = stops
-            .each_ref()
-            .map(|[source, target]| Scores { source, target });
-        let points: Vec<Point> = stops.iter().flat_map(|scores| scores.points()).collect();
-        let line = fit(&points).expect("eight points of two runs");
-        let above = |runs: [(f64, f64); 2]| {
-            let [source, target] = scores(&runs.map(|(x, lift)| at(x, lift)), 400);
-            let method = Scores {
-                source: &source,
-                target: &target,
-            };
-            line.above(&stops, method).expect("inside")
-        };
-        let none = above([(0.3, 0.0), (0.31, 0.0)]);
-        assert!(!none.interval.excludes(0.0), "{none:?}");
-        let some = above([(0.3, 0.15), (0.31, 0.15)]);
-        assert!((some.value - none.value - 0.15).abs() < 0.03, "{some:?}");
-        let width = |one: Estimate| one.interval.high - one.interval.low;
-        // Variation of seeds along the line adds nothing, variation across it does.
-        let along = above([(0.1, 0.0), (0.5, 0.0)]);
-        assert!(width(along) < 1.6 * width(none), "{along:?} {none:?}");
-        let beside = above([(0.3, -0.1), (0.31, 0.1)]);
-        assert!(width(beside) > 2.0 * width(none), "{beside:?} {none:?}");
-    }
-
-    #[test]
-    fn resamples_without_a_slope_use_the_line_of_all_the_data() {
-        // Runs whose source scores differ on only one of six passages: if it is not drawn, all are equal.
-        let runs = |rights: [[usize; 2]; 2]| {
-            let [source, target] = [0, 1].map(|domain| {
-                let samples = rights.iter().zip(0..).flat_map(|(right, seed)| {
-                    (0..6).map(move |passage| Sample {
-                        seed,
-                        cluster: passage.to_string(),
-                        numerator: 0.5
-                            + 0.05 * f64::from(u8::from(passage == 5)) * right[domain] as f64,
-                        denominator: 1.0,
-                    })
-                });
-                let panel = Panel::new(&[samples.collect()]);
-                FAST.scores(&[panel]).remove(0).remove(0).expect("samples")
-            });
-            [source, target]
-        };
-        let stops = [0, 2, 4, 6].map(|at| runs([[at, at], [at + 1, at + 1]]));
-        let stops = stops
-            .each_ref()
-            .map(|[source, target]| Scores { source, target });
-        let line = Line {
-            slope: 0.8,
-            intercept: -0.5,
-            r_squared: 1.0,
-            scatter: 0.0,
-            points: 8,
-            runs: 2,
-            low: 0.1,
-            high: 0.9,
-            without: vec![
-                Straight {
-                    slope: 0.8,
-                    intercept: -0.5
-                };
-                2
-            ],
-        };
-        let [source, target] = runs([[3, 3], [4, 4]]);
-        let method = Scores {
-            source: &source,
-            target: &target,
-        };
-        let above = line.above(&stops, method).expect("inside");
-        let Interval { low, high } = above.interval;
-        assert!(
-            low.is_finite() && high.is_finite() && low < high,
-            "{above:?}"
-        );
-    }
-
-    #[test]
-    fn falling_lines_and_points_off_a_line_are_refused() {
-        let [source, target] = scores(&[(0.5, 0.5), (0.55, 0.5)], 40);
-        let method = Scores {
-            source: &source,
-            target: &target,
-        };
-        let line = |slope: f64, noise: f64| {
-            let points = (0..8_usize).map(|at| {
-                let x = -0.8 + 0.25 * at as f64;
-                let off = [noise, -noise][at % 2];
-                Point {
-                    source: sigmoid(x),
-                    target: sigmoid(slope * x + off),
-                    run: at / 2,
-                }
-            });
-            fit(&points.collect::<Vec<_>>()).expect("eight points of four runs")
-        };
-        let of = |line: Line| line.above(&[], method);
-        assert!(matches!(of(line(-0.5, 0.0)), Err(Unfitted::Falling { .. })));
-        assert!(matches!(of(line(0.5, 0.6)), Err(Unfitted::Loose { .. })));
-        assert!(of(line(0.5, 0.1)).is_ok());
-    }
-
-    #[test]
-    fn checkpoints_do_not_count_as_runs() {
-        // Three runs, each on its own parallel line: more points of these runs say no more about the distance between
-        // runs.
-        let points = |each: usize| -> Vec<Point> {
-            let places = (0..3).flat_map(|run| (0..each).map(move |place| (run, place)));
-            places
-                .map(|(run, place)| {
-                    let x = -1.0 + 2.0 * place as f64 / (each - 1) as f64;
-                    let y = 0.8 * x + [-0.2, 0.0, 0.2][run];
-                    let (source, target) = (sigmoid(x), sigmoid(y));
-                    Point {
-                        source,
-                        target,
-                        run,
-                    }
-                })
-                .collect()
-        };
-        for each in [2, 4, 40] {
-            let line = fit(&points(each)).expect("six points or more");
-            assert_eq!((line.runs, line.points), (3, 3 * each));
-            // Leaving out a run moves the line by half its distance: 2/3 (0.1² + 0 + 0.1²) = 0.02/1.5.
-            let half = 4.302_652_729_9 * (0.02 / 1.5_f64).sqrt();
-            let band = line.expected(0.5).expect("inside").interval;
-            assert!((band.high - sigmoid(half)).abs() < 1e-8, "{each}: {band:?}");
-            assert!((band.low - sigmoid(-half)).abs() < 1e-8, "{each}: {band:?}");
-        }
-    }
-
-    #[test]
-    fn points_that_cannot_be_fitted_are_refused() {
-        assert_eq!(fit(&on_line(&[0.3, 0.8])), Err(Unfitted::Few { found: 2 }));
-        let close = on_line(&[0.800, 0.801, 0.802, 0.803, 0.804, 0.805]);
-        assert!(matches!(fit(&close), Err(Unfitted::Close { .. })));
-        let mut bound = on_line(&[0.3, 0.4, 0.5, 0.6, 0.7, 0.8]);
-        bound[0].target = 0.0;
-        assert_eq!(fit(&bound), Err(Unfitted::Bound));
-        let mut one = on_line(&[0.3, 0.4, 0.5, 0.6, 0.7, 0.8]);
-        one.iter_mut().for_each(|point| point.run = 7);
-        assert_eq!(fit(&one), Err(Unfitted::OneRun));
-        let hangs = on_line(&[0.3, 0.4, 0.801, 0.802, 0.803, 0.804]);
-        assert_eq!(fit(&hangs), Err(Unfitted::Hangs));
-        let line = fit(&on_line(&[0.3, 0.4, 0.5, 0.6, 0.7, 0.8])).expect("six points");
-        assert!(matches!(line.expected(0.81), Err(Unfitted::Outside { .. })));
-        assert!(line.expected(0.29).is_err() && line.expected(f64::NAN).is_err());
-    }
-}
+mod tests;

@@ -11,8 +11,7 @@ use super::intervals::clopper_pearson;
 /// probability of improvement of Agarwal et al. 2021, without stratification).
 pub fn share_of_wins(first: &[f64], second: &[f64]) -> Option<f64> {
     let pairs = first.len() * second.len();
-    let wins: f64 = first
-        .iter()
+    let wins: f64 = (first.iter())
         .flat_map(|a| second.iter().map(move |b| (a, b)))
         .map(|(a, b)| match a.total_cmp(b) {
             std::cmp::Ordering::Greater => 1.0,
@@ -96,9 +95,7 @@ pub struct Collapse {
     pub chance: Estimate,
     /// The mean of the runs that have a score.
     pub mean: Option<f64>,
-    /// Their median.
     pub median: Option<f64>,
-    /// Their interquartile mean.
     pub interquartile_mean: Option<f64>,
 }
 
@@ -134,9 +131,7 @@ pub fn interquartile_mean(values: &[f64]) -> Option<f64> {
     let (low, high) = (0.25 * count, 0.75 * count);
     // Value i covers the range from i to i + 1.
     let inside = |place: usize| (high.min(place as f64 + 1.0) - low.max(place as f64)).max(0.0);
-    let sum: f64 = sorted
-        .iter()
-        .enumerate()
+    let sum: f64 = (sorted.iter().enumerate())
         .map(|(place, value)| inside(place) * value)
         .sum();
     (!sorted.is_empty()).then(|| sum / (high - low))
@@ -180,10 +175,8 @@ mod tests {
     fn winning_every_pair_still_has_an_interval() {
         // One of each: (1 - p)² = z² p (1 - p), so p = 1 / (1 + z²), as Wilson's interval of one trial has it.
         let one = interval(1.0, 1, 1, 0.0);
-        assert!(
-            (one.low - 1.0 / (1.0 + 3.841_458_820_7)).abs() < 1e-9,
-            "{one:?}"
-        );
+        let holds = (one.low - 1.0 / (1.0 + 3.841_458_820_7)).abs() < 1e-9;
+        assert!(holds, "{one:?}");
         assert_eq!(one.high, 1.0);
         let five = interval(1.0, 5, 5, 0.0);
         assert!((five.low - 0.642_8).abs() < 1e-4, "{five:?}");

@@ -5,14 +5,13 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde::Serialize;
 
-use super::panel::{Sum, ratio};
+use super::panel::Sum;
 
 /// The number of permutations and the seed of the flips.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SignFlip {
     /// Number of permutations.
     pub permutations: usize,
-    /// Seed of the flips.
     pub seed: u64,
 }
 
@@ -40,15 +39,10 @@ impl SignFlip {
         if passages.len() < 2 {
             return None;
         }
-        let total = passages
-            .iter()
-            .flatten()
-            .fold(Sum::default(), |total, sum| total + *sum);
-        let apart: Vec<Sum> = passages
-            .iter()
-            .map(|[first, second]| *first - *second)
-            .collect();
-        let observed = difference(total, apart.iter().fold(Sum::default(), |a, b| a + *b)).abs();
+        let total = passages.iter().flatten().copied().sum();
+        let apart = (passages.iter()).map(|[first, second]| *first + -1.0 * *second);
+        let apart: Vec<Sum> = apart.collect();
+        let observed = difference(total, apart.iter().copied().sum()).abs();
         // Equal differences must count as equal despite rounding.
         let rounding = 1e-12 * (1.0 + observed);
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
@@ -60,8 +54,7 @@ impl SignFlip {
                 for (bit, sum) in word.iter().enumerate() {
                     // 1 or -1.
                     let sign = 1.0 - 2.0 * ((bits >> bit) & 1) as f64;
-                    flipped.numerator += sign * sum.numerator;
-                    flipped.denominator += sign * sum.denominator;
+                    flipped += sign * *sum;
                 }
             }
             if difference(total, flipped).abs() >= observed - rounding {
@@ -74,12 +67,7 @@ impl SignFlip {
 
 /// First score minus second, from the sum and the difference of both methods' sums.
 fn difference(total: Sum, apart: Sum) -> f64 {
-    let score = |sign: f64| {
-        ratio(
-            0.5 * (total.numerator + sign * apart.numerator),
-            0.5 * (total.denominator + sign * apart.denominator),
-        )
-    };
+    let score = |sign: f64| (0.5 * (total + sign * apart)).ratio();
     score(1.0) - score(-1.0)
 }
 
@@ -163,28 +151,18 @@ mod tests {
     use super::*;
 
     fn passages(differences: &[f64]) -> Vec<[Sum; 2]> {
-        let sum = |numerator| Sum {
-            numerator,
-            denominator: 1.0,
-        };
-        differences
-            .iter()
-            .map(|d| [sum(0.5 + d), sum(0.5)])
-            .collect()
+        let pair = |difference: &f64| [0.5 + difference, 0.5].map(Sum::once);
+        differences.iter().map(pair).collect()
     }
 
     #[test]
     fn all_flips_of_three_by_hand() {
         // ±1 ±2 ±4: |sum| is 7 for two of eight flips, and |sum| ≥ 7 has chance 1/4.
-        let p = SignFlip::default()
-            .p_value(&passages(&[1.0, 2.0, 4.0]))
-            .expect("three passages");
+        let p_value = |of: &[f64]| SignFlip::default().p_value(&passages(of)).expect("three");
+        let p = p_value(&[1.0, 2.0, 4.0]);
         assert!((p - 0.25).abs() < 0.015, "{p}");
         // 1 + 2 - 4 = -1: every flip is at least as far from zero.
-        let p = SignFlip::default()
-            .p_value(&passages(&[1.0, 2.0, -4.0]))
-            .expect("three passages");
-        assert_eq!(p, 1.0);
+        assert_eq!(p_value(&[1.0, 2.0, -4.0]), 1.0);
     }
 
     #[test]
@@ -200,21 +178,20 @@ mod tests {
     fn denominators_are_swapped_with_numerators() {
         // One method finds twice as much and answers twice as often: both ratios are 1/2 however
         // passages are swapped.
-        let sum = |numerator: f64| Sum {
-            numerator,
-            denominator: 2.0 * numerator,
-        };
-        let equal = vec![[sum(2.0), sum(1.0)]; 10];
+        let equal = vec![[Sum::new(2.0, 4.0), Sum::new(1.0, 2.0)]; 10];
         assert_eq!(SignFlip::default().p_value(&equal), Some(1.0));
     }
 
     fn p_value(first: usize, second: usize) -> f64 {
-        let pairs = [(true, false)]
-            .repeat(first)
-            .into_iter()
-            .chain([(false, true)].repeat(second))
-            .chain([(true, true), (false, false)]);
-        let result = mcnemar(pairs);
+        let alike = vec![(true, true), (false, false)];
+        let result = mcnemar(
+            [
+                [(true, false)].repeat(first),
+                [(false, true)].repeat(second),
+                alike,
+            ]
+            .concat(),
+        );
         assert_eq!((result.first_only, result.second_only), (first, second));
         result.p_value
     }

@@ -56,23 +56,20 @@ fn runs(world: World, normal: &mut Normal, shared: &[f64]) -> Vec<Sample> {
     (0..world.seeds)
         .flat_map(|seed| {
             let shift = 0.5 + world.between * normal.next();
-            let samples: Vec<Sample> = shared
-                .iter()
-                .enumerate()
-                .map(|(passage, ease)| {
-                    let questions = (1 + passage % 4) as f64;
-                    let score = shift + ease + world.own * normal.next();
-                    Sample {
-                        seed,
-                        cluster: format!("{passage:05}"),
-                        numerator: questions * score,
-                        denominator: questions,
-                    }
-                })
-                .collect();
-            samples
+            let sample = |(passage, ease): (usize, &f64)| {
+                let questions = (1 + passage % 4) as f64;
+                let score = shift + ease + world.own * normal.next();
+                let sum = Sum::new(questions * score, questions);
+                Sample::new(seed, format!("{passage:05}"), sum)
+            };
+            shared.iter().enumerate().map(sample).collect::<Vec<_>>()
         })
         .collect()
+}
+
+/// The draws of two methods on one domain.
+pub(super) fn two(draws: &[Option<Draws>]) -> [&Draws; 2] {
+    [0, 1].map(|method| draws[method].as_ref().expect("two methods with samples"))
 }
 
 fn passages(world: World, normal: &mut Normal) -> Vec<f64> {
@@ -81,19 +78,12 @@ fn passages(world: World, normal: &mut Normal) -> Vec<f64> {
         .collect()
 }
 
-fn bootstrap(resamples: usize, study: u64) -> Bootstrap {
-    Bootstrap {
-        resamples,
-        seed: study,
-    }
-}
-
 /// One method's score in a simulated study.
 fn score(world: World, resamples: usize, study: u64) -> Draws {
     let mut normal = Normal::new(1_000_000 + study);
     let shared = passages(world, &mut normal);
     let samples = runs(world, &mut normal, &shared);
-    let mut scores = bootstrap(resamples, study).scores(&[Panel::new(&[samples])]);
+    let mut scores = Bootstrap::new(resamples, study).scores(&[Panel::new(&[samples])]);
     scores.remove(0).remove(0).expect("samples")
 }
 
@@ -102,11 +92,9 @@ fn difference(world: World, resamples: usize, study: u64) -> Draws {
     let mut normal = Normal::new(2_000_000 + study);
     let shared = passages(world, &mut normal);
     let methods = [(); 2].map(|()| runs(world, &mut normal, &shared));
-    let scores = bootstrap(resamples, study).scores(&[Panel::new(&methods)]);
-    match scores[0].as_slice() {
-        [Some(first), Some(second)] => first.minus(second),
-        _ => unreachable!("two methods with samples"),
-    }
+    let scores = Bootstrap::new(resamples, study).scores(&[Panel::new(&methods)]);
+    let [first, second] = two(&scores[0]);
+    first.minus(second)
 }
 
 /// The share of studies for which something holds.
@@ -163,10 +151,8 @@ fn check_coverage(studies: u64, resamples: usize) {
     for (world, least, most) in WORLDS {
         let found = coverage(world, studies, resamples);
         println!("{world:?}: {found:.4}");
-        assert!(
-            (least - noise..=most + noise).contains(&found),
-            "{world:?}: {found}"
-        );
+        let wanted = least - noise..=most + noise;
+        assert!(wanted.contains(&found), "{world:?}: {found}");
     }
 }
 
@@ -189,12 +175,10 @@ fn one_run_against_five_covers_the_truth_with_a_borrowed_spread() {
         let mut normal = Normal::new(5_000_000 + study);
         let shared = passages(single, &mut normal);
         let methods = [single, several].map(|world| runs(world, &mut normal, &shared));
-        let mut scores = bootstrap(300, study).scores(&[Panel::new(&methods)]);
+        let mut scores = Bootstrap::new(300, study).scores(&[Panel::new(&methods)]);
         lend(&mut scores, |_| true, |_| true);
-        match scores[0].as_slice() {
-            [Some(first), Some(second)] => !first.minus(second).estimate().interval.excludes(0.0),
-            _ => unreachable!("two methods with samples"),
-        }
+        let [first, second] = two(&scores[0]);
+        !first.minus(second).estimate().interval.excludes(0.0)
     });
     println!("one against five: {found:.4}");
     assert!((0.93 - 0.027..=0.97 + 0.027).contains(&found), "{found}");
@@ -207,19 +191,15 @@ fn check_uniform(studies: u64, resamples: usize) {
     for level in [0.05, 0.25, 0.5, 0.75] {
         let found = rejections(single, studies, resamples, level);
         println!("one seed, p < {level}: {found:.4}");
-        assert!(
-            (found - level).abs() < 0.015 + noise(level),
-            "{level}: {found}"
-        );
+        let apart = (found - level).abs();
+        assert!(apart < 0.015 + noise(level), "{level}: {found}");
     }
     // Seeds that differ: at the level of the verdicts.
     for (seeds, between) in [(5, 0.04), (5, 0.12), (3, 0.12), (2, 0.12)] {
         let found = rejections(world(seeds, between, 0.2, 0.3), studies, resamples, 0.05);
         println!("{seeds} seeds, {between}, p < 0.05: {found:.4}");
-        assert!(
-            found < 0.065 + noise(0.05),
-            "{seeds} seeds, {between}: {found}"
-        );
+        let most = 0.065 + noise(0.05);
+        assert!(found < most, "{seeds} seeds, {between}: {found}");
     }
 }
 
@@ -241,10 +221,7 @@ fn exchangeable(study: u64, passages: usize) -> Vec<[Sum; 2]> {
         .map(|passage| {
             let questions = (1 + passage % 4) as f64;
             let ease = normal.next();
-            [(); 2].map(|()| Sum {
-                numerator: questions * (ease + normal.next()),
-                denominator: questions,
-            })
+            [(); 2].map(|()| Sum::new(questions * (ease + normal.next()), questions))
         })
         .collect()
 }
@@ -308,11 +285,7 @@ fn trajectories(runs: usize, between: f64, study: u64) -> Vec<Point> {
             SOURCES.map(|place| {
                 let source = place + 0.1 * normal.next();
                 let target = 0.8 * source - 0.9 + shift + 0.1 * normal.next();
-                Point {
-                    source: sigmoid(source),
-                    target: sigmoid(target),
-                    run,
-                }
+                Point::new(sigmoid(source), sigmoid(target), run)
             })
         })
         .collect()

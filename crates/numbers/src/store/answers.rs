@@ -6,17 +6,16 @@
 //! ```
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use super::training::{Environment, Reuse};
-use super::{ANSWERS, Store, is_same, put};
-use crate::error::{IoContext, StoreError};
+use super::{ANSWERS, Store, entries, is_same, put};
+use crate::error::StoreError;
 use crate::recipe::{HeadForm, Limits};
 use crate::record::Provenance;
-use crate::record::seal::{opened_as, sealed};
+use crate::record::seal::{read_sealed, sealed};
 use promptshift_text::domain::wording::Wording;
 use promptshift_text::hash::sha256;
 use promptshift_text::process::token;
@@ -104,7 +103,6 @@ pub struct Batch {
     pub few_shot_seconds: Option<f64>,
     /// The highest number of bytes allocated on the host.
     pub peak_bytes: u64,
-    /// The answers.
     pub answers: Vec<StoredAnswer>,
 }
 
@@ -218,12 +216,9 @@ impl Asked {
     pub fn name(&self) -> String {
         let json = serde_json::to_vec(self).expect("plain data");
         // The name of a mixture contains characters that file names should not have.
-        let plain = |sign: char| {
-            if sign.is_ascii_alphanumeric() {
-                sign
-            } else {
-                '_'
-            }
+        let plain = |sign: char| match sign.is_ascii_alphanumeric() {
+            true => sign,
+            false => '_',
         };
         let domain: String = self.domain.chars().map(plain).collect();
         format!("{domain}-{}", &sha256(&json)[..16])
@@ -242,31 +237,14 @@ impl Store {
         reuse: Reuse,
     ) -> Result<Answered, StoreError> {
         let folder = self.answers_folder(&asked.of);
-        let mut paths = Vec::new();
-        if folder.exists() {
-            for entry in fs::read_dir(&folder).at("list", &folder)? {
-                let entry = entry.at("list", &folder)?;
-                let name = entry.file_name().to_string_lossy().into_owned();
-                if name
-                    .split_once('.')
-                    .is_some_and(|(way, _)| way == asked.name())
-                {
-                    paths.push(entry.path());
-                }
-            }
-        }
-        paths.sort();
+        let prefix = format!("{}.", asked.name());
         let mut batches = Vec::new();
-        for path in paths {
-            let bytes = fs::read(&path).at("read", &path)?;
-            let batch: Batch = opened_as(&bytes).map_err(|found| StoreError::Malformed {
-                path,
-                wanted:
-                    "answers as promptshift writes them; without the file they are computed again"
-                        .to_owned(),
-                found,
-            })?;
-            batches.push(batch);
+        for (name, path) in entries(&folder)? {
+            if name.starts_with(&prefix) {
+                let wanted =
+                    "answers as promptshift writes them; without the file they are computed again";
+                batches.push(read_sealed::<Batch>(&path, wanted)?);
+            }
         }
         // Of several answers to a row the one of this environment is taken, and among those the first.
         batches.sort_by_key(|batch| {

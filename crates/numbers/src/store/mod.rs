@@ -24,14 +24,14 @@ mod searches;
 mod training;
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{IoContext, StoreError};
-use crate::record::folder::{STORE_MARKER, sync};
+use crate::record::folder::{STORE_MARKER, remove, sync};
+use crate::record::seal::{indented, read_json};
 use promptshift_text::atomic_file::write_synced;
 use promptshift_text::claim::{Claim, PARTIAL};
 use promptshift_text::process::{Process, token};
@@ -97,9 +97,7 @@ impl Store {
         fs::create_dir_all(root).at("make the folder", root)?;
         let store = Store::at(root);
         if !store.exists()? {
-            let mut json = serde_json::to_vec_pretty(&Marker::this()).expect("plain data");
-            json.push(b'\n');
-            put(root, &root.join(STORE_MARKER), &json)?;
+            put(root, &root.join(STORE_MARKER), &indented(&Marker::this()))?;
         }
         let user = User::register(root, works_for.as_ref())?;
         Ok(Store {
@@ -138,17 +136,13 @@ impl Store {
                 None => return Ok(path.exists()),
             }
         }
-        let bytes = fs::read(&path).at("read", &path)?;
-        let malformed = |found: String| StoreError::Malformed {
-            path: path.clone(),
-            wanted: "a store of version 1".to_owned(),
-            found,
-        };
-        let found: Marker = serde_json::from_slice(&bytes).map_err(|e| malformed(e.to_string()))?;
-        match found == Marker::this() {
-            true => Ok(true),
-            false => Err(malformed(format!("version {}", found.store_version))),
+        let wanted = "a store of version 1";
+        let found: Marker = read_json(&path, wanted)?;
+        if found != Marker::this() {
+            let version = format!("version {}", found.store_version);
+            return Err(StoreError::malformed(&path, wanted, version));
         }
+        Ok(true)
     }
 
     /// Its folder.
@@ -263,20 +257,27 @@ impl Drop for Work {
     }
 }
 
-/// The folders in a folder with their names, sorted by name; none if the folder does not exist.
-fn folders(all: &Path) -> Result<Vec<(String, PathBuf)>, StoreError> {
+/// What is in a folder, with names, sorted by name; nothing if the folder does not exist.
+fn entries(all: &Path) -> Result<Vec<(String, PathBuf)>, StoreError> {
     let mut found = Vec::new();
     if !all.exists() {
         return Ok(found);
     }
     for entry in fs::read_dir(all).at("list", all)? {
         let entry = entry.at("list", all)?;
-        let path = entry.path();
-        if path.is_dir() {
-            found.push((entry.file_name().to_string_lossy().into_owned(), path));
-        }
+        found.push((
+            entry.file_name().to_string_lossy().into_owned(),
+            entry.path(),
+        ));
     }
     found.sort();
+    Ok(found)
+}
+
+/// The folders in a folder, likewise.
+fn folders(all: &Path) -> Result<Vec<(String, PathBuf)>, StoreError> {
+    let mut found = entries(all)?;
+    found.retain(|(_, path)| path.is_dir());
     Ok(found)
 }
 
@@ -284,14 +285,6 @@ fn folders(all: &Path) -> Result<Vec<(String, PathBuf)>, StoreError> {
 fn is_same<T: Serialize>(one: &T, other: &T) -> bool {
     let value = |thing: &T| serde_json::to_value(thing).expect("plain data");
     value(one) == value(other)
-}
-
-/// Removes a folder, unless another process removed it first.
-fn remove(path: &Path) -> Result<(), StoreError> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        removed => removed.at("remove the left-over", path),
-    }
 }
 
 /// Writes a file atomically, creating its folder if needed.

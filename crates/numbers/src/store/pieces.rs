@@ -1,16 +1,16 @@
 //! How pieces of studies ended: where the result is, or why there is none. Commands that list or submit studies read
 //! this instead of loading the model that names of trainings depend on, whatever machine computed the piece.
 
-use std::fs;
-use std::io;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Store, put};
-use crate::error::{IoContext, StoreError};
+use crate::error::StoreError;
 use crate::record::Provenance;
-use crate::record::seal::{opened_as, sealed};
+use crate::record::folder::remove;
+use crate::record::seal::{read_sealed, sealed};
 
 const PIECES: &str = "pieces";
 
@@ -19,7 +19,6 @@ const PIECES: &str = "pieces";
 pub struct EndedPiece {
     /// Its name in its study.
     pub name: String,
-    /// How it ended.
     pub end: PieceEnd,
 }
 
@@ -34,10 +33,8 @@ pub enum PieceEnd {
         result: Option<String>,
         /// [`ARITHMETIC`](super::ARITHMETIC).
         arithmetic: u32,
-        /// Its provenance.
         provenance: Box<Provenance>,
     },
-    /// It failed.
     Failed {
         /// The reason, in words.
         reason: String,
@@ -51,15 +48,13 @@ impl Store {
     /// The file was truncated or edited.
     pub fn ended_piece(&self, key: &str) -> Result<Option<EndedPiece>, StoreError> {
         let path = self.piece_path(key);
-        let bytes = match fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            read => read.at("read", &path)?,
+        let wanted = "how a cell ended; without the file it is computed again";
+        let ended: EndedPiece = match read_sealed(&path, wanted) {
+            Err(StoreError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
+                return Ok(None);
+            }
+            read => read?,
         };
-        let ended: EndedPiece = opened_as(&bytes).map_err(|found| StoreError::Malformed {
-            path,
-            wanted: "how a cell ended; without the file it is computed again".to_owned(),
-            found,
-        })?;
         let is_there = match &ended.end {
             PieceEnd::Done {
                 result: Some(result),
@@ -75,11 +70,8 @@ impl Store {
     /// # Errors
     /// The file can't be written.
     pub fn keep_piece(&self, key: &str, ended: &EndedPiece) -> Result<(), StoreError> {
-        put(
-            &self.root.join(PIECES),
-            &self.piece_path(key),
-            &sealed(ended),
-        )
+        let folder = self.root.join(PIECES);
+        put(&folder, &self.piece_path(key), &sealed(ended))
     }
 
     /// Forgets that a piece failed, because it is computed again or its input is available now.
@@ -89,13 +81,7 @@ impl Store {
     pub fn forget_failure(&self, key: &str) -> Result<(), StoreError> {
         let ended = self.ended_piece(key)?.map(|ended| ended.end);
         match ended {
-            Some(PieceEnd::Failed { .. }) => {
-                let path = self.piece_path(key);
-                match fs::remove_file(&path) {
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-                    removed => removed.at("remove", &path),
-                }
-            }
+            Some(PieceEnd::Failed { .. }) => remove(&self.piece_path(key)),
             _ => Ok(()),
         }
     }

@@ -9,9 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use super::training::FoundTraining;
 use super::{
-    ANSWERS, REPORTS, Store, StoredTraining, TRAININGS, UNFINISHED, folders, processes, put,
+    ANSWERS, REPORTS, Store, StoredTraining, TRAININGS, UNFINISHED, entries, folders, processes,
+    put,
 };
 use crate::error::{IoContext, StoreError};
+use crate::record::seal::{indented, read_json};
 use promptshift_text::claim::{Claim, ClaimError, PARTIAL, holder};
 use promptshift_text::hash::sha256;
 
@@ -52,7 +54,6 @@ impl Place {
 pub struct Entry {
     /// Its name in the store.
     pub name: String,
-    /// Its folder.
     pub folder: PathBuf,
     /// The training, or why it can't be read.
     pub training: Result<StoredTraining, StoreError>,
@@ -80,7 +81,6 @@ pub struct Begun {
 pub enum Kind {
     /// Answers of a training or of an untuned model.
     Answers,
-    /// A training.
     Training,
     /// An interrupted training.
     BrokenOff,
@@ -91,11 +91,9 @@ pub enum Kind {
 /// A folder that no report uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreferenced {
-    /// Its kind.
     pub kind: Kind,
     /// Its name in the store.
     pub name: String,
-    /// The folder.
     pub folder: PathBuf,
     /// Its size.
     pub bytes: u64,
@@ -123,8 +121,7 @@ impl Store {
             }
             report.of.extend(earlier.of);
         }
-        let json = serde_json::to_vec_pretty(&report).expect("plain data");
-        put(&reports, &path, &json)
+        put(&reports, &path, &indented(&report))
     }
 
     /// Every training with its size.
@@ -242,26 +239,12 @@ impl Store {
 
     /// Every folder of records that was assembled from the store, with the file that records it.
     fn reports(&self) -> Result<Vec<(PathBuf, Report)>, StoreError> {
-        let all = self.root.join(REPORTS);
-        let mut reports = Vec::new();
-        if !all.exists() {
-            return Ok(reports);
-        }
-        for entry in fs::read_dir(&all).at("list", &all)? {
-            let path = entry.at("list", &all)?.path();
-            if path.extension().is_none_or(|end| end != "json") {
-                continue;
-            }
-            let bytes = fs::read(&path).at("read", &path)?;
-            let report = serde_json::from_slice(&bytes).map_err(|error| StoreError::Malformed {
-                path: path.clone(),
-                wanted: "the trainings that a folder of records uses".to_owned(),
-                found: error.to_string(),
-            })?;
-            reports.push((path, report));
-        }
-        reports.sort_by(|(one, _), (other, _)| one.cmp(other));
-        Ok(reports)
+        let files = entries(&self.root.join(REPORTS))?.into_iter();
+        let files = files.filter(|(name, _)| name.ends_with(".json"));
+        let wanted = "the trainings that a folder of records uses";
+        files
+            .map(|(_, path)| Ok((path.clone(), read_json(&path, wanted)?)))
+            .collect()
     }
 }
 

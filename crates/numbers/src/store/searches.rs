@@ -1,14 +1,13 @@
 //! The trials of searches, stored one by one, so that an interrupted search resumes.
 
-use std::fs;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use super::training::{Environment, Subject, of_any_environment};
-use super::{SEARCHES, Store, is_same, put};
-use crate::error::{IoContext, StoreError};
-use crate::record::seal::{opened_as, sealed};
+use super::{SEARCHES, Store, entries, is_same, put};
+use crate::error::StoreError;
+use crate::record::seal::{read_sealed, sealed};
 use crate::record::search::Trial;
 
 /// The content of `searches/<name>.json`: the trials so far, and what they depend on.
@@ -40,19 +39,10 @@ impl Store {
     /// # Errors
     /// A file was truncated or edited.
     pub fn trials_of_any(&self, subject: &Subject) -> Result<Vec<Trial>, StoreError> {
-        let all = self.root.join(SEARCHES);
         let mut most = Vec::new();
-        if !all.exists() {
-            return Ok(most);
-        }
-        for entry in fs::read_dir(&all).at("list", &all)? {
-            let path = entry.at("list", &all)?.path();
-            let name = path
-                .file_stem()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            if of_any_environment(&name) == subject.name()
+        for (name, path) in entries(&self.root.join(SEARCHES))? {
+            let name = name.trim_end_matches(".json");
+            if of_any_environment(name) == subject.name()
                 && let Some(found) = read(path)?
                 && is_same(&found.subject, subject)
                 && found.trials.len() > most.len()
@@ -92,12 +82,6 @@ fn read(path: PathBuf) -> Result<Option<Trials>, StoreError> {
     if !path.exists() {
         return Ok(None);
     }
-    let bytes = fs::read(&path).at("read", &path)?;
-    let found = opened_as(&bytes).map_err(|found| StoreError::Malformed {
-        path,
-        wanted: "the trials that promptshift writes there; without the file they are run again"
-            .to_owned(),
-        found,
-    })?;
-    Ok(Some(found))
+    let wanted = "the trials that promptshift writes there; without the file they are run again";
+    read_sealed(&path, wanted).map(Some)
 }

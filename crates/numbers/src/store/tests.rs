@@ -1,18 +1,11 @@
-use std::collections::BTreeMap;
-
 use super::*;
-use crate::recipe::{Limits, Method, Recipe};
+use crate::fixture::{LIMITS, assert_refused, provenance};
+use crate::recipe::{Method, Recipe};
 use crate::record::folder::write_predictions;
 use crate::record::{CurvePoint, Provenance, SavedDelta, Stop, Training, ValidationAnswers};
 use promptshift_text::claim::ClaimError;
 use promptshift_text::domain::Task;
 use promptshift_text::domain::wording::Wording;
-
-const LIMITS: Limits = Limits {
-    input: 64,
-    target: 8,
-    answer: 8,
-};
 
 fn subject(seed: u64) -> Subject {
     Subject {
@@ -38,25 +31,6 @@ fn environment(processor: &str) -> Environment {
         device: "cpu".to_owned(),
         processor: processor.to_owned(),
         gpu: None,
-    }
-}
-
-fn provenance() -> Provenance {
-    Provenance {
-        version: "0".to_owned(),
-        revision: "r".to_owned(),
-        command: "c".to_owned(),
-        data_sha256: BTreeMap::new(),
-        model_sha256: "m".to_owned(),
-        tokenizer_sha256: "t".to_owned(),
-        device: "cpu".to_owned(),
-        processor: "p".to_owned(),
-        gpu: None,
-        node: None,
-        threads: 1,
-        side_by_side: 1,
-        software: BTreeMap::new(),
-        started_unix_seconds: 7,
     }
 }
 
@@ -127,6 +101,12 @@ fn train(store: &Store, subject: &Subject, environment: &Environment) -> StoredT
     work.finish(&record).expect("finished")
 }
 
+fn assert_busy<T: std::fmt::Debug>(result: Result<T, StoreError>) {
+    let busy = result.expect_err("another has it");
+    let is_busy = matches!(busy, StoreError::Claim(ClaimError::Busy { .. }));
+    assert!(is_busy, "{busy}");
+}
+
 fn opened() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let store = Store::open(&folder.path().join("store"), None).expect("made");
@@ -163,21 +143,15 @@ fn a_training_is_found_by_everything_that_it_depends_on() {
 fn a_training_is_computed_by_one_process_at_a_time() {
     let (_folder, store) = opened();
     let work = store.begin("prompt").expect("nobody trains it");
-    let busy = store.begin("prompt").expect_err("it is trained");
-    assert!(
-        matches!(busy, StoreError::Claim(ClaimError::Busy { .. })),
-        "{busy}"
-    );
+    assert_busy(store.begin("prompt"));
     store.begin("model").expect("another one");
     fs::create_dir(work.begun()).expect("made");
     fs::write(work.draft().join("half"), "x").expect("written");
     drop(work);
     let work = store.begin("prompt").expect("broken off");
     assert!(work.begun().exists(), "what it resumes from stays");
-    assert!(
-        !work.draft().join("half").exists(),
-        "what is half written goes"
-    );
+    let holds = !work.draft().join("half").exists();
+    assert!(holds, "what is half written goes");
     work.clear().expect("removed");
     drop(work);
     let left = fs::read_dir(store.path().join(UNFINISHED)).expect("there");
@@ -193,10 +167,8 @@ fn a_changed_byte_of_a_training_is_detected() {
     let text = fs::read_to_string(&path).expect("written");
     let edited = text.replace("\"validation_score\": 0.5", "\"validation_score\": 0.6");
     fs::write(&path, edited).expect("written");
-    let error = store
-        .training(&subject(0), &here, Reuse::Same)
-        .expect_err("edited");
-    assert!(error.to_string().contains("training.json"), "{error}");
+    let found = store.training(&subject(0), &here, Reuse::Same);
+    assert_refused(found, &["training.json"]);
 }
 
 fn asked() -> Asked {
@@ -242,30 +214,20 @@ fn answered_rows_are_not_missing() {
         let found = store.answers(&asked(), &environment("here"), reuse);
         found.expect("readable")
     };
-    assert_eq!(
-        answered(Reuse::Same).missing(&rows(&["a", "b", "a"])),
-        [0, 1]
-    );
-    store
-        .keep_answers(&batch(&["a", "b"], "here"))
-        .expect("kept");
-    store
-        .keep_answers(&batch(&["b", "c"], "there"))
-        .expect("kept");
+    let missing = answered(Reuse::Same).missing(&rows(&["a", "b", "a"]));
+    assert_eq!(missing, [0, 1]);
+    for batch in [batch(&["a", "b"], "here"), batch(&["b", "c"], "there")] {
+        store.keep_answers(&batch).expect("kept");
+    }
     let same = answered(Reuse::Same);
     assert_eq!(same.missing(&rows(&["a", "b", "c"])), [2]);
     assert!(same.give(&rows(&["a", "c"])).is_none());
     let given = same.give(&rows(&["b"])).expect("answered");
-    assert_eq!(
-        (given.seconds, given.peak_bytes),
-        (1.0, 5),
-        "half of the batch"
-    );
+    let cost = (given.seconds, given.peak_bytes);
+    assert_eq!(cost, (1.0, 5), "half of the batch");
     let any = answered(Reuse::Any);
     let given = any.give(&rows(&["a", "b", "c"])).expect("answered");
-    let texts: Vec<&str> = given
-        .answers
-        .iter()
+    let texts: Vec<&str> = (given.answers.iter())
         .map(|answer| answer.text.as_str())
         .collect();
     assert_eq!(texts, ["a by here", "b by here", "c by there"]);
@@ -293,8 +255,7 @@ fn folders_that_no_report_uses_can_be_removed() {
     store.refer(&report, of(0)).expect("written");
     let names = || {
         let found = store.unreferenced().expect("readable");
-        found
-            .iter()
+        (found.iter())
             .map(|one| one.folder.clone())
             .collect::<Vec<_>>()
     };
@@ -329,10 +290,7 @@ fn folders_that_no_report_uses_can_be_removed() {
     drop(pruning);
     assert_eq!(store.entries().expect("readable").len(), 0);
     assert_eq!(store.unreferenced().expect("readable"), []);
-    assert_eq!(
-        store.missing_reports().expect("readable"),
-        Vec::<PathBuf>::new()
-    );
+    assert!(store.missing_reports().expect("readable").is_empty());
     let left = |of: &str| fs::read_dir(root.join(of)).expect("there").count();
     assert_eq!([TRAININGS, ANSWERS, UNFINISHED, REPORTS].map(left), [0; 4]);
 }
@@ -351,19 +309,15 @@ fn closed(seeds: std::ops::Range<u64>) -> (tempfile::TempDir, Store) {
 fn running_trainings_are_not_removed() {
     let (_folder, store) = closed(0..2);
     let here = environment("here");
-    let folder = |seed| {
-        store
-            .path()
-            .join(UNFINISHED)
-            .join(here.name(&subject(seed)))
-    };
+    let unfinished = store.path().join(UNFINISHED);
+    let running = unfinished.join(here.name(&subject(1)));
     // A search was interrupted, and the training with seed 1 is running again.
-    let broken_off = store.path().join(UNFINISHED).join("search-prompt");
+    let broken_off = unfinished.join("search-prompt");
     fs::create_dir_all(broken_off.join(BEGUN)).expect("made");
     fs::write(broken_off.join(BEGUN).join("step"), "1234").expect("written");
     let listed = store.unreferenced().expect("readable");
-    fs::create_dir_all(folder(1)).expect("made");
-    let claim = Claim::take(&folder(1), None).expect("nobody has it");
+    fs::create_dir_all(&running).expect("made");
+    let claim = Claim::take(&running, None).expect("nobody has it");
     let begun = store.begun().expect("readable");
     let told: Vec<_> = (begun.iter())
         .map(|begun| (begun.name.as_str(), begun.claimed_by.is_some()))
@@ -438,11 +392,7 @@ fn one_damaged_training_does_not_hide_the_others() {
 fn opening_a_store_waits_for_a_removal() {
     let (_folder, store) = closed(0..1);
     let pruning = store.prune().expect("nobody uses it");
-    let busy = store.prune().expect_err("it is pruned");
-    assert!(
-        matches!(busy, StoreError::Claim(ClaimError::Busy { .. })),
-        "{busy}"
-    );
+    assert_busy(store.prune());
     let listed = store.unreferenced().expect("readable");
     std::thread::scope(|scope| {
         let opened = scope.spawn(|| {
@@ -476,8 +426,7 @@ fn reading_a_store_creates_nothing() {
 fn a_folder_with_other_content_is_not_a_store() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     fs::write(folder.path().join("thesis.tex"), "x").expect("written");
-    let error = Store::open(folder.path(), None).expect_err("not a store");
-    assert!(error.to_string().contains("'thesis.tex'"), "{error}");
+    assert_refused(Store::open(folder.path(), None), &["'thesis.tex'"]);
     let error = Store::at(folder.path()).exists().expect_err("not a store");
     assert!(matches!(error, StoreError::ForeignStore { .. }), "{error}");
 }

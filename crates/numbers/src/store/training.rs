@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use super::{Store, TRAININGS, Work, folders, is_same};
 use crate::error::{IoContext, StoreError};
 use crate::recipe::{Limits, Method, Recipe};
-use crate::record::folder::{read_predictions, sync, sync_files, write_in_draft};
-use crate::record::seal::{opened_as, sealed};
+use crate::record::folder::{check_saved, read_predictions, sync, sync_files, write_in_draft};
+use crate::record::seal::{read_sealed, sealed};
 use crate::record::{Prediction, Provenance, SavedDelta, Training, ValidationAnswers};
 use promptshift_text::claim::PARTIAL;
 use promptshift_text::domain::Task;
@@ -52,7 +52,6 @@ pub struct Subject {
     pub limits: Limits,
     /// What is tuned.
     pub method: Method,
-    /// The recipe.
     pub recipe: Recipe,
     /// The seed of initialisation, order of examples and dropout.
     pub seed: u64,
@@ -105,9 +104,7 @@ pub struct TrainingRecord {
 pub struct StoredTraining {
     /// Its name in the store.
     pub name: String,
-    /// Its folder.
     pub folder: PathBuf,
-    /// The record.
     pub record: TrainingRecord,
     /// Its answers to source validation.
     pub validation: Vec<Prediction>,
@@ -118,7 +115,6 @@ pub struct StoredTraining {
 pub struct FoundTraining {
     /// Its name in the store.
     pub name: String,
-    /// The folder.
     pub folder: PathBuf,
     /// The training, or why it can't be read.
     pub training: Result<StoredTraining, StoreError>,
@@ -180,17 +176,13 @@ impl Store {
             let found = read(&own)?;
             let is_it =
                 is_same(&found.record.subject, subject) && found.record.environment == *environment;
-            return match is_it {
-                true => Ok(Some(found)),
-                false => Err(StoreError::Malformed {
-                    path: own.join(RECORD),
-                    wanted: "the training that its folder is named after".to_owned(),
-                    found: format!(
-                        "that of {}",
-                        found.record.environment.name(&found.record.subject)
-                    ),
-                }),
-            };
+            if is_it {
+                return Ok(Some(found));
+            }
+            let wanted = "the training that its folder is named after";
+            let name = found.record.environment.name(&found.record.subject);
+            let found = format!("that of {name}");
+            return Err(StoreError::malformed(&own.join(RECORD), wanted, found));
         }
         if reuse == Reuse::Same {
             return Ok(None);
@@ -270,13 +262,8 @@ fn name_of(folder: &Path) -> String {
 
 fn read(folder: &Path) -> Result<StoredTraining, StoreError> {
     let path = folder.join(RECORD);
-    let bytes = fs::read(&path).at("read", &path)?;
-    let record: TrainingRecord = opened_as(&bytes).map_err(|found| StoreError::Malformed {
-        path: path.clone(),
-        wanted: "a training as promptshift writes it; without its folder it is trained again"
-            .to_owned(),
-        found,
-    })?;
+    let wanted = "a training as promptshift writes it; without its folder it is trained again";
+    let record: TrainingRecord = read_sealed(&path, wanted)?;
     let ValidationAnswers {
         examples,
         predictions,
@@ -284,16 +271,7 @@ fn read(folder: &Path) -> Result<StoredTraining, StoreError> {
     } = &record.validation;
     let validation = read_predictions(&path, predictions, predictions_sha256, *examples)?;
     for saved in [&record.trained, &record.training.saved] {
-        let file = folder.join(&saved.file);
-        if let Ok(found) = fs::metadata(&file)
-            && found.len() != saved.bytes
-        {
-            return Err(StoreError::Malformed {
-                path: file,
-                wanted: format!("{} bytes, as {RECORD} says", saved.bytes),
-                found: format!("{} bytes", found.len()),
-            });
-        }
+        check_saved(&path, saved)?;
     }
     Ok(StoredTraining {
         name: name_of(folder),

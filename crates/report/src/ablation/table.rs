@@ -129,9 +129,7 @@ impl<'a> Settings<'a> {
             let series = lines.iter().map(|line| Series {
                 runs: Vec::new(),
                 name: line.clone(),
-                points: varied
-                    .places
-                    .iter()
+                points: (varied.places.iter())
                     .map(|place| point(line, place))
                     .collect(),
             });
@@ -244,13 +242,8 @@ impl<'a> Settings<'a> {
     pub fn costs(&self) -> [Block; 3] {
         let records = self.rows.iter().flat_map(|row| &row.records);
         let unlike = cost::unlike_hardware(records.copied());
-        let mut header = vec![
-            "setting",
-            "trainable parameters",
-            "share of all",
-            "steps",
-            "best step",
-        ];
+        let columns = "setting | trainable parameters | share of all | steps | best step";
+        let mut header: Vec<&str> = columns.split(" | ").collect();
         if unlike.is_none() {
             header.extend(["training seconds", "peak host memory"]);
         }

@@ -1,18 +1,16 @@
 use super::*;
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, rescore, uniform};
 use crate::resamples::Resamples;
 use crate::results::Results;
 use crate::study::studies;
 use promptshift_numbers::recipe::Method;
+use promptshift_numbers::record::Score;
 use promptshift_numbers::record::folder::StoredRecord;
-use promptshift_numbers::score::metrics;
 use promptshift_numbers::stats::bootstrap::Bootstrap;
-use promptshift_numbers::stats::panel::Panel;
-use promptshift_text::domain::Task;
+use promptshift_numbers::stats::panel::{Panel, Sum};
 
 fn apart(baseline: Baseline, low: f64, value: f64, high: f64) -> Above {
-    let interval = Interval { low, high };
-    let difference = Estimate { value, interval };
+    let difference = Estimate::new(value, low, high);
     Above {
         baseline,
         difference,
@@ -31,11 +29,8 @@ fn a_narrow_interval_decides_and_a_wide_one_does_not() {
         // Shown to be above, by less than the margin.
         (0.001, 0.01, Standing::Above),
     ] {
-        assert_eq!(
-            Standing::of(&[untuned(low, high)]),
-            wanted,
-            "[{low}, {high}]"
-        );
+        let found = Standing::of(&[untuned(low, high)]);
+        assert_eq!(found, wanted, "[{low}, {high}]");
     }
     assert_eq!(Standing::of(&[]), Standing::Open);
 }
@@ -59,21 +54,13 @@ fn a_score_must_exceed_every_baseline_and_the_highest_decides_that_it_does_not()
 fn identical_passages_have_an_interval_that_depends_on_their_number() {
     let standing = |passages: usize, score: f64| {
         let run = |score: f64| -> Vec<Sample> {
-            (0..passages)
-                .map(|passage| Sample {
-                    seed: 0,
-                    cluster: passage.to_string(),
-                    numerator: score,
-                    denominator: 1.0,
-                })
+            let passages = (0..passages).map(|passage| passage.to_string());
+            passages
+                .map(|passage| Sample::new(0, passage, Sum::once(score)))
                 .collect()
         };
         let panel = Panel::new(&[run(score), run(0.0)]);
-        let draws = Bootstrap {
-            resamples: 50,
-            seed: 1,
-        };
-        let draws = draws.scores(&[panel]).remove(0);
+        let draws = Bootstrap::new(50, 1).scores(&[panel]).remove(0);
         let [score, zero] = [0, 1].map(|at| draws[at].as_ref().expect("samples"));
         let differences = [
             above(score, Baseline::Untuned, zero, passages),
@@ -91,36 +78,19 @@ fn identical_passages_have_an_interval_that_depends_on_their_number() {
 
 /// Pairs in which two of three target rows are of class 1, and runs are right on this number of 60 rows.
 fn two_to_one(right: usize) -> Vec<StoredRecord> {
-    let mut records = Fixture {
-        passages: 400,
-        ..Fixture::pairs()
-    }
-    .records();
-    let tuned = (records.iter_mut()).filter(|one| one.record.cell.method != Method::Untuned);
-    for stored in tuned {
+    let mut records = Fixture::pairs().of_passages(400).records();
+    for stored in &mut records {
+        let is_tuned = stored.record.cell.method != Method::Untuned;
         let seed = stored.record.cell.seed as usize;
         for (row, prediction) in stored.predictions[1].iter_mut().enumerate() {
             let gold = usize::from(row % 3 != 0);
             let is_right = (row * 7 + seed) % 60 < right;
-            let predicted = Some(if is_right { gold } else { 1 - gold });
+            let predicted = is_tuned.then_some(if is_right { gold } else { 1 - gold });
             prediction.score = Score::Label { gold, predicted };
         }
-    }
-    for stored in &mut records {
-        if stored.record.cell.method == Method::Untuned {
-            for (row, prediction) in stored.predictions[1].iter_mut().enumerate() {
-                let gold = usize::from(row % 3 != 0);
-                prediction.score = Score::Label {
-                    gold,
-                    predicted: None,
-                };
-            }
-        }
-        let scores: Vec<Score> = stored.predictions[1].iter().map(|p| p.score).collect();
-        let evaluation = &mut stored.record.evaluations[1];
-        evaluation.metrics = metrics(Task::Paraphrase, &scores);
+        rescore(stored);
         // Class 0 is the most common one in source training.
-        evaluation.floor = Some(1.0 / 3.0);
+        stored.record.evaluations[1].floor = Some(1.0 / 3.0);
     }
     records
 }
@@ -146,40 +116,23 @@ fn a_score_below_the_best_constant_is_never_above_the_floor() {
 /// The shares of simulated studies of balanced pairs in which a method with this true accuracy is shown to be above
 /// the bar, and shown not to be.
 fn shown(accuracy: f64, rows: usize, studies: u64) -> [f64; 2] {
-    let mut state = 0x2545_F491_4F6C_DD1D_u64;
-    let mut uniform = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 11) as f64 / (1_u64 << 53) as f64
-    };
+    let mut uniform = uniform(0x2545_F491_4F6C_DD1D);
     let mut counts = [0.0; 2];
     for study in 0..studies {
         let golds: Vec<usize> = (0..rows).map(|_| usize::from(uniform() < 0.5)).collect();
-        let sample = |row: usize, right: bool, seed: u64| Sample {
-            seed,
-            cluster: row.to_string(),
-            numerator: f64::from(u8::from(right)),
-            denominator: 1.0,
+        let sample = |row: usize, right: bool, seed: u64| {
+            Sample::new(seed, row.to_string(), Sum::once(f64::from(u8::from(right))))
         };
-        let method: Vec<Sample> = (0..3)
-            .flat_map(|seed| {
-                let run: Vec<Sample> = (0..rows)
-                    .map(|row| sample(row, uniform() < accuracy, seed))
-                    .collect();
-                run
-            })
+        let runs = (0..3).flat_map(|seed| (0..rows).map(move |row| (seed, row)));
+        let method = runs
+            .map(|(seed, row)| sample(row, uniform() < accuracy, seed))
             .collect();
         let ones: usize = golds.iter().sum();
         let best = usize::from(2 * ones > rows);
         let given = golds.iter().enumerate();
         let constant: Vec<Sample> = given.map(|(row, g)| sample(row, *g == best, 0)).collect();
-        let bootstrap = Bootstrap {
-            resamples: 400,
-            seed: study,
-        };
         let panels = [Panel::new(&[method, constant])];
-        let draws = bootstrap.scores(&panels).remove(0);
+        let draws = Bootstrap::new(400, study).scores(&panels).remove(0);
         let [score, other] = [0, 1].map(|at| draws[at].as_ref().expect("samples"));
         match Standing::of(&[above(score, Baseline::Constant(best), other, rows)]) {
             Standing::Above => counts[0] += 1.0,

@@ -11,7 +11,6 @@ const FAR_APART: f64 = 30.0;
 pub struct Axis {
     /// Its title; empty if it is obvious.
     pub name: String,
-    /// The scale.
     pub scale: Scale,
     /// The ticks, by ascending value.
     pub ticks: Vec<(f64, String)>,
@@ -184,8 +183,7 @@ impl Axis {
 /// A round step that divides an axis into two to five parts.
 fn step(high: f64) -> f64 {
     let power = 10_f64.powf(high.log10().floor());
-    [0.2, 0.5, 1.0, 2.0]
-        .into_iter()
+    ([0.2, 0.5, 1.0, 2.0].into_iter())
         .map(|step| step * power)
         .find(|step| high / step <= 5.0)
         .unwrap_or(2.0 * power)
@@ -252,8 +250,7 @@ mod tests {
         );
         let shares = [0.0, 1e3, 1e7].map(|amount| with_zero.scale.share(amount));
         assert!(
-            shares
-                .iter()
+            (shares.iter())
                 .zip([0.0, 0.2, 1.0])
                 .all(|(a, b)| (a - b).abs() < 1e-12)
         );

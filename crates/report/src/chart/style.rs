@@ -97,9 +97,7 @@ pub enum Shape {
     HollowCircle,
     /// A wide circle around another point.
     Ring,
-    /// A square.
     Square,
-    /// A diamond.
     Diamond,
     /// A diamond filled with the background colour.
     HollowDiamond,
@@ -107,7 +105,6 @@ pub enum Shape {
     Up,
     /// A triangle pointing down.
     Down,
-    /// A cross.
     Cross,
 }
 
@@ -148,8 +145,7 @@ pub(super) fn wrap(words: &str, size: f64, room: f64) -> Vec<String> {
             line.push_str(part);
         }
     }
-    lines
-        .iter()
+    (lines.iter())
         .map(|line| line.trim_end().to_owned())
         .collect()
 }

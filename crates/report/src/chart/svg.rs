@@ -214,8 +214,7 @@ impl Svg {
     fn mark(&mut self, mark: &Mark, plot: &Plot) {
         match mark {
             Mark::Line(points, stroke, colour) => {
-                let points: Vec<(f64, f64)> = points
-                    .iter()
+                let points: Vec<(f64, f64)> = (points.iter())
                     .map(|(x, y)| (plot.x(*x), plot.y(*y)))
                     .collect();
                 let (width, more) = match stroke {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::analyse;
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, as_method, assert_has};
 use promptshift_numbers::record::folder::StoredRecord;
 
 /// A line of text: its left and right ends and its vertical middle, in pixels.
@@ -40,10 +40,8 @@ fn assert_legible(figure: &Figure) {
     let all = words(&figure.svg);
     assert!(all.len() > 3, "{name}: {}", figure.svg);
     for (place, (left, right, y, size_of, text)) in all.iter().enumerate() {
-        assert!(
-            *left >= 0.0 && *right <= size("width") && *y > 0.0 && *y < size("height"),
-            "{name}: '{text}' leaves the figure"
-        );
+        let holds = *left >= 0.0 && *right <= size("width") && *y > 0.0 && *y < size("height");
+        assert!(holds, "{name}: '{text}' leaves the figure");
         for (other_left, other_right, other_y, other_size, other) in &all[place + 1..] {
             let beside = right < other_left || other_right < left;
             let apart = (y - other_y).abs() >= 0.9 * size_of.max(*other_size);
@@ -59,12 +57,11 @@ fn figures_of(records: &[StoredRecord]) -> Vec<Figure> {
 
 #[test]
 fn texts_in_figures_do_not_overlap() {
-    let fixtures = [
+    for fixture in [
         Fixture::one_target(),
         Fixture::six_targets(),
         Fixture::pairs(),
-    ];
-    for fixture in fixtures {
+    ] {
         for figure in figures_of(&fixture.records()) {
             assert_legible(&figure);
         }
@@ -74,16 +71,8 @@ fn texts_in_figures_do_not_overlap() {
 #[test]
 fn labels_of_equal_scores_are_moved_apart() {
     let mut records = Fixture::one_target().records();
-    let prompts: Vec<StoredRecord> = (records.iter())
-        .filter(|stored| stored.record.cell.method == Method::Prompt)
-        .cloned()
-        .collect();
     for method in [Method::Lora, Method::Bitfit, Method::Ia3, Method::Prefix] {
-        records.extend(prompts.iter().cloned().map(|mut stored| {
-            stored.record.cell.method = method;
-            stored.folder = stored.folder.join(method.name());
-            stored
-        }));
+        records.extend(as_method(&records, method));
     }
     for figure in figures_of(&records) {
         assert_legible(&figure);
@@ -97,10 +86,10 @@ fn a_figure_has_classes_and_its_alternative_text() {
     let figure = matrix("Likeness", &rows, &names).figure("m.svg", "Likeness & more");
     assert_legible(&figure);
     let svg = &figure.svg;
-    assert!(svg.contains("aria-label=\"Likeness &amp; more\""), "{svg}");
-    assert!(svg.contains("a &lt;long&gt; name"), "{svg}");
-    assert!(svg.contains("class=\"c1 fill\""), "{svg}");
-    assert!(svg.contains("prefers-color-scheme: dark"), "{svg}");
+    assert_has(svg, "aria-label=\"Likeness &amp; more\"");
+    assert_has(svg, "a &lt;long&gt; name");
+    assert_has(svg, "class=\"c1 fill\"");
+    assert_has(svg, "prefers-color-scheme: dark");
     // Colours are only in the style sheet.
     let drawn = svg.split("</style>").nth(1).expect("after the style");
     assert!(!drawn.contains('#') && !drawn.contains("rgb("), "{drawn}");

@@ -49,10 +49,7 @@ fn table(table: &Table) -> String {
         false => "---:".to_owned(),
     };
     let rules: Vec<String> = (0..table.header.len()).map(rule).collect();
-    let lines = [&table.header, &rules]
-        .into_iter()
-        .chain(&table.rows)
-        .map(|cells| line(cells));
+    let lines = ([&table.header, &rules].into_iter().chain(&table.rows)).map(|cells| line(cells));
     joined("\n", lines)
 }
 

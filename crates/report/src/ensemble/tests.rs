@@ -1,31 +1,10 @@
-use std::collections::BTreeMap;
-
 use super::*;
-use promptshift_numbers::record::Score;
+use crate::fixture::{assert_has, provenance};
 use promptshift_numbers::record::ensemble::{
     EnsembleEvaluation, EnsembleRecord, Member, MemberLine,
 };
-use promptshift_numbers::record::{Provenance, Role};
+use promptshift_numbers::record::{Role, Score};
 use promptshift_text::domain::{Split, Task};
-
-fn provenance() -> Provenance {
-    Provenance {
-        version: "0.1.0".to_owned(),
-        revision: "0123456789ab".to_owned(),
-        command: "promptshift ablate ensemble".to_owned(),
-        data_sha256: BTreeMap::new(),
-        model_sha256: String::new(),
-        tokenizer_sha256: String::new(),
-        device: "cpu".to_owned(),
-        processor: "Synthetic CPU".to_owned(),
-        gpu: None,
-        node: None,
-        threads: 2,
-        side_by_side: 1,
-        software: BTreeMap::new(),
-        started_unix_seconds: 0,
-    }
-}
 
 /// Three members, each wrong on a different third of the examples: their vote is always right.
 fn complementary() -> StoredEnsemble {
@@ -35,13 +14,11 @@ fn complementary() -> StoredEnsemble {
         members: (0..3)
             .map(|member| {
                 let right = example % 3 != member;
+                let (exact_match, f1) = (f64::from(u8::from(right)), f64::from(u8::from(right)));
                 MemberLine {
                     prediction: if right { "mill" } else { "barn" }.to_owned(),
                     log_prob: if right { -0.2 } else { -0.1 },
-                    score: Score::Span {
-                        exact_match: f64::from(u8::from(right)),
-                        f1: f64::from(u8::from(right)),
-                    },
+                    score: Score::Span { exact_match, f1 },
                     label_log_probs: Vec::new(),
                 }
             })
@@ -74,7 +51,7 @@ fn complementary() -> StoredEnsemble {
                     seconds: 1.5,
                 })
                 .collect(),
-            provenance: provenance(),
+            provenance: provenance(&["squad", "race"].map(str::to_owned)),
             evaluations: vec![
                 evaluation("squad", Role::Source),
                 evaluation("race", Role::Target),
@@ -89,27 +66,20 @@ fn members_with_different_errors_gain_by_voting() {
     let document = document(&complementary()).expect("a report");
     let text = document.markdown("figures");
     // Two thirds right individually, everything right together: agreement with the paper.
-    assert!(
-        text.contains("| squad (source) | 66.7 ± 0.0 | 66.7 | 66.7 | 100.0 | +33.3 ["),
-        "{text}"
+    assert_has(
+        &text,
+        "| squad (source) | 66.7 ± 0.0 | 66.7 | 66.7 | 100.0 | +33.3 [",
     );
     assert_eq!(text.matches("| agrees |").count(), 2, "{text}");
-    assert!(text.contains("| 2 of 3 | 60 | 100.0 ["), "{text}");
-    assert!(text.contains("| 3 of 3 | 0 | – |"), "{text}");
+    assert_has(&text, "| 2 of 3 | 60 | 100.0 [");
+    assert_has(&text, "| 3 of 3 | 0 | – |");
     // One backbone and three prompts, compared with three backbones.
-    assert!(
-        text.contains("| 3 prompts in one batch | 1 | 1,030 | 4.0 |"),
-        "{text}"
-    );
-    assert!(text.contains("| 3 tuned models | 3 | 3,000 |"), "{text}");
-    assert!(text.contains("34 % of the parameters"), "{text}");
+    assert_has(&text, "| 3 prompts in one batch | 1 | 1,030 | 4.0 |");
+    assert_has(&text, "| 3 tuned models | 3 | 3,000 |");
+    assert_has(&text, "34 % of the parameters");
     let figure = document.figures().next().expect("one figure");
-    assert!(
-        figure.alt.contains("majority vote 66.7 at 1"),
-        "{}",
-        figure.alt
-    );
-    assert!(figure.alt.contains("100.0 at 3"), "{}", figure.alt);
+    assert_has(&figure.alt, "majority vote 66.7 at 1");
+    assert_has(&figure.alt, "100.0 at 3");
 }
 
 #[test]
@@ -120,7 +90,7 @@ fn identical_members_gain_nothing() {
         line.members.fill(first);
     }
     let text = document(&same).expect("a report").markdown("figures");
-    assert!(text.contains("| 66.7 | 0.0 [0.0, 0.0] |"), "{text}");
+    assert_has(&text, "| 66.7 | 0.0 [0.0, 0.0] |");
     assert_eq!(text.matches("inconclusive").count(), 2, "{text}");
 }
 
@@ -129,11 +99,8 @@ fn classes_are_combined_by_mean_probability_as_well() {
     let mut pairs = complementary();
     for line in pairs.lines.iter_mut().flatten() {
         // Two of three are slightly wrong, one is clearly right.
-        for (member, given) in line
-            .members
-            .iter_mut()
-            .zip([[0.6, 0.4], [0.6, 0.4], [0.1, 0.9]])
-        {
+        let members = line.members.iter_mut();
+        for (member, given) in members.zip([[0.6, 0.4], [0.6, 0.4], [0.1, 0.9]]) {
             let predicted = Some(usize::from(given[1] > given[0]));
             member.prediction = format!("label {predicted:?}");
             member.score = Score::Label { gold: 1, predicted };
@@ -145,9 +112,6 @@ fn classes_are_combined_by_mean_probability_as_well() {
     }
     let text = document(&pairs).expect("a report").markdown("figures");
     // The vote is always wrong, the mean probability always right.
-    assert!(
-        text.contains("| 33.3 ± 57.7 | 100.0 | 100.0 | 0.0 | −33.3 ["),
-        "{text}"
-    );
-    assert!(text.contains("| 100.0 | +66.7 ["), "{text}");
+    assert_has(&text, "| 33.3 ± 57.7 | 100.0 | 100.0 | 0.0 | −33.3 [");
+    assert_has(&text, "| 100.0 | +66.7 [");
 }

@@ -43,35 +43,19 @@ fn decided(members: &[&MemberLine], rule: Rule) -> Score {
     match rule {
         Rule::Vote => vote(),
         Rule::MeanProbability => {
-            let given: Vec<&[f64]> = members
-                .iter()
-                .map(|member| member.label_log_probs.as_slice())
-                .collect();
-            match (mean_probability(&given), members[0].score) {
-                (class, Score::Label { gold, .. }) => Score::Label {
-                    gold,
-                    predicted: class,
-                },
-                (class, Score::Option { question, gold, .. }) => Score::Option {
-                    question,
-                    gold,
-                    predicted: class,
-                },
-                (_, Score::Span { .. }) => vote(),
-            }
+            let given: Vec<&[f64]> = members.iter().map(|one| &*one.label_log_probs).collect();
+            let score = members[0].score.answering(mean_probability(&given));
+            score.unwrap_or_else(vote)
         }
     }
 }
 
 fn vote(members: &[&MemberLine]) -> Vote {
-    let ballots: Vec<Ballot> = members
-        .iter()
-        .map(|member| Ballot {
-            text: &member.prediction,
-            log_prob: member.log_prob,
-        })
-        .collect();
-    majority(&ballots).expect("an ensemble has members")
+    let ballots = members.iter().map(|member| Ballot {
+        text: &member.prediction,
+        log_prob: member.log_prob,
+    });
+    majority(&ballots.collect::<Vec<_>>()).expect("an ensemble has members")
 }
 
 pub(super) fn domain_result(
@@ -101,12 +85,11 @@ pub(super) fn domain_result(
             .map(|line| sample(metric, 0, line, line.members[member].score))
             .collect()
     };
-    let singles: Vec<f64> = (0..members.len())
-        .map(|member| {
-            let scores: Vec<Score> = lines.iter().map(|l| l.members[member].score).collect();
-            metric.value(&scores)
-        })
-        .collect();
+    let score = |member: usize| {
+        let scores = lines.iter().map(|line| line.members[member].score);
+        metric.value(&scores.collect::<Vec<_>>())
+    };
+    let singles: Vec<f64> = (0..members.len()).map(score).collect();
     let highest = |scores: &[f64]| {
         (0..scores.len())
             .rev()
@@ -131,13 +114,7 @@ pub(super) fn domain_result(
 }
 
 fn sample(metric: Metric, seed: u64, line: &EnsembleLine, score: Score) -> Sample {
-    let part = metric.contribution(&score);
-    Sample {
-        seed,
-        cluster: line.passage.clone(),
-        numerator: part.numerator,
-        denominator: part.denominator,
-    }
+    Sample::new(seed, line.passage.as_str(), metric.contribution(&score))
 }
 
 impl DomainResult {
@@ -158,14 +135,12 @@ impl DomainResult {
 
 /// The vote on each line, and whether it is right.
 pub(super) fn votes(lines: &[EnsembleLine]) -> Vec<(Vote, bool)> {
-    lines
-        .iter()
-        .map(|line| {
-            let members: Vec<&MemberLine> = line.members.iter().collect();
-            let vote = vote(&members);
-            (vote, members[vote.winner].score.is_right())
-        })
-        .collect()
+    let of_line = |line: &EnsembleLine| {
+        let members: Vec<&MemberLine> = line.members.iter().collect();
+        let vote = vote(&members);
+        (vote, members[vote.winner].score.is_right())
+    };
+    lines.iter().map(of_line).collect()
 }
 
 /// All subsets are used up to this number of members; with more, only single members and the first k.

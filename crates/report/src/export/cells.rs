@@ -5,10 +5,9 @@ use std::borrow::Cow;
 use super::column::Column;
 use super::word;
 use promptshift_numbers::recipe::Recipe;
-use promptshift_numbers::record::KShot;
-use promptshift_numbers::record::TunedElsewhere;
 use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::record::{Cell, Evaluation, Provenance, Record, Training};
+use promptshift_numbers::record::{KShot, TunedElsewhere};
 
 /// One evaluation of a record.
 #[derive(Debug, Clone, Copy)]

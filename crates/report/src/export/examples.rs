@@ -92,17 +92,6 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// The right and the predicted class.
-    fn classes(&self) -> Option<(usize, Option<usize>)> {
-        match self.prediction.score {
-            Score::Span { .. } => None,
-            Score::Label { gold, predicted }
-            | Score::Option {
-                gold, predicted, ..
-            } => Some((gold, predicted)),
-        }
-    }
-
     fn question(&self) -> Option<u64> {
         match self.prediction.score {
             Score::Option { question, .. } => Some(question),
@@ -135,8 +124,8 @@ pub(super) fn columns<'a>(rows: &[Row<'a>]) -> Vec<Column<'a>> {
         Column::flag("right", rows, |row| Some(row.prediction.score.is_right())),
         Column::number("exact_match", rows, |row| Some(row.span()?.0)),
         Column::number("f1", rows, |row| Some(row.span()?.1)),
-        Column::count("gold", rows, |row| Some(row.classes()?.0)),
-        Column::count("predicted", rows, |row| row.classes()?.1),
+        Column::count("gold", rows, |row| Some(row.prediction.score.classes()?.0)),
+        Column::count("predicted", rows, |row| row.prediction.score.classes()?.1),
         Column::key("question", rows, |row| row.question()),
         Column::number("log_prob", rows, |row| Some(row.prediction.log_prob)),
         Column::numbers("class_log_probs", rows, |row| row.prediction.class_log_probs.as_deref()),

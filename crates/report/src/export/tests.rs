@@ -14,117 +14,100 @@ use records::{recorded_cells, recorded_examples, records};
 
 const SCHEMA: &str = include_str!("../../../../docs/tables.md");
 
-/// The JSON pointer in the record for each column of `cells`.
-const CELLS: [(&str, &str); 62] = [
-    ("folder", "/folder"),
-    ("source", "/record/cell/source"),
-    ("domain", "/evaluation/domain"),
-    ("role", "/evaluation/role"),
-    ("task", "/evaluation/task"),
-    ("split", "/evaluation/split"),
-    ("method", "/record/cell/method"),
-    ("seed", "/record/cell/seed"),
-    ("few_shot", "/shot/examples"),
-    ("model", "/record/cell/model"),
-    ("suite", "/record/cell/suite"),
-    ("answers", "/record/cell/answers"),
-    ("train_rows", "/record/cell/train_rows"),
-    ("validation_rows", "/record/cell/validation_rows"),
-    ("eval_rows", "/record/cell/eval_rows"),
-    ("input_limit_tokens", "/record/cell/limits/input"),
-    ("target_limit_tokens", "/record/cell/limits/target"),
-    ("answer_limit_tokens", "/record/cell/limits/answer"),
-    ("examples", "/evaluation/examples"),
-    ("cut_inputs", "/evaluation/cut_inputs"),
-    ("floor", "/evaluation/floor"),
-    ("eval_seconds", "/evaluation/seconds"),
-    ("eval_peak_bytes", "/evaluation/peak_bytes"),
-    ("generated_tokens", "/evaluation/generated_tokens"),
+/// The places of columns in the JSON of a record, and the columns there, in the form `column=field` where the names
+/// differ.
+type Places<'a> = &'a [(&'a str, &'a str)];
+
+const CELLS: Places<'static> = &[
+    ("", "folder"),
     (
-        "trainable_parameters",
-        "/record/training/trainable_parameters",
+        "/evaluation",
+        "domain role task split examples cut_inputs floor eval_seconds=seconds",
     ),
-    ("total_parameters", "/record/training/total_parameters"),
-    ("train_examples", "/record/training/examples"),
-    ("train_cut_inputs", "/record/training/cut_inputs"),
-    ("steps", "/record/training/steps"),
-    ("best_step", "/record/training/best_step"),
-    ("stop", "/record/training/stop"),
-    ("train_tokens", "/record/training/tokens"),
-    ("train_seconds", "/record/training/train_seconds"),
-    ("validation_seconds", "/record/training/validation_seconds"),
-    ("train_peak_bytes", "/record/training/peak_bytes"),
+    ("/evaluation", "eval_peak_bytes=peak_bytes generated_tokens"),
     (
-        "train_reserved_peak_bytes",
-        "/record/training/reserved_peak_bytes",
+        "/record/cell",
+        "source method seed model suite answers train_rows validation_rows eval_rows trials",
     ),
-    ("saved_bytes", "/record/training/saved/bytes"),
     (
-        "learning_rate",
-        "/record/cell/recipe/optimizer/learning_rate",
+        "/record/cell/limits",
+        "input_limit_tokens=input target_limit_tokens=target",
     ),
-    ("batch_size", "/record/cell/recipe/budget/batch_size"),
-    ("prompt_length", "/record/cell/recipe/prompt/length"),
-    ("trials", "/record/cell/trials"),
-    ("tuned_elsewhere", "/record/cell/elsewhere/name"),
+    ("/record/cell/limits", "answer_limit_tokens=answer"),
+    ("/record/cell/recipe/optimizer", "learning_rate"),
+    ("/record/cell/recipe/budget", "batch_size"),
+    ("/record/cell/recipe/prompt", "prompt_length=length"),
+    ("/record/cell/elsewhere", "tuned_elsewhere=name"),
     (
-        "tuned_elsewhere_sha256",
-        "/record/cell/elsewhere/found/sha256",
+        "/record/cell/elsewhere/found",
+        "tuned_elsewhere_sha256=sha256",
     ),
-    ("few_shot_steps", "/shot/steps"),
-    ("few_shot_batch_size", "/shot/batch_size"),
-    ("few_shot_train_seconds", "/shot/train_seconds"),
-    ("version", "/record/provenance/version"),
-    ("revision", "/record/provenance/revision"),
-    ("command", "/record/provenance/command"),
-    ("device", "/record/provenance/device"),
-    ("processor", "/record/provenance/processor"),
-    ("gpu", "/record/provenance/gpu"),
-    ("node", "/record/provenance/node"),
-    ("threads", "/record/provenance/threads"),
-    ("side_by_side", "/record/provenance/side_by_side"),
     (
-        "started_unix_seconds",
-        "/record/provenance/started_unix_seconds",
+        "/shot",
+        "few_shot=examples few_shot_steps=steps few_shot_batch_size=batch_size",
     ),
-    ("model_sha256", "/record/provenance/model_sha256"),
-    ("tokenizer_sha256", "/record/provenance/tokenizer_sha256"),
-    ("texts", "/record/texts"),
+    ("/shot", "few_shot_train_seconds=train_seconds"),
+    (
+        "/record/training",
+        "trainable_parameters total_parameters train_examples=examples",
+    ),
+    (
+        "/record/training",
+        "train_cut_inputs=cut_inputs steps best_step stop train_tokens=tokens",
+    ),
+    (
+        "/record/training",
+        "train_seconds validation_seconds train_peak_bytes=peak_bytes",
+    ),
+    (
+        "/record/training",
+        "train_reserved_peak_bytes=reserved_peak_bytes",
+    ),
+    ("/record/training/saved", "saved_bytes=bytes"),
+    (
+        "/record/provenance",
+        "version revision command device processor gpu node threads side_by_side",
+    ),
+    (
+        "/record/provenance",
+        "started_unix_seconds model_sha256 tokenizer_sha256",
+    ),
+    ("/record", "texts"),
     // Text that is JSON, compared by value.
-    ("recipe_json", "/record/cell/recipe"),
-    ("mixing_json", "/record/cell/mixing"),
-    ("data_sha256_json", "/record/provenance/data_sha256"),
+    ("/record/cell", "recipe_json=recipe mixing_json=mixing"),
+    ("/record/provenance", "data_sha256_json=data_sha256"),
 ];
 
-/// The JSON pointers for columns of `examples`.
-const EXAMPLES: [(&str, &str); 26] = [
-    ("folder", "/folder"),
-    ("source", "/record/cell/source"),
-    ("domain", "/evaluation/domain"),
-    ("role", "/evaluation/role"),
-    ("task", "/evaluation/task"),
-    ("method", "/record/cell/method"),
-    ("seed", "/record/cell/seed"),
-    ("few_shot", "/shot/examples"),
-    ("model", "/record/cell/model"),
-    ("id", "/prediction/id"),
-    ("passage", "/prediction/passage"),
-    ("prediction", "/prediction/prediction"),
-    ("answers", "/prediction/answers"),
-    ("exact_match", "/prediction/score/span/exact_match"),
-    ("f1", "/prediction/score/span/f1"),
-    ("gold", "/classes/gold"),
-    ("predicted", "/classes/predicted"),
-    ("question", "/prediction/score/option/question"),
-    ("log_prob", "/prediction/log_prob"),
-    ("class_log_probs", "/prediction/class_log_probs"),
-    ("input_tokens", "/prediction/input_tokens"),
-    ("output_tokens", "/prediction/output_tokens"),
-    ("cut", "/prediction/cut"),
-    ("question_word", "/prediction/traits/question_word"),
-    ("answer_position", "/prediction/traits/answer_position"),
-    ("member_domain", "/prediction/traits/domain"),
+const EXAMPLES: Places<'static> = &[
+    ("", "folder"),
+    ("/record/cell", "source method seed model"),
+    ("/evaluation", "domain role task"),
+    ("/shot", "few_shot=examples"),
+    (
+        "/prediction",
+        "id passage prediction answers log_prob class_log_probs",
+    ),
+    ("/prediction", "input_tokens output_tokens cut"),
+    ("/prediction/score/span", "exact_match f1"),
+    ("/prediction/score/option", "question"),
+    ("/classes", "gold predicted"),
+    (
+        "/prediction/traits",
+        "question_word answer_position member_domain=domain",
+    ),
 ];
+
+/// Each column with the JSON pointer of its values.
+fn pointers<'a>(places: Places<'a>) -> Vec<(&'a str, String)> {
+    let at = |(place, columns): &(&'a str, &'a str)| {
+        let columns = columns
+            .split(' ')
+            .map(|one| one.split_once('=').unwrap_or((one, one)));
+        let pointers = columns.map(|(column, field)| (column, format!("{place}/{field}")));
+        pointers.collect::<Vec<_>>()
+    };
+    places.iter().flat_map(at).collect()
+}
 
 fn written(folder: &Path, format: Format, records: &[StoredRecord]) -> Written {
     let mut tables = Tables::create(folder, format).expect("a folder");
@@ -152,24 +135,21 @@ fn cells_have_the_values_of_records() {
         "two numbers, four tuned runs, three tasks"
     );
 
-    let by_hand = [
-        "metric",
-        "value",
-        "second_metric",
-        "second_value",
-        "wording",
-    ];
-    let covered = |name: &str| CELLS.iter().any(|(one, _)| *one == name) || by_hand.contains(&name);
+    let by_hand = "metric value second_metric second_value wording";
+    let columns = pointers(CELLS);
+    assert_eq!(columns.len(), 61);
+    let named = |name: &str| columns.iter().any(|(one, _)| *one == name);
+    let covered = |name: &str| named(name) || by_hand.split(' ').any(|one| one == name);
     for (name, _) in &kinds {
         assert!(covered(name), "{name} is compared with nothing");
     }
     for (row, recorded) in rows.iter().zip(&recorded) {
-        for (name, pointer) in CELLS {
-            let wanted = match (name, pointed(recorded, pointer)) {
+        for (name, pointer) in &columns {
+            let wanted = match (*name, pointed(recorded, pointer)) {
                 ("texts", Value::Null) => json!("kept"),
                 (_, wanted) => wanted,
             };
-            let found = match (&row[name], name.ends_with("_json")) {
+            let found = match (&row[*name], name.ends_with("_json")) {
                 (Value::String(text), true) => serde_json::from_str(text).expect("JSON"),
                 (found, _) => found.clone(),
             };
@@ -196,16 +176,15 @@ fn examples_have_the_values_of_predictions() {
     let recorded = recorded_examples(&records);
     assert_eq!((rows.len(), count), (recorded.len(), recorded.len()));
 
+    let columns = pointers(EXAMPLES);
+    assert_eq!(columns.len(), 26);
     for (name, _) in &kinds {
-        let covered = EXAMPLES.iter().any(|(one, _)| one == name);
-        assert!(
-            covered || ["split", "right"].contains(&name.as_str()),
-            "{name}"
-        );
+        let is_covered = columns.iter().any(|(one, _)| one == name);
+        assert!(is_covered || name == "split" || name == "right", "{name}");
     }
     for (row, (recorded, split)) in rows.iter().zip(&recorded) {
-        for (name, pointer) in EXAMPLES {
-            assert_eq!(row[name], pointed(recorded, pointer), "{name}");
+        for (name, pointer) in &columns {
+            assert_eq!(row[*name], pointed(recorded, pointer), "{name}");
         }
         assert_eq!(row["split"], *split);
         let right = match &row["gold"] {
@@ -216,10 +195,8 @@ fn examples_have_the_values_of_predictions() {
     }
     // Every column has at least one value to compare.
     for (name, _) in &kinds {
-        assert!(
-            rows.iter().any(|row| !row[name].is_null()),
-            "{name} is always null"
-        );
+        let has_value = rows.iter().any(|row| !row[name].is_null());
+        assert!(has_value, "{name} is always null");
     }
 }
 
@@ -232,21 +209,10 @@ fn csv_and_parquet_have_the_same_values() {
         let path = |ending: &str| folder.path().join(format!("{table}.{ending}"));
         let (rows, kinds) = read_parquet(&path("parquet"));
         let text = fs::read_to_string(path("csv")).expect("UTF-8");
-        let mut lines = parse_csv(&text).into_iter();
-        let header: Vec<String> = lines
-            .next()
-            .expect("a header")
-            .into_iter()
-            .flatten()
-            .collect();
-        assert_eq!(
-            header,
-            kinds
-                .iter()
-                .map(|(name, _)| name.clone())
-                .collect::<Vec<_>>()
-        );
-        let lines: Vec<_> = lines.collect();
+        let mut lines = parse_csv(&text);
+        let header: Vec<String> = lines.remove(0).into_iter().flatten().collect();
+        let names: Vec<String> = kinds.iter().map(|(name, _)| name.clone()).collect();
+        assert_eq!(header, names);
         assert_eq!(lines.len(), rows.len());
         for (line, row) in lines.into_iter().zip(rows) {
             assert_eq!(line.len(), kinds.len());
@@ -287,11 +253,10 @@ fn a_record_that_contradicts_its_predictions_is_refused() {
     let metrics = &mut stored.record.evaluations[0].metrics;
     metrics.insert("f1".to_owned(), 0.999);
     let mut tables = Tables::create(folder.path(), Format::Csv).expect("a folder");
-    let error = tables.write(&stored).expect_err("another F1");
-    let ExportError::Record(error) = error else {
-        panic!("{error}");
-    };
-    assert!(matches!(*error, ReportError::Metric { .. }), "{error}");
+    match tables.write(&stored).expect_err("another F1") {
+        ExportError::Record(error) => assert!(matches!(*error, ReportError::Metric { .. })),
+        error => panic!("{error}"),
+    }
 }
 
 #[test]
@@ -304,10 +269,8 @@ fn an_existing_table_is_not_overwritten() {
         let path = folder.path().join(name);
         fs::write(&path, "mine").expect("written");
         let error = Tables::create(folder.path(), format).expect_err("taken");
-        assert!(
-            matches!(&error, ExportError::Io { path: named, .. } if *named == path),
-            "{error}"
-        );
+        let is_named = matches!(&error, ExportError::Io { path: named, .. } if *named == path);
+        assert!(is_named, "{error}");
         assert_eq!(fs::read_to_string(&path).expect("kept"), "mine");
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::fixture::assert_has;
 
 /// A vocabulary of four entries along the axes; the prompt was initialised with the first two, and its second vector
 /// moved to the third.
@@ -31,22 +32,10 @@ fn vectors_are_described_by_their_nearest_entries() {
     let document = document(&[prompt], &vocabulary, 1);
     let text = document.markdown("figures");
     // The first only grew, the second rotated: |2 e₂ − e₁| / 1 = √5.
-    assert!(
-        text.contains("| 0 | “mill” 1.00 | “mill” | yes | 1.00 | 1.00 |"),
-        "{text}"
-    );
-    assert!(
-        text.contains("| 1 | “yes” 1.00 | “barn” | no | 0.00 | 2.24 |"),
-        "{text}"
-    );
-    assert!(
-        text.contains("| “yes” | 1 | 1.00 | 0 (0 %) | 0 (0.00) |"),
-        "{text}"
-    );
-    assert!(
-        text.contains("| squad, seed 0 | 2 | 2.0 | 2.0 | 2 | 2 |"),
-        "{text}"
-    );
+    assert_has(&text, "| 0 | “mill” 1.00 | “mill” | yes | 1.00 | 1.00 |");
+    assert_has(&text, "| 1 | “yes” 1.00 | “barn” | no | 0.00 | 2.24 |");
+    assert_has(&text, "| “yes” | 1 | 1.00 | 0 (0 %) | 0 (0.00) |");
+    assert_has(&text, "| squad, seed 0 | 2 | 2.0 | 2.0 | 2 | 2 |");
     assert_eq!(document.figures().count(), 1);
 }
 
@@ -59,10 +48,7 @@ fn several_prompts_are_compared() {
     let document = document(&[prompt, other], &vocabulary, 2);
     let text = document.markdown("figures");
     // They have one of two directions in common.
-    assert!(
-        text.contains("| squad, seed 0 | 1.00 / 1.00 | 0.50 / 0.50 |"),
-        "{text}"
-    );
+    assert_has(&text, "| squad, seed 0 | 1.00 / 1.00 | 0.50 / 0.50 |");
     assert_eq!(document.figures().count(), 3);
 }
 
@@ -90,13 +76,10 @@ fn similarity_is_correlated_with_retained_scores() {
         turned("c", 90.0, [0.4, 0.3, 0.4]),
     ];
     let text = document(&prompts, &vocabulary, 1).markdown("figures");
-    assert!(text.contains("| a | b | 0.87 | 0.87 | 100.0 |"), "{text}");
-    assert!(text.contains("| c | b | 0.50 | 0.50 | 75.0 |"), "{text}");
+    assert_has(&text, "| a | b | 0.87 | 0.87 | 100.0 |");
+    assert_has(&text, "| c | b | 0.50 | 0.50 | 75.0 |");
     // Similarities .87 .87 .5 .5 0 0 against 100, 100, 50, 75, 25, 50.
-    assert!(
-        text.contains("prompt similarity: 0.92 over 6 pairs, p 0.33"),
-        "{text}"
-    );
+    assert_has(&text, "prompt similarity: 0.92 over 6 pairs, p 0.33");
     let two = document(&prompts[..2], &vocabulary, 1);
     assert!(!two.markdown("figures").contains("similar prompts"));
 }

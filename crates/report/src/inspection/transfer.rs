@@ -93,16 +93,11 @@ pub(super) fn section(prompts: &[Inspected], likenesses: &[Vec<f64>]) -> Option<
             or_dash(kept[source][asked], percent),
         ]
     });
-    let header = [
-        "tuned on",
-        "scored on",
-        "prompt similarity",
-        "cosine of mean vectors",
-        "retained, % of its own prompt's score",
-    ];
+    let header = "tuned on | scored on | prompt similarity | cosine of mean vectors | \
+        retained, % of its own prompt's score";
     Some(Block::section(
         "Do similar prompts score alike on each other's domains?",
-        Table::new(header).words(&[0, 1]).rows(rows),
+        Table::of(header).words(&[0, 1]).rows(rows),
         format!(
             "Rank correlation (Spearman's ρ) of the retained score with prompt similarity: {}; with the cosine of \
              mean vectors: {}. p by permutation of whole {} (Mantel 1967). Vu et al. 2022 (SPoT) found that prompts \

@@ -1,48 +1,37 @@
 use super::*;
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, as_method, assert_has};
 use serde_json::Value;
 use std::path::Path;
 
 fn two_studies() -> Vec<StoredRecord> {
     let mut records = Fixture::one_target().records();
-    records.extend(
-        Fixture::pairs()
-            .records()
-            .into_iter()
-            .map(|stored| StoredRecord {
-                folder: Path::new("pairs").join(&stored.folder),
-                ..stored
-            }),
-    );
+    records.extend(Fixture::pairs().records().into_iter().map(|mut stored| {
+        stored.folder = Path::new("pairs").join(&stored.folder);
+        stored
+    }));
     records
 }
 
 #[test]
 fn a_row_for_each_method_the_best_first() {
     let board = leaderboard(&two_studies(), &[]).expect("consistent");
-    let rows: Vec<(&str, Method)> = board
-        .rows
-        .iter()
-        .map(|row| (row.source.as_str(), row.method))
-        .collect();
+    let rows = (board.rows.iter()).map(|row| (row.source.as_str(), row.method));
+    let rows: Vec<(&str, Method)> = rows.collect();
     let order = [Method::Model, Method::Prompt, Method::Untuned];
     let wanted = ["qqp", "squad"].map(|source| order.map(|method| (source, method)));
     assert_eq!(rows, wanted.concat());
     assert_eq!(board.rows[3].records.len(), 3);
     let markdown = board.document().markdown("");
-    assert!(
-        markdown.contains("| 3 | 2,560 | 31.0 | 320.0 | F1 | mini | textbookqa |"),
-        "{markdown}"
+    assert_has(
+        &markdown,
+        "| 3 | 2,560 | 31.0 | 320.0 | F1 | mini | textbookqa |",
     );
 }
 
 #[test]
 fn recipes_of_one_method_have_separate_rows() {
     let mut records = Fixture::one_target().records();
-    let prompts: Vec<StoredRecord> = (records.iter())
-        .filter(|stored| stored.record.cell.method == Method::Prompt)
-        .cloned()
-        .collect();
+    let prompts = as_method(&records, Method::Prompt);
     records.push(StoredRecord {
         folder: Path::new("length-5/untuned").to_owned(),
         ..records[0].clone()
@@ -57,34 +46,25 @@ fn recipes_of_one_method_have_separate_rows() {
     let rows: Vec<(Method, usize, Option<&str>)> = (board.rows.iter())
         .map(|row| (row.method, row.seeds.len(), row.recipe.as_deref()))
         .collect();
-    let (prompt, model) = (Method::Prompt, Method::Model);
-    assert!(
-        rows.contains(&(prompt, 3, Some("prompt.length 20"))),
-        "{rows:?}"
-    );
-    assert!(
-        rows.contains(&(prompt, 3, Some("prompt.length 5"))),
-        "{rows:?}"
-    );
-    assert!(rows.contains(&(model, 3, None)), "{rows:?}");
-    let untuned = board
-        .rows
-        .iter()
-        .filter(|row| row.method == Method::Untuned);
+    for row in [
+        (Method::Prompt, 3, Some("prompt.length 20")),
+        (Method::Prompt, 3, Some("prompt.length 5")),
+        (Method::Model, 3, None),
+    ] {
+        assert!(rows.contains(&row), "{rows:?}");
+    }
+    let untuned = (board.rows.iter()).filter(|row| row.method == Method::Untuned);
     let records_of: Vec<usize> = untuned.map(|row| row.records.len()).collect();
     assert_eq!(records_of, [2], "one backbone, found in two folders");
     let markdown = board.document().markdown("");
-    assert!(
-        markdown.contains("| prompt tuning (prompt.length 5) |"),
-        "{markdown}"
-    );
+    assert_has(&markdown, "| prompt tuning (prompt.length 5) |");
     // Two records of the same recipe and seed are still an error.
     records.push(StoredRecord {
         folder: Path::new("copy").to_owned(),
         ..records[1].clone()
     });
     let error = leaderboard(&records, &[]).expect_err("a copy").to_string();
-    assert!(error.contains("copy"), "{error}");
+    assert_has(&error, "copy");
 }
 
 #[test]
@@ -101,14 +81,14 @@ fn rows_on_different_hardware_name_it() {
         }
     }
     let unlike = markdown(&records);
-    assert!(unlike.contains("| computed on |"), "{unlike}");
+    assert_has(&unlike, "| computed on |");
     assert_eq!(unlike.matches("| Other CPU (cpu) |").count(), 2, "{unlike}");
 }
 
 #[test]
 fn the_page_can_be_sorted() {
     let page = leaderboard(&two_studies(), &[]).expect("consistent").page();
-    assert!(page.contains("<script>\nfor (const table"), "{page}");
+    assert_has(&page, "<script>\nfor (const table");
     assert!(!page.contains("src=") && !page.contains("http"), "{page}");
 }
 

@@ -83,9 +83,7 @@ fn of_record(stored: StoredRecord) -> Run {
         varies_with_seed: cell.method != Method::Untuned,
         facts,
         tokenizer: Some(origin.tokenizer_sha256.clone()),
-        answers: record
-            .evaluations
-            .iter()
+        answers: (record.evaluations.iter())
             .map(|evaluation| evaluation.domain.clone())
             .zip(predictions)
             .collect(),

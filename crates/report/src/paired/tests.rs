@@ -1,16 +1,21 @@
 use super::*;
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, assert_has, uniform};
 use crate::paired::sets::of_records;
 use promptshift_numbers::recipe::Method;
+use promptshift_numbers::stats::panel::Sum;
 
 /// The records of one method of the fixture.
 fn set(name: &str, method: Method) -> Set {
-    let records = Fixture::one_target().records();
-    let chosen = records
-        .into_iter()
-        .filter(|stored| stored.record.cell.method == method)
-        .collect();
-    of_records(name, chosen)
+    let mut records = Fixture::one_target().records();
+    records.retain(|stored| stored.record.cell.method == method);
+    of_records(name, records)
+}
+
+/// The first runs of one method.
+fn first(name: &str, method: Method, runs: usize) -> Set {
+    let mut set = set(name, method);
+    set.runs.truncate(runs);
+    set
 }
 
 #[test]
@@ -70,18 +75,12 @@ fn differences_between_sets_are_named() {
     let text = refused(&|run| {
         run.answers.remove("textbookqa");
     });
-    assert!(
-        text.contains("the list of domains is squad, textbookqa"),
-        "{text}"
-    );
+    assert_has(&text, "the list of domains is squad, textbookqa");
     let text = refused(&|run| {
         let fact = "cut: the longest input".to_owned();
         run.facts.insert(fact, "64 tokens".to_owned());
     });
-    assert!(
-        text.contains("cut: the longest input is 256 tokens"),
-        "{text}"
-    );
+    assert_has(&text, "cut: the longest input is 256 tokens");
     let text = refused(&|run| {
         for (what, hash) in &mut run.facts {
             if what.contains("squad/test") {
@@ -89,25 +88,20 @@ fn differences_between_sets_are_named() {
             }
         }
     });
-    assert!(text.contains("data: SHA-256 of squad/test"), "{text}");
+    assert_has(&text, "data: SHA-256 of squad/test");
     let text = edit(&|prediction| prediction.input_tokens = 61);
-    assert!(
-        text.contains("template or cut: the input is 60 tokens"),
-        "{text}"
-    );
+    assert_has(&text, "template or cut: the input is 60 tokens");
     let text = edit(&|prediction| prediction.answers = vec!["other".to_owned()]);
-    assert!(
-        text.contains("squad-3") && text.contains("right answers"),
-        "{text}"
-    );
+    assert_has(&text, "squad-3");
+    assert_has(&text, "right answers");
     let text = edit(&|prediction| prediction.id = "squad-4".to_owned());
-    assert!(text.contains("'squad-4' of squad twice"), "{text}");
+    assert_has(&text, "'squad-4' of squad twice");
     let text = refused(&|run| {
         let mut all = squad(run);
         all.pop();
         run.answers.insert("squad".to_owned(), all);
     });
-    assert!(text.contains("the number of examples of squad"), "{text}");
+    assert_has(&text, "the number of examples of squad");
 }
 
 #[test]
@@ -116,10 +110,8 @@ fn a_run_occurs_in_a_set_once() {
     let mut twice = one.clone();
     twice.runs[2].seed = 0;
     let error = compare(&one, &twice, None).expect_err("must be refused");
-    assert!(
-        error.to_string().contains("model tuning with seed 0"),
-        "{error}"
-    );
+    let holds = error.to_string().contains("model tuning with seed 0");
+    assert!(holds, "{error}");
 }
 
 #[test]
@@ -136,12 +128,7 @@ fn an_unknown_metric_is_an_error_that_lists_the_known_ones() {
 
 #[test]
 fn single_runs_have_a_test_of_discordant_answers() {
-    let single = |method| {
-        let mut set = set("a", method);
-        set.runs.truncate(1);
-        set
-    };
-    let (one, other) = (single(Method::Model), single(Method::Prompt));
+    let (one, other) = (first("a", Method::Model, 1), first("a", Method::Prompt, 1));
     let rows = compare(&one, &other, None).expect("paired");
     let found = rows[0].discordant.expect("single runs");
     let right = |set: &Set| {
@@ -161,12 +148,9 @@ fn single_runs_have_a_test_of_discordant_answers() {
 
 /// The verdict with these numbers of runs.
 fn said(runs: [usize; 2]) -> String {
-    let side = |name: &str, runs: usize| {
-        let mut set = set(name, Method::Model);
-        set.runs.truncate(runs);
-        set
-    };
-    let rows = compare(&side("a", runs[0]), &side("b", runs[1]), None).expect("the same data");
+    let [a, b] = [("a", runs[0]), ("b", runs[1])];
+    let sides = [a, b].map(|(name, runs)| first(name, Method::Model, runs));
+    let rows = compare(&sides[0], &sides[1], None).expect("the same data");
     assert!(rows.iter().all(|row| row.runs == runs));
     verdict::verdict(&rows, 0.05)
 }
@@ -180,7 +164,7 @@ fn the_verdict_on_a_single_run_says_what_the_level_does_not_cover() {
         ([2, 1], "B has"),
     ] {
         let words = said(runs);
-        assert!(words.contains(&format!("{sides} {warns}")), "{words}");
+        assert_has(&words, &format!("{sides} {warns}"));
     }
     // Two runs on each side are enough to show the variance between seeds.
     assert!(!said([2, 2]).contains("one run"));
@@ -197,12 +181,8 @@ fn the_untuned_model_does_not_count_as_a_single_run() {
 
 #[test]
 fn the_share_of_significant_differences_between_two_seeds_depends_on_the_level() {
-    let (better, worse) = (set("a", Method::Model), set("b", Method::Prompt));
-    let single = |mut set: Set| {
-        set.runs.truncate(1);
-        set
-    };
-    let rows = compare(&single(better), &single(worse), None).expect("the same data");
+    let (better, worse) = (first("a", Method::Model, 1), first("b", Method::Prompt, 1));
+    let rows = compare(&better, &worse, None).expect("the same data");
     // R: 2 * pnorm(-qnorm(1 - c(.05, .01, .5) / 2) / sqrt(2)) is 0.1658, 0.0685, 0.6334.
     for (alpha, share) in [(0.05, 17), (0.01, 7), (0.5, 63)] {
         let words = verdict::verdict(&rows, alpha);
@@ -214,20 +194,14 @@ fn the_share_of_significant_differences_between_two_seeds_depends_on_the_level()
 #[test]
 fn one_passage_gives_no_verdict() {
     let small = |method: Method| {
-        let fixture = Fixture {
-            passages: 1,
-            ..Fixture::one_target()
-        };
-        let mut records = fixture.records();
+        let mut records = Fixture::one_target().of_passages(1).records();
         records.retain(|stored| stored.record.cell.method == method);
         for stored in &mut records {
             // All answers right or all wrong, in every run.
             let right = f64::from(u8::from(method == Method::Model));
             for prediction in stored.predictions.iter_mut().flatten() {
-                prediction.score = Score::Span {
-                    exact_match: right,
-                    f1: right,
-                };
+                let (exact_match, f1) = (right, right);
+                prediction.score = Score::Span { exact_match, f1 };
             }
         }
         of_records("a", records)
@@ -258,29 +232,18 @@ fn a_loss_is_named_and_without_one_the_detectable_difference_is_given() {
     let (better, worse) = (set("a", Method::Model), set("b", Method::Prompt));
     let rows = compare(&better, &worse, None).expect("the same data");
     let words = verdict::verdict(&rows, 0.05);
-    assert!(
-        words.starts_with("B loses: ") && words.contains(" on squad"),
-        "{words}"
-    );
+    let holds = words.starts_with("B loses: ") && words.contains(" on squad");
+    assert!(holds, "{words}");
     let rows = compare(&worse, &better, None).expect("the same data");
     let words = verdict::verdict(&rows, 0.05);
     assert!(words.starts_with("No significant loss"), "{words}");
-    assert!(
-        words.contains("would be detected in four of five"),
-        "{words}"
-    );
+    assert_has(&words, "would be detected in four of five");
 }
 
 /// Two runs that differ only in their seed, with equal variance between seeds and between passages.
 #[test]
 fn simulated_pairs_of_seeds_differ_significantly_as_often_as_the_formula_says() {
-    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
-    let mut uniform = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 11) as f64 / (1_u64 << 53) as f64
-    };
+    let mut uniform = uniform(0x9E37_79B9_7F4A_7C15);
     // The sum of twelve uniform numbers is nearly normal, with variance 1.
     let mut normal = || (0..12).map(|_| uniform()).sum::<f64>() - 6.0;
     let (studies, passages) = (600, 60);
@@ -288,21 +251,13 @@ fn simulated_pairs_of_seeds_differ_significantly_as_often_as_the_formula_says() 
     for study in 0..studies {
         let mut run = || -> Vec<Sample> {
             let shift = 0.5 + normal() / f64::from(passages).sqrt();
-            (0..passages)
-                .map(|passage| Sample {
-                    seed: 0,
-                    cluster: passage.to_string(),
-                    numerator: shift + normal(),
-                    denominator: 1.0,
-                })
+            let passages = (0..passages).map(|passage| passage.to_string());
+            passages
+                .map(|passage| Sample::new(0, passage, Sum::once(shift + normal())))
                 .collect()
         };
         let panel = Panel::new(&[run(), run()]);
-        let bootstrap = Bootstrap {
-            resamples: 400,
-            seed: study,
-        };
-        let scores = bootstrap.scores(&[panel]).remove(0);
+        let scores = Bootstrap::new(400, study).scores(&[panel]).remove(0);
         let [Some(one), Some(other)] = scores.as_slice() else {
             panic!("two runs")
         };

@@ -9,7 +9,6 @@ use promptshift_numbers::stats::significance::McNemar;
 pub struct Row {
     /// The method, if the sets have several.
     pub method: Option<String>,
-    /// The domain.
     pub domain: String,
     /// The metric's name.
     pub metric: &'static str,

@@ -114,9 +114,7 @@ pub fn differences(resamples: &Resamples, domain: usize, of: impl Into<Scored>) 
 fn method_result(resamples: &Resamples, method: Method, second: Metric) -> MethodResult {
     let records = resamples.study.of(method);
     let of_domain = |domain: usize| {
-        let evaluations = records
-            .iter()
-            .map(|stored| &stored.record.evaluations[domain]);
+        let evaluations = (records.iter()).map(|stored| &stored.record.evaluations[domain]);
         let by_seed = resamples.by_seed(domain, method).unwrap_or_default();
         let seconds: Vec<f64> = evaluations
             .filter_map(|one: &Evaluation| one.metrics.get(second.name()).copied())

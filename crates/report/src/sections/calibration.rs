@@ -22,19 +22,16 @@ use promptshift_numbers::stats::estimate::{Estimate, mean};
 /// One method's calibration on every domain.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MethodCalibration {
-    /// The method.
     pub method: Method,
     /// The temperature of each seed, fitted on source validation only; `None` if that was not recorded, or if all its
     /// answers are right or all wrong.
     pub temperatures: Vec<Option<f64>>,
-    /// The calibration on each domain.
     pub domains: Vec<DomainCalibration>,
 }
 
 /// One method's calibration on one domain.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DomainCalibration {
-    /// The calibration of each seed.
     pub by_seed: Vec<Calibration>,
     /// The calibration of each seed that has a temperature, at that temperature.
     pub scaled: Vec<Calibration>,
@@ -79,8 +76,7 @@ fn mean_bins(all: &[Calibration]) -> Vec<Bin> {
 
 /// Answers as outcomes.
 fn outcomes(predictions: &[Prediction]) -> Vec<Outcome> {
-    predictions
-        .iter()
+    (predictions.iter())
         .map(|prediction| Outcome {
             log_prob: prediction.log_prob,
             right: prediction.score.is_right(),
@@ -108,8 +104,7 @@ fn error(runs: impl Iterator<Item = Vec<Answer>>) -> Option<Estimate> {
 /// Measures one method's calibration.
 fn of_method(study: &Study, method: Method) -> MethodCalibration {
     let records = study.of(method);
-    let temperatures: Vec<_> = records
-        .iter()
+    let temperatures: Vec<_> = (records.iter())
         .map(|stored| fit_temperature(&outcomes(&stored.validation)))
         .collect();
     let on = |stored: &StoredRecord, domain: usize| outcomes(&stored.predictions[domain]);
@@ -123,17 +118,13 @@ fn of_method(study: &Study, method: Method) -> MethodCalibration {
                 |(stored, temperature)| Some(answers(&stored.predictions[domain], (*temperature)?)),
             )),
             calibration_error_above_source: None,
-            by_seed: records
-                .iter()
+            by_seed: (records.iter())
                 .filter_map(|stored| calibration(&on(stored, domain)))
                 .collect(),
-            scaled: records
-                .iter()
-                .zip(&temperatures)
+            scaled: (records.iter().zip(&temperatures))
                 .filter_map(|(stored, temperature)| {
                     let temperature = (*temperature)?;
-                    let scaled: Vec<Outcome> = on(stored, domain)
-                        .into_iter()
+                    let scaled: Vec<Outcome> = (on(stored, domain).into_iter())
                         .map(|outcome| temperature.apply(outcome))
                         .collect();
                     calibration(&scaled)
@@ -149,8 +140,7 @@ fn of_method(study: &Study, method: Method) -> MethodCalibration {
     }
     MethodCalibration {
         method,
-        temperatures: temperatures
-            .into_iter()
+        temperatures: (temperatures.into_iter())
             .map(|temperature| temperature.map(|found| found.0))
             .collect(),
         domains,
@@ -199,18 +189,8 @@ fn tuned<'a>(results: &Results, all: &'a [MethodCalibration]) -> Vec<&'a MethodC
 }
 
 fn table(results: &Results, methods: &[&MethodCalibration]) -> Table {
-    let header = [
-        "",
-        "accuracy",
-        "confidence",
-        "ECE [95 %]",
-        "ECE − source's [95 %]",
-        "ECE, scaled [95 %]",
-        "Brier",
-        "NLL",
-        "NLL, scaled",
-        "risk–coverage",
-    ];
+    let header = " | accuracy | confidence | ECE [95 %] | ECE − source's [95 %] | ECE, scaled [95 %] | \
+        Brier | NLL | NLL, scaled | risk–coverage";
     let rows = methods.iter().flat_map(|method| {
         (results.domains.iter().zip(&method.domains)).map(|(domain, calibration)| {
             let (plain, scaled) = (&calibration.by_seed, &calibration.scaled);
@@ -234,7 +214,7 @@ fn table(results: &Results, methods: &[&MethodCalibration]) -> Table {
             ]
         })
     });
-    Table::new(header).rows(rows)
+    Table::of(header).rows(rows)
 }
 
 /// An error as it is shown, with negative values as zero.

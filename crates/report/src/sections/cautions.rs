@@ -8,12 +8,11 @@ use serde::Serialize;
 
 use super::differences::Difference;
 use super::search::{MethodSearch, trials};
-use crate::cost;
-use crate::diagnosis;
 use crate::document::{Block, Table, UNDEFINED, plain};
 use crate::number::{capital, count, difference, list, percent, share};
 use crate::results::Results;
 use crate::study::Study;
+use crate::{cost, diagnosis};
 use promptshift_numbers::recipe::{Before, Method};
 use promptshift_numbers::record::Cell;
 
@@ -140,8 +139,7 @@ fn not_zero_shot(study: &Study, results: &Results) -> Option<Caution> {
         )),
         Before::Domains(domains) => {
             let targets = &cell.setting.targets;
-            let seen: BTreeSet<&String> = domains
-                .iter()
+            let seen: BTreeSet<&String> = (domains.iter())
                 .filter(|domain| targets.contains(domain))
                 .collect();
             (!seen.is_empty()).then(|| {
@@ -219,10 +217,7 @@ fn unequal_sources(results: &Results, of: Option<&Difference>) -> Option<Caution
 }
 
 fn few_passages(results: &Results) -> Option<Caution> {
-    let few = results
-        .domains
-        .iter()
-        .filter(|domain| domain.passages < FEW_PASSAGES);
+    let few = (results.domains.iter()).filter(|domain| domain.passages < FEW_PASSAGES);
     let few = few.map(|domain| format!("{} ({})", domain.name, domain.passages));
     about(
         few.collect(),
@@ -280,10 +275,7 @@ fn cut(study: &Study, results: &Results) -> Option<Caution> {
 fn notes(study: &Study) -> Vec<Caution> {
     let rows = study.records()[0].record.notes.iter();
     let rows = rows.map(|note| caution("the rows", format!("Rows of {}.", plain(note)), ""));
-    let models = study
-        .records()
-        .iter()
-        .flat_map(|stored| &stored.record.model_notes);
+    let models = (study.records().iter()).flat_map(|stored| &stored.record.model_notes);
     let models: BTreeSet<&String> = models.collect();
     let models = models.into_iter();
     rows.chain(models.map(|note| {

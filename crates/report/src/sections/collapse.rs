@@ -41,19 +41,8 @@ pub fn blocks(results: &Results) -> Vec<Block> {
     if all.iter().all(|(_, found)| found.runs < 2) {
         return Vec::new();
     }
-    let header = [
-        "method",
-        "runs",
-        "failed",
-        "collapsed",
-        "failed or collapsed, in % [95 %]",
-        "source: mean",
-        "median",
-        "middle half",
-        "targets: mean",
-        "median",
-        "middle half",
-    ];
+    let header = "method | runs | failed | collapsed | failed or collapsed, in % [95 %] | source: mean | \
+        median | middle half | targets: mean | median | middle half";
     let rows = all.iter().map(|(method, found)| {
         let targets = results
             .method(*method)
@@ -81,7 +70,7 @@ pub fn blocks(results: &Results) -> Vec<Block> {
     });
     Block::section(
         "Failed and collapsed runs",
-        Table::new(header).rows(rows),
+        Table::of(header).rows(rows),
         "A run has collapsed if its source score is less than halfway from the floor to that of its method's best \
          run. The interval of the share is Clopper and Pearson's: none of five is compatible with a rate of one \
          half. Failed runs have no score. *Middle half*: the interquartile mean of the runs (Agarwal et al. 2021), \
@@ -104,16 +93,12 @@ fn mean_targets(result: &MethodResult) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture::Fixture;
-    use crate::resamples::Resamples;
+    use crate::fixture::{Fixture, compared};
     use crate::results::UnfinishedRun;
-    use crate::study::studies;
 
     #[test]
     fn a_collapsed_run_and_a_failed_one_are_counted() {
-        let records = Fixture::one_target().records();
-        let studies = studies(&records, &[]).expect("they belong together");
-        let mut results = Results::of(&Resamples::of(&studies[0]));
+        let mut results = compared(&Fixture::one_target().records()).results;
         let prompt = |results: &Results| collapse(results, Method::Prompt).expect("three runs");
         let before = prompt(&results);
         assert_eq!((before.runs, before.failed, before.collapsed), (3, 0, 0));

@@ -43,9 +43,8 @@ fn figure(study: &Study, results: &Results, suffix: &str) -> Option<Figure> {
     };
     let last = points().map(|point| point.step).max().unwrap_or(0);
     let scores = points().map(|point| point.validation_score);
-    let keys = methods
-        .iter()
-        .map(|(result, _)| Key::method(result.title.as_str(), result.method));
+    let keys =
+        (methods.iter()).map(|(result, _)| Key::method(result.title.as_str(), result.method));
     let name = format!(
         "{metric} on {} validation [%]; a marker is the mean best step",
         results.source
@@ -77,9 +76,7 @@ fn figure(study: &Study, results: &Results, suffix: &str) -> Option<Figure> {
 }
 
 fn rise(title: &str, runs: &[&Training]) -> Option<String> {
-    let firsts = runs
-        .iter()
-        .filter_map(|run| Some(run.curve.first()?.validation_score));
+    let firsts = (runs.iter()).filter_map(|run| Some(run.curve.first()?.validation_score));
     let best = |run: &&Training| {
         let scores = run.curve.iter().map(|point| point.validation_score);
         scores.fold(0.0, f64::max)
@@ -118,12 +115,9 @@ fn mean_curve(runs: &[&Training]) -> Vec<(usize, f64)> {
     let Some(first) = runs.first() else {
         return Vec::new();
     };
-    first
-        .curve
-        .iter()
+    (first.curve.iter())
         .filter_map(|point| {
-            let scores: Option<Vec<f64>> = runs
-                .iter()
+            let scores: Option<Vec<f64>> = (runs.iter())
                 .map(|run| {
                     let found = run.curve.iter().find(|other| other.step == point.step)?;
                     Some(found.validation_score)

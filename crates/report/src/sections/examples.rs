@@ -51,9 +51,7 @@ fn disagreement<'a>(study: &Study<'a>, domain: usize, most: usize) -> Option<Dis
         let model = models.iter().find(|model| model.record.cell.seed == seed)?;
         Some((*prompt, *model))
     })?;
-    let texts: BTreeMap<&str, &'a Excerpt> = prompt.record.evaluations[domain]
-        .excerpts
-        .iter()
+    let texts: BTreeMap<&str, &'a Excerpt> = (prompt.record.evaluations[domain].excerpts.iter())
         .map(|excerpt| (excerpt.id.as_str(), excerpt))
         .collect();
     let mut found = Disagreement {
@@ -66,10 +64,7 @@ fn disagreement<'a>(study: &Study<'a>, domain: usize, most: usize) -> Option<Dis
     };
     let mut disputed: [Vec<Disputed>; 2] = [Vec::new(), Vec::new()];
     // The study was checked to have the same examples in the same order.
-    for (one, other) in prompt.predictions[domain]
-        .iter()
-        .zip(&model.predictions[domain])
-    {
+    for (one, other) in (prompt.predictions[domain].iter()).zip(&model.predictions[domain]) {
         let right = match (one.score.is_right(), other.score.is_right()) {
             (true, true) => {
                 found.both += 1;
@@ -243,15 +238,10 @@ mod tests {
         for disputed in &found.examples {
             assert_eq!(disputed.prompt.id, disputed.model.id);
             let words = [disputed.prompt, disputed.model].map(|one| one.score.is_right());
-            assert_eq!(
-                words,
-                [true, false].map(|is| is == (disputed.right == Method::Prompt))
-            );
-            assert!(
-                disputed
-                    .input
-                    .is_some_and(|text| text.contains(&disputed.prompt.id))
-            );
+            let is_prompt = disputed.right == Method::Prompt;
+            assert_eq!(words, [is_prompt, !is_prompt]);
+            let input = disputed.input.expect("a text");
+            assert!(input.contains(&disputed.prompt.id));
         }
         let by_turns: Vec<Method> = found.examples.iter().map(|one| one.right).collect();
         assert_eq!(by_turns[..2], [Method::Prompt, Method::Model]);

@@ -10,8 +10,8 @@ use crate::resamples::Resamples;
 use crate::results::Results;
 use crate::study::Study;
 use promptshift_numbers::recipe::Method;
-use promptshift_numbers::record::Prediction;
 use promptshift_numbers::record::folder::StoredRecord;
+use promptshift_numbers::record::{Prediction, Traits};
 use promptshift_numbers::score::Metric;
 use promptshift_numbers::stats::estimate::Estimate;
 use promptshift_numbers::stats::intervals::ratio_estimate;
@@ -78,7 +78,6 @@ pub struct DomainGroups {
 pub struct Group {
     /// `who`; `longest third`; `cut`.
     pub name: String,
-    /// Its examples.
     pub examples: usize,
     /// The methods' scores, in the order of [`Method::ALL`], with intervals over passages only; `None` if a method
     /// has no records, or the group has fewer than `FEWEST_EXAMPLES` examples or a single passage.
@@ -107,16 +106,14 @@ pub fn groups(resamples: &Resamples) -> Vec<DomainGroups> {
 
 /// Each example's group; `None` if the property was not recorded.
 fn names(by: By, examples: &[Prediction]) -> Option<Vec<String>> {
+    let recorded = |of: fn(&Traits) -> &Option<String>| -> Option<Vec<String>> {
+        let name = |example: &Prediction| of(example.traits.as_ref()?).clone();
+        examples.iter().map(name).collect()
+    };
     match by {
-        By::Domain => (examples.iter())
-            .map(|example| example.traits.as_ref()?.domain.clone())
-            .collect(),
-        By::Card => (examples.iter())
-            .map(|example| example.traits.as_ref()?.group.clone())
-            .collect(),
-        By::QuestionWord => (examples.iter())
-            .map(|example| example.traits.as_ref()?.question_word.clone())
-            .collect(),
+        By::Domain => recorded(|traits| &traits.domain),
+        By::Card => recorded(|traits| &traits.group),
+        By::QuestionWord => recorded(|traits| &traits.question_word),
         By::InputLength => {
             let mut lengths: Vec<usize> = examples.iter().map(|e| e.input_tokens).collect();
             lengths.sort_unstable();
@@ -130,8 +127,7 @@ fn names(by: By, examples: &[Prediction]) -> Option<Vec<String>> {
             Some(examples.iter().map(|e| name(e.input_tokens)).collect())
         }
         By::AnswerPosition => {
-            let positions: Option<Vec<Option<f64>>> = examples
-                .iter()
+            let positions: Option<Vec<Option<f64>>> = (examples.iter())
                 .map(|example| Some(example.traits.as_ref()?.answer_position))
                 .collect();
             let positions = positions?;
@@ -160,19 +156,16 @@ fn grouped(study: &Study, metric: Metric, domain: usize, names: &[String]) -> Ve
     let mut groups: Vec<(&str, Vec<usize>)> = places.into_iter().collect();
     // Lengths are sorted by number.
     groups.sort_by_key(|(name, _)| first_number(name));
-    groups
-        .into_iter()
+    (groups.into_iter())
         .map(|(name, places)| Group {
             name: name.to_owned(),
             examples: places.len(),
             scores: Method::ALL
-                .into_iter()
-                .map(|method| {
-                    (places.len() >= FEWEST_EXAMPLES)
-                        .then(|| estimate(&study.of(method), metric, domain, &places))
-                        .flatten()
+                .map(|method| match places.len() >= FEWEST_EXAMPLES {
+                    true => estimate(&study.of(method), metric, domain, &places),
+                    false => None,
                 })
-                .collect(),
+                .to_vec(),
         })
         .collect()
 }
@@ -195,10 +188,8 @@ fn estimate(
     for stored in records {
         for place in places {
             let prediction = &stored.predictions[domain][*place];
-            let share = metric.contribution(&prediction.score);
             let sum = passages.entry(&prediction.passage).or_default();
-            sum.numerator += share.numerator;
-            sum.denominator += share.denominator;
+            *sum += metric.contribution(&prediction.score);
         }
     }
     let sums: Vec<Sum> = passages.into_values().collect();
@@ -263,7 +254,6 @@ fn worst(results: &Results, groups: &[DomainGroups]) -> String {
             group.unwrap_or_default()
         ))
     });
-    let sentences = sentences;
     format!(
         "{}. The lowest of several scores is partly low by chance.",
         joined(". ", sentences)
@@ -281,9 +271,7 @@ fn worst_group(all: &[DomainGroups], method: Method) -> Option<(&DomainGroups, &
 }
 
 fn table(results: &Results, all: &[DomainGroups]) -> Table {
-    let header = ["domain", "group", "examples"]
-        .map(str::to_owned)
-        .into_iter();
+    let header = ["domain", "group", "examples"].map(str::to_owned);
     let titles = SHOWN.map(|method| format!("{} [95 %]", results.title(method)));
     let rows = all.iter().flat_map(|domain| {
         domain.groups.iter().map(|group| {
@@ -297,13 +285,14 @@ fn table(results: &Results, all: &[DomainGroups]) -> Table {
             row
         })
     });
-    Table::new(header.chain(titles)).words(&[0, 1]).rows(rows)
+    Table::new(header.into_iter().chain(titles))
+        .words(&[0, 1])
+        .rows(rows)
 }
 
 /// A note on properties that older records do not have.
 fn unrecorded(all: &[DomainGroups]) -> String {
-    let absent: Vec<&str> = [By::QuestionWord, By::AnswerPosition]
-        .into_iter()
+    let absent: Vec<&str> = ([By::QuestionWord, By::AnswerPosition].into_iter())
         .filter(|by| all.iter().all(|domain| domain.by != *by))
         .map(By::title)
         .collect();

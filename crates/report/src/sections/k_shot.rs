@@ -60,8 +60,7 @@ impl KShots {
 /// The curves of a study; `None` if no method was tuned further.
 pub fn k_shots(study: &Study, metric: Metric) -> Option<KShots> {
     let tune_on = study.cell().setting.tune_on.clone()?;
-    let methods: Vec<Method> = Method::ALL
-        .into_iter()
+    let methods: Vec<Method> = (Method::ALL.into_iter())
         .filter(|method| {
             let records = study.of(*method);
             records.iter().any(|stored| !stored.k_shots.is_empty())
@@ -88,9 +87,7 @@ pub fn k_shots(study: &Study, metric: Metric) -> Option<KShots> {
         })
         .collect();
     let draws = Bootstrap::default().scores(&panels);
-    let curves = panels
-        .iter()
-        .zip(&draws)
+    let curves = (panels.iter().zip(&draws))
         .map(|(panel, draws)| {
             let lines = panel.methods().chunks(counts).zip(draws.chunks(counts));
             lines

@@ -24,17 +24,10 @@ pub fn blocks(study: &Study) -> Vec<Block> {
 }
 
 fn table(leakage: &[Leakage]) -> Table {
-    let header = [
-        "",
-        "examples",
-        "input cut",
-        "answer after the cut",
-        "answer not in the passage",
-        "passages also in training",
-        "questions also in training",
-        "input tokens: median, 95 %, longest",
-    ];
-    Table::new(header).rows(leakage.iter().map(row))
+    let header = " | examples | input cut | answer after the cut | answer not in the passage | \
+        passages also in training | questions also in training | \
+        input tokens: median, 95 %, longest";
+    Table::of(header).rows(leakage.iter().map(row))
 }
 
 fn row(rows: &Leakage) -> Vec<String> {

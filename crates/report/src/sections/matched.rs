@@ -28,7 +28,6 @@ pub const TOLERANCE: f64 = 0.05;
 /// A method and model tuning at the nearest source-validation score.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Matched {
-    /// The method.
     pub method: Method,
     /// The step at which model tuning is stopped; absent if its kept steps are nearest.
     pub step: Option<usize>,
@@ -57,7 +56,6 @@ pub struct Matched {
 /// A method that could not be matched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Unmatched {
-    /// The method.
     pub method: Method,
     /// Why.
     pub reason: Reason,
@@ -119,29 +117,12 @@ fn of(resamples: &Resamples, method: Method) -> Result<(Matched, Option<f64>), R
     let validation = validation(resamples, method).ok_or(Reason::NoValidation)?;
     let (step, model_validation) = nearest(resamples, validation).ok_or(Reason::NoValidation)?;
     let model = step.map_or(Scored::Kept(Method::Model), Scored::Stopped);
-    let minus = |one: Option<&Draws>, other: Option<&Draws>| {
-        one.zip(other).map(|(one, other)| one.minus(other))
-    };
-    let on = |domain: usize| {
-        minus(
-            resamples.score(domain, method),
-            resamples.score(domain, model),
-        )
-    };
+    let minus = |of: &dyn Fn(Scored) -> Option<Draws>| Some(of(method.into())?.minus(&of(model)?));
+    let on = |domain: usize| minus(&|one| resamples.score(domain, one).cloned());
+    let mean = minus(&|one| resamples.mean_target(one));
+    let gap = minus(&|one| resamples.mean_gap(one));
     let domains = 0..resamples.panels.len();
-    let scores = domains
-        .clone()
-        .map(|domain| Some(resamples.score(domain, model)?.value()));
-    let (mean, gap) = (
-        minus(
-            resamples.mean_target(method).as_ref(),
-            resamples.mean_target(model).as_ref(),
-        ),
-        minus(
-            resamples.mean_gap(method).as_ref(),
-            resamples.mean_gap(model).as_ref(),
-        ),
-    );
+    let score = |domain| Some(resamples.score(domain, model)?.value());
     // Both have records on every domain.
     let (mean, gap) = mean.zip(gap).ok_or(Reason::NoCheckpoints)?;
     let matched = Matched {
@@ -149,11 +130,11 @@ fn of(resamples: &Resamples, method: Method) -> Result<(Matched, Option<f64>), R
         step,
         validation,
         model_validation,
-        model_scores: scores.flatten().collect(),
-        differences: domains
+        model_scores: domains.clone().filter_map(score).collect(),
+        differences: (domains.clone())
             .filter_map(|domain| Some(on(domain)?.estimate()))
             .collect(),
-        above: (0..resamples.panels.len())
+        above: domains
             .map(|domain| differences(resamples, domain, model))
             .collect(),
         mean_difference: mean.estimate(),
@@ -242,6 +223,8 @@ pub fn blocks(
 pub fn why_not(results: &Results, unmatched: &[Unmatched], method: Method) -> String {
     let model = Method::Model.title();
     let reason = unmatched.iter().find(|one| one.method == method);
+    let models = results.method(Method::Model);
+    let models = models.map_or(0, |one| one.seeds.len());
     match (
         reason.map(|one| one.reason),
         results.without_checkpoints.as_slice(),
@@ -250,18 +233,11 @@ pub fn why_not(results: &Results, unmatched: &[Unmatched], method: Method) -> St
             "some runs of {} have no answers to source validation",
             results.title(method)
         ),
-        (_, without)
-            if without.len()
-                == results
-                    .method(Method::Model)
-                    .map_or(0, |one| one.seeds.len()) =>
-        {
-            format!(
-                "these records have no predictions of {model}'s checkpoints, either because they are older than this \
-                 comparison or because the weights were not kept (`--keep all`); {model} must be trained again in a \
-                 new store"
-            )
-        }
+        (_, without) if without.len() == models => format!(
+            "these records have no predictions of {model}'s checkpoints, either because they are older than this \
+             comparison or because the weights were not kept (`--keep all`); {model} must be trained again in a new \
+             store"
+        ),
         (_, without) => format!(
             "no checkpoint of {model} has predictions in all runs: some are missing with seed {}, because the \
              weights were not kept (`--keep all`)",

@@ -11,9 +11,7 @@ use promptshift_numbers::record::Provenance;
 
 /// The collapsed section, the command first.
 pub fn blocks(study: &Study, results: &Results) -> Vec<Block> {
-    let origins: Vec<&Provenance> = study
-        .records()
-        .iter()
+    let origins: Vec<&Provenance> = (study.records().iter())
         .map(|stored| &stored.record.provenance)
         .collect();
     // Answers and training may come from different commands.
@@ -129,9 +127,6 @@ fn device(origin: &Provenance) -> String {
 }
 
 fn software(origin: &Provenance) -> String {
-    let parts = origin
-        .software
-        .iter()
-        .map(|(name, version)| format!("{name} {version}"));
+    let parts = (origin.software.iter()).map(|(name, version)| format!("{name} {version}"));
     joined(", ", parts)
 }

@@ -25,13 +25,7 @@ pub fn blocks(results: &Results) -> Vec<Block> {
             }
         }
     }
-    let header = [
-        "",
-        "prompt tuning: here",
-        "published",
-        "model tuning: here",
-        "published",
-    ];
+    let header = " | prompt tuning: here | published | model tuning: here | published";
     let other_text = match results.suite.as_str() {
         "mini" => {
             " **The published scores are for the real domains and a real T5. The scores here are for generated text \
@@ -51,7 +45,7 @@ pub fn blocks(results: &Results) -> Vec<Block> {
         place(&results.source),
         plain(&results.model)
     );
-    let table = Table::new(header).rows(rows);
+    let table = Table::of(header).rows(rows);
     Block::section("Comparison with the paper", table, words).to_vec()
 }
 

@@ -22,16 +22,14 @@ use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::record::{Prediction, Score};
 use promptshift_numbers::stats::bootstrap::{Bootstrap, Draws, lend};
 use promptshift_numbers::stats::estimate::{Estimate, mean, standard_deviation};
-use promptshift_numbers::stats::panel::{Panel, Sample};
+use promptshift_numbers::stats::panel::{Panel, Sample, Sum};
 use promptshift_numbers::stats::ranking::{auroc, best_threshold};
 use threshold::{explained, panel, thresholds};
 
 /// One method's ranking on every domain.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MethodRanking {
-    /// The method.
     pub method: Method,
-    /// The ranking on each domain.
     pub domains: Vec<DomainRanking>,
     /// The loss from the threshold on each target.
     pub thresholds: Vec<Threshold>,
@@ -103,13 +101,9 @@ fn resampled(
 }
 
 /// An example's contribution to a mean over examples.
-fn sample(stored: &StoredRecord, row: &Prediction, numerator: f64) -> Sample {
-    Sample {
-        seed: run(&stored.record.cell),
-        cluster: row.passage.clone(),
-        numerator,
-        denominator: 1.0,
-    }
+fn sample(stored: &StoredRecord, row: &Prediction, value: f64) -> Sample {
+    let seed = run(&stored.record.cell);
+    Sample::new(seed, row.passage.as_str(), Sum::once(value))
 }
 
 /// An example ranked among two classes.
@@ -298,13 +292,8 @@ pub fn blocks(results: &Results, all: &[MethodRanking]) -> Vec<Block> {
     let classes: Vec<String> = (results.domains.iter().zip(&first.domains))
         .map(|(domain, ranking)| format!("“{}” on {}", ranking.class, domain.name))
         .collect();
-    let header = [
-        "",
-        "AUROC",
-        "predicted as the class",
-        "of the class",
-        "accuracy at the source's threshold [95 %]",
-    ];
+    let header = " | AUROC | predicted as the class | of the class | \
+        accuracy at the source's threshold [95 %]";
     let rows = methods.iter().flat_map(|method| {
         (results.domains.iter().zip(&method.domains)).map(|(domain, ranking)| {
             vec![
@@ -328,12 +317,8 @@ pub fn blocks(results: &Results, all: &[MethodRanking]) -> Vec<Block> {
             ]
         })
     });
-    let costs = Table::new([
-        "",
-        "gap in accuracy [95 %]",
-        "explained by the threshold [95 %]",
-    ])
-    .rows(costs);
+    let costs =
+        Table::of(" | gap in accuracy [95 %] | explained by the threshold [95 %]").rows(costs);
     let words = format!(
         "The class is {}. AUROC: the probability, in percent, that an example of the class gets a higher probability \
          of the class than an example of the other class; ties count half, 50 is chance (Hanley & McNeil 1982); mean \
@@ -343,12 +328,8 @@ pub fn blocks(results: &Results, all: &[MethodRanking]) -> Vec<Block> {
          that is best on source validation, which needs no label of a target.",
         list(&classes)
     );
-    let mut blocks = Block::section(
-        "Ranking or threshold?",
-        Table::new(header).rows(rows),
-        words,
-    )
-    .to_vec();
+    let mut blocks =
+        Block::section("Ranking or threshold?", Table::of(header).rows(rows), words).to_vec();
     blocks.extend(area::blocks(results, all));
     blocks.extend([
         costs.into(),

@@ -17,7 +17,6 @@ use promptshift_numbers::stats::robustness::{Line, Point, Scores, fit};
 /// Target score divided by source score: 1 means no loss.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Retention {
-    /// The method.
     pub method: Method,
     /// The ratio on each target; absent if the source score is zero.
     pub targets: Vec<Option<Estimate>>,
@@ -181,16 +180,7 @@ fn about(found: &Robustness) -> String {
 }
 
 fn line_table(results: &Results, all: &[Robustness]) -> Table {
-    let header = [
-        "",
-        "points",
-        "slope",
-        "intercept",
-        "R²",
-        "source scores",
-        "expected",
-        "above [95 %]",
-    ];
+    let header = " | points | slope | intercept | R² | source scores | expected | above [95 %]";
     let rows = results.targets.iter().zip(all).map(|(name, found)| {
         let line = |show: &dyn Fn(&Line) -> String| or_dash(found.line.as_ref(), show);
         vec![
@@ -204,5 +194,5 @@ fn line_table(results: &Results, all: &[Robustness]) -> Table {
             or_dash(found.above, difference),
         ]
     });
-    Table::new(header).rows(rows)
+    Table::of(header).rows(rows)
 }

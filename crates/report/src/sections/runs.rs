@@ -29,11 +29,8 @@ pub struct RightAnswers {
 /// One run's right answers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunShares {
-    /// The method.
     pub method: Method,
-    /// The seed.
     pub seed: u64,
-    /// The share on each domain.
     pub domains: Vec<Share>,
 }
 
@@ -51,7 +48,6 @@ pub struct Share {
 /// Two runs with the same seed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunPair {
-    /// The seed.
     pub seed: u64,
     /// The test on each domain; prompt tuning's run is the first.
     pub domains: Vec<Discordance>,
@@ -78,9 +74,7 @@ pub fn right_answers(study: &Study) -> RightAnswers {
         })
         .collect();
     let models = study.of(Method::Model);
-    let pairs = study
-        .of(Method::Prompt)
-        .into_iter()
+    let pairs = (study.of(Method::Prompt).into_iter())
         .filter_map(|prompt| {
             let seed = prompt.record.cell.seed;
             let model = models.iter().find(|one| one.record.cell.seed == seed)?;
@@ -95,8 +89,9 @@ pub fn right_answers(study: &Study) -> RightAnswers {
 
 fn share(stored: &StoredRecord, domain: usize) -> Share {
     let predictions = &stored.predictions[domain];
-    let right = (predictions.iter())
-        .filter(|prediction| prediction.score.is_right())
+    let right = predictions
+        .iter()
+        .filter(|one| one.score.is_right())
         .count();
     Share {
         right,
@@ -116,20 +111,15 @@ fn discordances(prompt: &StoredRecord, model: &StoredRecord, domains: usize) -> 
     let of_targets: Vec<f64> = tests.iter().skip(1).map(|test| test.p_value).collect();
     let source = tests.first().map(|test| test.p_value);
     let adjusted = source.into_iter().chain(holm(&of_targets));
-    tests
-        .iter()
-        .zip(adjusted)
-        .map(|(test, adjusted)| Discordance {
-            test: *test,
-            adjusted,
-        })
+    let pairs = tests.into_iter().zip(adjusted);
+    pairs
+        .map(|(test, adjusted)| Discordance { test, adjusted })
         .collect()
 }
 
 /// The standard errors of one method's scores, by their source.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Spread {
-    /// The method.
     pub method: Method,
     /// The error from seeds on each domain; 0 if runs do not differ more than passages explain, and with one seed.
     pub seeds: Vec<f64>,
@@ -140,9 +130,9 @@ pub struct Spread {
 /// The standard errors of every method.
 pub fn spreads(resamples: &Resamples) -> Vec<Spread> {
     let of_method = |method: Method| {
-        let scores =
-            (0..resamples.panels.len()).filter_map(|domain| resamples.score(domain, method));
-        let variances: Vec<_> = scores.map(|score| score.variance()).collect();
+        let variance = |domain| Some(resamples.score(domain, method)?.variance());
+        let domains = 0..resamples.panels.len();
+        let variances: Vec<_> = domains.filter_map(variance).collect();
         Spread {
             method,
             seeds: variances.iter().map(|one| one.seeds.sqrt()).collect(),
@@ -210,10 +200,7 @@ fn seeds(study: &Study, results: &Results) -> Table {
 
 fn numbers(study: &Study, result: &MethodResult, seed: u64) -> Option<Vec<String>> {
     let place = result.seeds.iter().position(|found| *found == seed)?;
-    let scores = result
-        .scores
-        .iter()
-        .map(|scores| percent(scores.by_seed[place]));
+    let scores = (result.scores.iter()).map(|scores| percent(scores.by_seed[place]));
     let records = study.of(result.method);
     let training = records[place].record.training.as_ref();
     let training = training.filter(|training| training.steps > 0);
@@ -222,11 +209,8 @@ fn numbers(study: &Study, result: &MethodResult, seed: u64) -> Option<Vec<String
         Stop::Budget => "step limit".to_owned(),
         Stop::Patience => "early stopping".to_owned(),
     };
-    Some(
-        scores
-            .chain([or_dash(training, step), or_dash(training, stop)])
-            .collect(),
-    )
+    let rest = [or_dash(training, step), or_dash(training, stop)];
+    Some(scores.chain(rest).collect())
 }
 
 fn right_words(results: &Results, right: &RightAnswers) -> String {
@@ -293,9 +277,7 @@ fn share_cell(share: Share) -> String {
 
 fn spread_table(results: &Results, spreads: &[Spread]) -> Table {
     let of = |result: &MethodResult| {
-        let spread = spreads
-            .iter()
-            .find(|spread| spread.method == result.method)?;
+        let spread = (spreads.iter()).find(|spread| spread.method == result.method)?;
         Some((spread, result.seeds.len()))
     };
     let spreads: Vec<(&Spread, usize)> = results.tuned().filter_map(of).collect();
@@ -321,8 +303,7 @@ fn spread_table(results: &Results, spreads: &[Spread]) -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture::Fixture;
-    use crate::study::studies;
+    use crate::fixture::{Fixture, compared, rescore};
     use promptshift_numbers::record::Score;
 
     #[test]
@@ -342,19 +323,10 @@ mod tests {
                     exact_match: f64::from(u8::from(right)),
                     f1: 1.0,
                 };
-                stored.record.evaluations[2].metrics.clear();
             }
+            rescore(stored);
         }
-        for stored in &mut records {
-            for (evaluation, predictions) in
-                (stored.record.evaluations.iter_mut()).zip(&stored.predictions)
-            {
-                let scores: Vec<Score> = predictions.iter().map(|one| one.score).collect();
-                evaluation.metrics = promptshift_numbers::score::metrics(evaluation.task, &scores);
-            }
-        }
-        let studies = studies(&records, &[]).expect("they belong together");
-        let found = right_answers(&studies[0]);
+        let found = compared(&records).statistics.runs;
         assert_eq!((found.shares.len(), found.pairs.len()), (6, 3));
         let share = found.shares[0].domains[2];
         assert_eq!((share.right, share.examples), (3, 240));

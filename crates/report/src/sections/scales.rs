@@ -27,7 +27,6 @@ pub enum Scale {
 /// A method's mean loss minus model tuning's on one scale; negative means a smaller loss.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct OnScale {
-    /// The scale.
     pub scale: Scale,
     /// The difference; absent if the scale is undefined for these scores, such as the logit of 0.
     pub difference: Option<Estimate>,
@@ -133,16 +132,8 @@ pub fn blocks(
     if methods.is_empty() {
         return Vec::new();
     }
-    let header = [
-        "method",
-        "points [95 %]",
-        "p",
-        "logits [95 %]",
-        "p",
-        "share above the floor [95 %]",
-        "p",
-        "verdict",
-    ];
+    let header = "method | points [95 %] | p | logits [95 %] | p | share above the floor [95 %] | p | \
+        verdict";
     let rows = methods.iter().zip(all).map(|(method, scales)| {
         let mut row = vec![results.title(*method).to_owned()];
         for one in scales {
@@ -157,7 +148,7 @@ pub fn blocks(
     });
     Block::section(
         "Finished runs on three scales",
-        Table::new(header).words(&[0, 7]).rows(rows),
+        Table::of(header).words(&[0, 7]).rows(rows),
         format!(
             "Mean loss over targets, method − {}; negative: the method loses less. A loss of ten points from 80 \
              differs from one of ten points from 30: in logits, differences near 0 and 100 count more; the third \

@@ -141,21 +141,14 @@ fn slopes(results: &Results, suffix: &str) -> Figure {
         keys.push(Key::line("one seed", Stroke::Pale, Colour::Faint));
     }
     keys.push(Key::interval());
-    if results
-        .domains
-        .iter()
-        .any(|domain| domain.floor().is_some())
-    {
+    if (results.domains.iter()).any(|domain| domain.floor().is_some()) {
         keys.push(Key::floor());
     }
     let metric = metric_title(results.metric);
     let panel = |target: usize| {
         let domains = [0, target + 1];
         Panel {
-            x: Axis::places(
-                "",
-                &domains.map(|domain| results.domains[domain].name.clone()),
-            ),
+            x: Axis::places("", &domains.map(|at| results.domains[at].name.clone())),
             y: Axis::scores(format!("{metric} [%]"), shown(results)),
             marks: slope_marks(results, domains),
         }
@@ -187,12 +180,8 @@ fn slopes(results: &Results, suffix: &str) -> Figure {
 fn in_words(results: &Results) -> String {
     let scores = |result: &MethodResult| {
         let (source, target) = (result.source().score.value, result.mean_target?.value);
-        Some(format!(
-            "{} from {} to {}",
-            result.title,
-            percent(source),
-            percent(target)
-        ))
+        let [from, to] = [source, target].map(percent);
+        Some(format!("{} from {from} to {to}", result.title))
     };
     let all = results.methods.iter().filter_map(scores);
     joined("; ", all)
@@ -217,9 +206,8 @@ fn slope_marks(results: &Results, domains: [usize; 2]) -> Vec<Mark> {
         let line = |one: f64, other: f64| vec![(aside, one), (1.0 + aside, other)];
         if result.seeds.len() > 1 {
             let seeds = ends[0].by_seed.iter().zip(&ends[1].by_seed);
-            marks.extend(
-                seeds.map(|(one, other)| Mark::Line(line(*one, *other), Stroke::Pale, colour)),
-            );
+            let line = |(one, other): (&f64, &f64)| line(*one, *other);
+            marks.extend(seeds.map(|ends| Mark::Line(line(ends), Stroke::Pale, colour)));
         }
         let stroke = match result.method {
             Method::Untuned => Stroke::Thin,
@@ -231,10 +219,8 @@ fn slope_marks(results: &Results, domains: [usize; 2]) -> Vec<Mark> {
         marks.extend(Mark::estimate(aside, one, shape, colour));
         marks.extend(Mark::estimate(1.0 + aside, other, shape, colour));
         if result.method != Method::Untuned {
-            for (x, side, value) in [
-                (-outside, Side::Left, one.value),
-                (1.0 + outside, Side::Right, other.value),
-            ] {
+            let left = (-outside, Side::Left, one.value);
+            for (x, side, value) in [left, (1.0 + outside, Side::Right, other.value)] {
                 marks.push(Mark::Label((x, value), side, percent(value), colour));
             }
         }

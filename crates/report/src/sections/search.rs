@@ -14,7 +14,6 @@ use promptshift_numbers::stats::runs::expected_best;
 /// The search for one method's recipe. Scores are on source validation, in [0, 1].
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MethodSearch {
-    /// The method.
     pub method: Method,
     /// Its trials.
     pub search: Search,

@@ -2,10 +2,12 @@
 //! source score, for finished runs, and the smallest effect that such a study detects.
 
 mod answer;
+mod table;
 #[cfg(test)]
 mod tests;
 
 pub use answer::{answer, learning};
+pub use table::{blocks, says, table};
 
 use serde::Serialize;
 
@@ -14,18 +16,14 @@ use super::matched::{Matched, Unmatched};
 use super::ranking::MethodRanking;
 use super::scales::OnScale;
 use crate::baselines::{Above, Standing, floor_standing};
-use crate::document::{Block, Table, UNDEFINED, or_dash};
-use crate::level::{Direction, MARGIN};
-use crate::number::{count, difference, gap, list, metric_title, percent};
+use crate::level::Direction;
 use crate::results::{MethodResult, Results};
 use promptshift_numbers::recipe::Method;
-use promptshift_numbers::record::folder::End;
 use promptshift_numbers::stats::estimate::Estimate;
 
 /// The verdict on one tuned method compared with model tuning.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Verdict {
-    /// The method.
     pub method: Method,
     /// The verdict compared with model tuning stopped at the same source score.
     pub same_source: Says,
@@ -50,7 +48,7 @@ pub enum Says {
     LosesLess,
     /// The method loses more, likewise.
     LosesMore,
-    /// Neither direction is significant, and the difference is within [`MARGIN`] of zero, in points. Not said of single
+    /// Neither direction is significant, and the difference is within [`MARGIN`](crate::level::MARGIN) of zero, in points. Not said of single
     /// runs, nor with a target on which one of the two is not shown to be above the floor.
     Equivalent,
     /// Neither direction is significant, and the difference may be larger than that.
@@ -125,11 +123,7 @@ impl Evidence<'_> {
         let stopped = self.matched(result.method);
         let stopped_floor = targets_where(result, |domain| {
             let own = &result.scores[domain].above;
-            floor_of(
-                [own]
-                    .into_iter()
-                    .chain(stopped.map(|one| &one.above[domain])),
-            )
+            floor_of(([own].into_iter()).chain(stopped.map(|one| &one.above[domain])))
         });
         let scales = (self.place(result.method)).map_or(Vec::new(), |at| self.scales[at].clone());
         let barred = self.barred(result);
@@ -175,11 +169,7 @@ impl Evidence<'_> {
         let tests = of(self.tests, result.method);
         let varies = tests.is_some_and(|tests| tests.mean.gap_p_value.is_some());
         // One passage says nothing about others.
-        let has_passages = self
-            .results
-            .domains
-            .iter()
-            .all(|domain| domain.passages > 1);
+        let has_passages = (self.results.domains.iter()).all(|domain| domain.passages > 1);
         let own = result.learned();
         match result.method {
             Method::Model => Some(Says::Reference),
@@ -201,8 +191,7 @@ fn targets_where(result: &MethodResult, of: impl Fn(usize) -> Standing) -> Vec<S
 /// there.
 fn floor_of<'a>(scores: impl Iterator<Item = &'a Vec<Above>>) -> Standing {
     let standings: Vec<Standing> = scores.filter_map(|above| floor_standing(above)).collect();
-    [Standing::NotAbove, Standing::Open]
-        .into_iter()
+    ([Standing::NotAbove, Standing::Open].into_iter())
         .find(|wanted| standings.contains(wanted))
         .unwrap_or(Standing::Above)
 }
@@ -241,174 +230,5 @@ impl Says {
             DependsOnScale,
         ]
         .contains(&self)
-    }
-}
-
-/// The question, the table and the answer.
-pub fn blocks(evidence: Evidence, verdicts: &[Verdict], answer: &[String]) -> Vec<Block> {
-    let results = evidence.results;
-    let targets = match results.targets.as_slice() {
-        [one] => one.clone(),
-        many => count(many.len(), "other domain"),
-    };
-    // Initial values that were tuned on a target make the transfer not zero-shot.
-    let zero_shot = match results.before.is_empty() {
-        true => " zero-shot",
-        false => "",
-    };
-    let question = format!(
-        "**When a model tuned on {} is evaluated{zero_shot} on {targets}, how much does it lose, and does tuning \
-         fewer parameters lose less?**",
-        results.source
-    );
-    let before = match results.before.as_slice() {
-        [] => String::new(),
-        before => format!(" The initialisation had been tuned on {}.", list(before)),
-    };
-    let words = format!("{}{before}", answer.join(" "));
-    vec![
-        Block::text(question),
-        table(evidence, verdicts).into(),
-        Block::text(words),
-    ]
-}
-
-/// A row for each method: its source score, its mean target score, its gap, and the two comparisons with model
-/// tuning, at the same source score and for finished runs.
-pub fn table(evidence: Evidence, verdicts: &[Verdict]) -> Table {
-    let results = evidence.results;
-    let metric = metric_title(results.metric);
-    let model = Method::Model.title();
-    let header = [
-        String::new(),
-        format!("{} {metric}", results.source),
-        format!("{} {metric}", results.target()),
-        "gap [95 %]".to_owned(),
-        format!(
-            "same {} score: {} − {model}'s [95 %]",
-            results.source,
-            results.target()
-        ),
-        format!("finished: gap − {model}'s [95 %]"),
-    ];
-    let mut rows: Vec<Vec<String>> = (verdicts.iter())
-        .filter_map(|verdict| {
-            let result = results.method(verdict.method)?;
-            let [same, finished] = cells(evidence, verdict);
-            Some(vec![
-                named(results, result),
-                percent(result.source().score.value),
-                or_dash(result.mean_target, |mean| percent(mean.value)),
-                or_dash(result.mean_gap, gap),
-                same,
-                finished,
-            ])
-        })
-        .collect();
-    let absent = |method: &Method| results.method(*method).is_none();
-    rows.extend(results.reported().into_iter().filter(absent).map(|method| {
-        let mut row = vec![results.title(method).to_owned()];
-        row.resize(header.len(), results.absent(method).to_owned());
-        row
-    }));
-    Table::new(header).words(&[0, 4, 5]).rows(rows)
-}
-
-/// `**prompt tuning**, 3 seeds, 1 failed`.
-fn named(results: &Results, result: &MethodResult) -> String {
-    let failed = (results.without_record(result.method))
-        .filter(|run| run.end != End::Missing)
-        .count();
-    let failed = match failed {
-        0 => String::new(),
-        failed => format!(", {failed} failed"),
-    };
-    format!("**{}**, {}{failed}", result.title, result.runs())
-}
-
-/// The cells of the two comparisons: at the same source score, and for finished runs.
-fn cells(evidence: Evidence, verdict: &Verdict) -> [String; 2] {
-    let results = evidence.results;
-    let matched = evidence.matched(verdict.method);
-    let same = matched.filter(|_| verdict.same_source.is_compared());
-    let same = same.map(|matched| matched.mean_difference);
-    let finished = verdict
-        .gap_difference
-        .filter(|_| verdict.finished.is_compared());
-    let one = |estimate: Option<Estimate>, says: Says, unless: &str| {
-        let words = words(results, verdict, says);
-        match estimate {
-            // Its own interval excludes zero, but the verdict depends on more.
-            Some(found) if says == Says::Inconclusive && found.interval.excludes(0.0) => {
-                format!("{}, {unless}", difference(found))
-            }
-            Some(found) => format!("{}, {words}", difference(found)),
-            None => words,
-        }
-    };
-    // A reason that applies to both comparisons is given once.
-    let is_barred = verdict.same_source == verdict.finished && !verdict.finished.is_compared();
-    let same = match is_barred {
-        true => UNDEFINED.to_owned(),
-        false => {
-            let unless = format!(
-                "inconclusive given the difference in {} scores",
-                results.source
-            );
-            one(same, verdict.same_source, &unless)
-        }
-    };
-    let unless = "not significant after adjustment";
-    [same, one(finished, verdict.finished, unless)]
-}
-
-/// A method's verdict in one of the two comparisons, as a table cell.
-pub fn says(
-    results: &Results,
-    verdicts: &[Verdict],
-    method: Method,
-    comparison: fn(&Verdict) -> Says,
-) -> String {
-    let verdict = verdicts.iter().find(|one| one.method == method);
-    or_dash(verdict, |one| words(results, one, comparison(one)))
-}
-
-fn words(results: &Results, verdict: &Verdict, says: Says) -> String {
-    let model = Method::Model.title();
-    let said = match says {
-        Says::Reference => match results.method(Method::Model).map(MethodResult::learned) {
-            Some(Standing::NotAbove) => "reference, shown not to have learned".to_owned(),
-            Some(Standing::Open) => "reference, inconclusive whether it learned".to_owned(),
-            _ => "reference".to_owned(),
-        },
-        Says::LosesLess => "loses less".to_owned(),
-        Says::LosesMore => "loses more".to_owned(),
-        Says::Equivalent => format!("equivalent within {} points", percent(MARGIN)),
-        Says::Inconclusive => "inconclusive".to_owned(),
-        Says::DependsOnScale => "depends on the scale".to_owned(),
-        Says::NoMatch => format!("no checkpoint of {model} scores nearly the same"),
-        Says::NotScored => "not scored".to_owned(),
-        Says::NoReference => format!("not compared: no records of {model}"),
-        Says::NotLearned => "not comparable: shown not to have learned".to_owned(),
-        Says::ReferenceNotLearned => {
-            format!("not comparable: {model} is shown not to have learned")
-        }
-        Says::LearningOpen => "inconclusive whether it learned".to_owned(),
-        Says::ReferenceLearningOpen => format!("inconclusive whether {model} learned"),
-        Says::AtFloor => "not comparable: at the floor".to_owned(),
-        Says::FloorOpen => "inconclusive: not shown to be above the floor".to_owned(),
-        Says::NothingVaries => "cannot be estimated".to_owned(),
-    };
-    let said = match verdict.method {
-        Method::Elsewhere if says.is_compared() => {
-            format!("{said}; tuned in an unknown way")
-        }
-        _ => said,
-    };
-    match (verdict.targets_at_floor, results.targets.len()) {
-        (floored, all) if floored > 0 && all > 1 && says.is_compared() => {
-            format!("{said} (not shown above the floor on {floored} of {all} targets)")
-        }
-        _ => said,
     }
 }

@@ -1,19 +1,18 @@
 //! Reports on incomplete records: missing runs and methods, older records, and different kinds of hardware.
 
 use super::*;
-use promptshift_numbers::record::Texts;
 use promptshift_numbers::record::folder::End;
 use promptshift_numbers::record::search::{Search, Trial, TrialEnd};
+use promptshift_numbers::record::{Cell, Texts};
 
 #[test]
 fn a_missing_cell_is_missing_and_not_zero() {
     let mut records = records();
-    records.retain(|stored| {
-        (stored.record.cell.method, stored.record.cell.seed) != (Method::Model, 1)
-    });
+    let key = |cell: &Cell| (cell.method, cell.seed);
+    records.retain(|stored| key(&stored.record.cell) != (Method::Model, 1));
     let report = report(&records);
     let row = "| model tuning, 1 | missing | missing | missing | missing |";
-    assert!(report.markdown.contains(row), "{}", report.markdown);
+    assert_has(&report.markdown, row);
     assert!(cautioned(&report).contains(&"seeds"));
 }
 
@@ -50,9 +49,9 @@ fn times_on_different_hardware_are_not_compared() {
     ] {
         assert!(!unlike.contains(measured), "{measured}: {unlike}");
     }
-    assert!(unlike.contains("| trainable parameters |"), "{unlike}");
+    assert_has(&unlike, "| trainable parameters |");
     let machines = "(Synthetic CPU (cpu); Synthetic GPU with Synthetic CPU)";
-    assert!(unlike.contains(machines), "{unlike}");
+    assert_has(&unlike, machines);
     assert_eq!(panels, 1);
     assert!(cautioned(&rendered).contains(&"several machines"));
 }
@@ -65,21 +64,17 @@ fn the_number_of_runs_that_shared_the_machine_is_reported() {
         stored.record.provenance.side_by_side = 4;
     }
     let (section, _) = costs(&report(&records));
-    assert!(
-        section.contains("Up to 4 runs shared the machine"),
-        "{section}"
-    );
+    assert_has(&section, "Up to 4 runs shared the machine");
     records[1].record.provenance.side_by_side = 2;
     let (section, _) = costs(&report(&records));
-    assert!(section.contains("(2 and 4 at a time)"), "{section}");
+    assert_has(&section, "(2 and 4 at a time)");
 }
 
 /// The records without those of the given cells, and these cells as unfinished.
 fn without(wanted: impl Fn(Method, u64) -> bool, end: End) -> (Vec<StoredRecord>, Vec<Unfinished>) {
-    let (gone, kept): (Vec<_>, Vec<_>) = records().into_iter().partition(|stored| {
-        let cell = &stored.record.cell;
-        wanted(cell.method, cell.seed)
-    });
+    let is_gone =
+        |stored: &StoredRecord| wanted(stored.record.cell.method, stored.record.cell.seed);
+    let (gone, kept): (Vec<_>, Vec<_>) = records().into_iter().partition(is_gone);
     let unfinished = gone.into_iter().map(|stored| Unfinished {
         cell: stored.record.cell,
         end: end.clone(),
@@ -97,13 +92,10 @@ fn a_failed_run_is_failed_and_not_zero() {
     let report = render_with(&records, &failed, "figures").expect("consistent");
     let text = &report.markdown;
     let row = "| model tuning, 1 | failed | failed | failed | failed |";
-    assert!(text.contains(row), "{text}");
-    assert!(
-        text.contains("| **model tuning**, 2 seeds, 1 failed |"),
-        "{text}"
-    );
+    assert_has(text, row);
+    assert_has(text, "| **model tuning**, 2 seeds, 1 failed |");
     assert!(cautioned(&report).contains(&"failed runs"));
-    assert!(text.contains("the loss at step 7 is NaN"), "{text}");
+    assert_has(text, "the loss at step 7 is NaN");
     // A record takes precedence over the failure of an earlier attempt.
     let whole = self::records();
     assert_eq!(
@@ -119,17 +111,13 @@ fn a_method_with_only_failed_runs_is_failed() {
     let text = render_with(&records, &failed, "figures")
         .expect("consistent")
         .markdown;
-    assert!(
-        text.contains("| model tuning | failed | failed | failed |"),
-        "{text}"
-    );
+    assert_has(&text, "| model tuning | failed | failed | failed |");
     let rows = leaderboard::leaderboard(&records, &failed)
         .expect("consistent")
         .rows;
-    assert!(
-        rows.iter()
-            .all(|row| row.method != Method::Model && row.failed_seeds.is_empty())
-    );
+    let is_whole =
+        |row: &leaderboard::Row| row.method != Method::Model && row.failed_seeds.is_empty();
+    assert!(rows.iter().all(is_whole));
 }
 
 #[test]
@@ -140,7 +128,7 @@ fn a_run_that_was_started_is_unfinished() {
     );
     let report = render_with(&records, &begun, "figures").expect("consistent");
     let row = "| prompt tuning, 2 | unfinished | unfinished | unfinished | unfinished |";
-    assert!(report.markdown.contains(row), "{}", report.markdown);
+    assert_has(&report.markdown, row);
     assert!(cautioned(&report).contains(&"unfinished runs"));
 }
 
@@ -178,14 +166,9 @@ fn every_trial_of_a_search_is_reported() {
     let text = &report.markdown;
     // .5, .6 and a failure: 36.7 for one; (.5 · 3 + .6 · 5)/9 for two; (.5 · 7 + .6 · 19)/27 for three.
     let row = "| prompt tuning | 0.25: 50.0; 0.5: 60.0; 0.75: failed | 0.5 | 36.7 | 50.0 | 55.2 |";
-    assert!(text.contains(row), "{text}");
-    assert!(text.contains("the best of 3 trials"), "{text}");
-    assert!(
-        report
-            .figures
-            .iter()
-            .any(|figure| figure.name == "budget.svg")
-    );
+    assert_has(text, row);
+    assert_has(text, "the best of 3 trials");
+    assert!((report.figures.iter()).any(|figure| figure.name == "budget.svg"));
     assert!(!cautioned(&report).contains(&"unequal budgets"));
     let unequal = self::report(&searched(|method| 2 + usize::from(method == Method::Model)));
     assert!(cautioned(&unequal).contains(&"unequal budgets"));
@@ -197,10 +180,9 @@ fn a_missing_method_is_missing_and_not_zero() {
     let mut records = records();
     records.retain(|stored| stored.record.cell.method == Method::Prompt);
     let report = report(&records);
-    assert!(
-        report
-            .markdown
-            .contains("| model tuning | missing | missing | missing |")
+    assert_has(
+        &report.markdown,
+        "| model tuning | missing | missing | missing |",
     );
     assert_eq!(says(&report, Method::Prompt), Some(Says::NoReference));
     assert_eq!(report.comparisons[0].difference, None);
@@ -217,7 +199,7 @@ fn fields_missing_from_older_records_are_reported_as_missing() {
         }
     }
     let markdown = report(&records).markdown;
-    assert!(markdown.contains("Scaled: –"), "{markdown}");
+    assert_has(&markdown, "Scaled: –");
     assert!(!markdown.contains("question word: who"), "{markdown}");
 }
 
@@ -236,26 +218,24 @@ fn without_checkpoints(mut records: Vec<StoredRecord>) -> Vec<StoredRecord> {
 fn a_line_is_fitted_to_runs_of_model_tuning_and_their_checkpoints() {
     let found = |records: &[StoredRecord]| {
         let mut report = report(records);
-        (
-            report.comparisons[0].statistics.robustness.remove(0),
-            report.markdown,
-        )
+        let line = report.comparisons[0].statistics.robustness.remove(0);
+        (line, report.markdown)
     };
     let (with, markdown) = found(&Fixture::one_target().records());
     let line = with.line.as_ref().expect("three runs at six steps");
     assert_eq!((line.points, line.runs), (18, 3));
     assert!(with.above.is_some(), "{:?}", with.reason);
-    assert!(markdown.contains("which limits the line"), "{markdown}");
+    assert_has(&markdown, "which limits the line");
     let (few, markdown) = found(&without_checkpoints(Fixture::one_target().records()));
     assert_eq!(few.line, None);
-    assert!(markdown.contains("found 3"), "{markdown}");
+    assert_has(&markdown, "found 3");
     let falling = Fixture {
         together: -0.6,
         ..Fixture::one_target()
     };
     let (falling, markdown) = found(&falling.records());
     assert!(falling.line.is_some() && falling.above.is_none());
-    assert!(markdown.contains("the line falls"), "{markdown}");
+    assert_has(&markdown, "the line falls");
 }
 
 #[test]
@@ -266,9 +246,7 @@ fn checkpoints_on_other_rows_are_refused() {
     let error = render(&records, "figures").expect_err("rows in another order");
     assert!(matches!(error, ReportError::Mixed { .. }), "{error}");
     let mut records = self::records();
-    let mut trainings = records
-        .iter_mut()
-        .filter_map(|one| one.record.training.as_mut());
+    let mut trainings = (records.iter_mut()).filter_map(|one| one.record.training.as_mut());
     let training = trainings.find(|one| !one.checkpoints.is_empty());
     training.expect("model tuning has some").checkpoints[1].scores[0].score += 0.01;
     let error = render(&records, "figures").expect_err("a score that is not its predictions'");
@@ -280,12 +258,9 @@ fn peaks_are_shown_by_parts_or_as_not_recorded() {
     let mut records = records();
     let markdown = report(&records).markdown;
     let gradients = "| – gradients | 10.2 kB | 5.8 MB | – |";
-    assert!(markdown.contains(gradients), "{markdown}");
+    assert_has(&markdown, gradients);
     // 320 MB minus the other parts.
-    assert!(
-        markdown.contains("| – remainder | 14.1 MB | 18.3 MB | – |"),
-        "{markdown}"
-    );
+    assert_has(&markdown, "| – remainder | 14.1 MB | 18.3 MB | – |");
     let forget = |stored: &mut StoredRecord, method: Method| {
         if let Some(training) = &mut stored.record.training
             && stored.record.cell.method == method
@@ -293,18 +268,14 @@ fn peaks_are_shown_by_parts_or_as_not_recorded() {
             training.peak_parts = None;
         }
     };
-    records
-        .iter_mut()
-        .for_each(|one| forget(one, Method::Model));
+    (records.iter_mut()).for_each(|one| forget(one, Method::Model));
     let markdown = report(&records).markdown;
     let gradients = "| – gradients | 10.2 kB | not recorded | – |";
-    assert!(markdown.contains(gradients), "{markdown}");
-    records
-        .iter_mut()
-        .for_each(|one| forget(one, Method::Prompt));
+    assert_has(&markdown, gradients);
+    (records.iter_mut()).for_each(|one| forget(one, Method::Prompt));
     let markdown = report(&records).markdown;
     let none = "| – its parts | not recorded | not recorded | – |";
-    assert!(markdown.contains(none), "{markdown}");
+    assert_has(&markdown, none);
     assert!(!markdown.contains("– gradients"), "{markdown}");
 }
 
@@ -342,21 +313,14 @@ fn memory_of_a_device_and_of_the_host_are_separate() {
 
 #[test]
 fn missing_texts_and_small_groups_are_explained() {
-    let mut records = Fixture {
-        passages: 10,
-        ..Fixture::one_target()
-    }
-    .records();
+    let mut records = Fixture::one_target().of_passages(10).records();
     let markdown = report(&records).markdown;
-    assert!(markdown.contains("drawn by a hash"), "{markdown}");
+    assert_has(&markdown, "drawn by a hash");
     for stored in &mut records {
         stored.record.texts = Texts::Hashed;
     }
     let markdown = report(&records).markdown;
-    assert!(markdown.contains("hashes in place of texts"), "{markdown}");
+    assert_has(&markdown, "hashes in place of texts");
     assert!(!markdown.contains("<summary>Every group"), "{markdown}");
-    assert!(
-        markdown.contains("are not scored: none has 50 examples"),
-        "{markdown}"
-    );
+    assert_has(&markdown, "are not scored: none has 50 examples");
 }

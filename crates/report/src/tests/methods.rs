@@ -4,7 +4,7 @@
 use super::*;
 use crate::sections::differences;
 use promptshift_numbers::recipe::{PromptInit, PromptStart};
-use promptshift_numbers::record::{Form, Found, Score, Stop, TunedElsewhere};
+use promptshift_numbers::record::{Form, Found, Stop, TunedElsewhere};
 use promptshift_numbers::stats::estimate::Estimate;
 
 #[test]
@@ -30,17 +30,8 @@ fn a_method_that_did_not_learn_is_not_compared() {
 fn a_method_is_judged_by_its_own_learning() {
     let mut unlearned = Fixture::one_target();
     unlearned.domains[0].1[Method::Prompt as usize] = 0.1;
-    let bitfit = (unlearned.records().into_iter())
-        .filter(|stored| stored.record.cell.method == Method::Prompt)
-        .map(|mut stored| {
-            stored.record.cell.method = Method::Bitfit;
-            stored.folder = stored.folder.join("bitfit");
-            stored
-        });
-    let records: Vec<StoredRecord> = (Fixture::one_target().records().into_iter())
-        .chain(bitfit)
-        .collect();
-    let report = report(&records);
+    let bitfit = as_method(&unlearned.records(), Method::Bitfit);
+    let report = report(&[Fixture::one_target().records(), bitfit].concat());
     assert_eq!(says(&report, Method::Bitfit), Some(Says::NotLearned));
     assert_ne!(says(&report, Method::Prompt), Some(Says::NotLearned));
 }
@@ -50,10 +41,9 @@ fn methods_without_steps_have_no_curves_and_no_symptoms() {
     let mut records = records();
     let told = |report: &Report| {
         let about = cautioned(report);
-        (
-            about.contains(&"undertrained") || about.contains(&"stalled runs"),
-            report.figures.iter().any(|one| one.name == "curves.svg"),
-        )
+        let is_cautioned = about.contains(&"undertrained") || about.contains(&"stalled runs");
+        let has_curves = report.figures.iter().any(|one| one.name == "curves.svg");
+        (is_cautioned, has_curves)
     };
     for training in (records.iter_mut()).filter_map(|one| one.record.training.as_mut()) {
         training.best_step = training.steps;
@@ -73,13 +63,8 @@ fn methods_without_steps_have_no_curves_and_no_symptoms() {
 fn rankings_are_reported_in_addition_to_labels() {
     let mut records = Fixture::pairs().records();
     assert!(!report(&records).markdown.contains("AUROC"));
-    for prediction in records
-        .iter_mut()
-        .flat_map(|stored| stored.predictions.iter_mut().flatten())
-    {
-        let Score::Label { gold, .. } = prediction.score else {
-            panic!("pairs have labels")
-        };
+    for prediction in (records.iter_mut()).flat_map(|one| one.predictions.iter_mut().flatten()) {
+        let (gold, _) = prediction.score.classes().expect("pairs have labels");
         let second = if gold == 1 { 0.3_f64 } else { 0.2 };
         prediction.class_log_probs = Some(vec![(1.0 - second).ln(), second.ln()]);
     }
@@ -87,11 +72,7 @@ fn rankings_are_reported_in_addition_to_labels() {
     let row = (report.markdown.lines())
         .find(|line| line.starts_with("| prompt tuning, mrpc | 100.0 ± 0.0 |"));
     assert!(row.is_some(), "{}", report.markdown);
-    assert!(
-        report.markdown.contains("“synthetic” on mrpc"),
-        "{}",
-        report.markdown
-    );
+    assert_has(&report.markdown, "“synthetic” on mrpc");
 }
 
 #[test]
@@ -106,16 +87,8 @@ fn a_method_at_the_floor_gets_a_caution() {
 #[test]
 fn many_methods_have_a_row_each_and_three_sentences() {
     let mut records = Fixture::one_target().records();
-    let prompts: Vec<StoredRecord> = (records.iter())
-        .filter(|stored| stored.record.cell.method == Method::Prompt)
-        .cloned()
-        .collect();
     let few = render(&records, "few").expect("consistent");
-    assert!(
-        few.figures
-            .iter()
-            .all(|figure| figure.name != "methods.svg")
-    );
+    assert!((few.figures.iter()).all(|figure| figure.name != "methods.svg"));
     let others = [
         Method::Lora,
         Method::Bitfit,
@@ -125,11 +98,7 @@ fn many_methods_have_a_row_each_and_three_sentences() {
         Method::Houlsby,
     ];
     for method in others {
-        records.extend(prompts.iter().cloned().map(|mut stored| {
-            stored.record.cell.method = method;
-            stored.folder = stored.folder.join(method.name());
-            stored
-        }));
+        records.extend(as_method(&records, method));
     }
     let many = render(&records, "many").expect("consistent");
     // The verdict on many methods is as short as on two: one more row for each, and three sentences.
@@ -137,20 +106,16 @@ fn many_methods_have_a_row_each_and_three_sentences() {
     assert_eq!(answers, [3, 3]);
     assert_eq!(many.comparisons[0].verdict.len(), 2 + others.len());
     let row = "| **Houlsby adapters**, 3 seeds |";
-    assert!(many.markdown.contains(row), "{}", many.markdown);
+    assert_has(&many.markdown, row);
     let figure = |name: &str| {
         let found = many.figures.iter().find(|figure| figure.name == name);
         found.expect("drawn").svg.clone()
     };
     assert!(figure("methods.svg").contains("Houlsby adapters"));
     // Only two of the other methods are shown in the figure.
-    let told = |svg: &str| {
-        others
-            .iter()
-            .filter(|method| svg.contains(method.title()))
-            .count()
-    };
-    assert_eq!(told(&figure("scores.svg")), 2);
+    let scores = figure("scores.svg");
+    let shown = (others.iter()).filter(|method| scores.contains(method.title()));
+    assert_eq!(shown.count(), 2);
 }
 
 #[test]
@@ -183,13 +148,10 @@ fn an_initialisation_tuned_on_a_target_is_reported() {
 
 /// Adds the runs of prompt tuning once more, as a method tuned elsewhere.
 fn with_elsewhere(mut records: Vec<StoredRecord>) -> Vec<StoredRecord> {
-    let mut theirs: Vec<StoredRecord> = (records.iter())
-        .filter(|stored| stored.record.cell.method == Method::Prompt)
-        .cloned()
-        .collect();
+    let mut theirs = as_method(&records, Method::Elsewhere);
     for (stored, run) in theirs.iter_mut().zip(0..) {
         let cell = &mut stored.record.cell;
-        (cell.method, cell.seed, cell.recipe) = (Method::Elsewhere, run, None);
+        (cell.seed, cell.recipe) = (run, None);
         let mut given = TunedElsewhere::at("mine", &format!("their/{run}"));
         given.found = Some(Found {
             form: Form::Prompt,
@@ -216,16 +178,12 @@ fn a_method_tuned_elsewhere_is_reported_and_does_not_change_others() {
     let (one, other) = (&before.comparisons[0], &after.comparisons[0]);
     assert_eq!(other.results.methods[..3], one.results.methods[..]);
     assert_eq!(other.difference, one.difference);
-    let (prompt, mine) = (
-        other.results.method(Method::Prompt).expect("there"),
-        other.results.method(Method::Elsewhere).expect("there"),
-    );
+    let result = |method| other.results.method(method).expect("there");
+    let (prompt, mine) = (result(Method::Prompt), result(Method::Elsewhere));
     assert_eq!(mine.title, "mine (tuned elsewhere)");
     assert_eq!(mine.source().by_seed, prompt.source().by_seed);
-    assert!(
-        mine.mean_gap
-            .is_some_and(|gap| gap.interval.low < gap.interval.high)
-    );
+    let gap = mine.mean_gap.expect("a target").interval;
+    assert!(gap.low < gap.high);
     let cost = mine.cost.as_ref().expect("it was evaluated");
     assert!(cost.training.is_none() && mine.trainable() == 1_234);
     let tests = |method| differences::of(&other.statistics.against_model, method);
@@ -234,21 +192,15 @@ fn a_method_tuned_elsewhere_is_reported_and_does_not_change_others() {
     // Runs tuned elsewhere are not paired with runs trained here.
     let paired = tests(Method::Prompt).expect("model tuning");
     let width = |estimate: Estimate| estimate.interval.high - estimate.interval.low;
-    assert_ne!(
-        width(against.mean.difference),
-        width(paired.mean.difference)
-    );
+    let widths = [against, paired].map(|tests| width(tests.mean.difference));
+    assert_ne!(widths[0], widths[1]);
     for words in [
         "| **mine (tuned elsewhere)**, 3 runs |",
         "| mine (tuned elsewhere), run 0 |",
         "run 2: a prompt in `their/2`, SHA-256 2222",
         "1,234",
     ] {
-        assert!(
-            after.markdown.contains(words),
-            "{words}: {}",
-            after.markdown
-        );
+        assert_has(&after.markdown, words);
     }
     let svg: String = after.figures.iter().map(|one| one.svg.as_str()).collect();
     assert!(svg.contains("mine (tuned elsewhere)"));

@@ -21,9 +21,7 @@ use promptshift_text::hash::sha256;
 /// A record with its predictions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredRecord {
-    /// Its folder.
     pub folder: PathBuf,
-    /// The record.
     pub record: Record,
     /// The predictions of each of the record's evaluations, in their order.
     pub predictions: Vec<Vec<Prediction>>,
@@ -49,12 +47,7 @@ impl StoredRecord {
         };
         match difference::first(&inputs(found), &inputs(wanted)) {
             None => Ok(()),
-            Some(difference) => Err(StoreError::OtherCell {
-                path: self.folder.join(RECORD),
-                field: difference.field,
-                wanted: difference.second,
-                found: difference.first,
-            }),
+            Some(difference) => Err(difference.in_file(&self.folder.join(RECORD))),
         }
     }
 }
@@ -129,9 +122,7 @@ fn descend(folder: &Path, depth: usize, places: &mut Places) -> Result<(), Store
         }
     }
     inner.sort();
-    inner
-        .iter()
-        .try_for_each(|path| descend(path, depth - 1, places))
+    (inner.iter()).try_for_each(|path| descend(path, depth - 1, places))
 }
 
 /// Whether a folder has the record of a cell.
@@ -190,29 +181,20 @@ fn read_checkpoint(
     record: &Record,
     checkpoint: &Checkpoint,
 ) -> Result<Vec<Vec<Prediction>>, StoreError> {
-    let domains: Vec<&str> = record
-        .evaluations
-        .iter()
+    let domains: Vec<&str> = (record.evaluations.iter())
         .map(|one| one.domain.as_str())
         .collect();
-    let scored: Vec<&str> = checkpoint
-        .scores
-        .iter()
+    let scored: Vec<&str> = (checkpoint.scores.iter())
         .map(|one| one.domain.as_str())
         .collect();
     let files: Vec<_> = (checkpoint.scores.iter())
         .filter_map(|one| Some((one.examples, one.predictions.as_ref()?)))
         .collect();
     if !files.is_empty() && (scored != domains || files.len() != domains.len()) {
-        return Err(StoreError::Malformed {
-            path: path.to_owned(),
-            wanted: format!(
-                "predictions of step {} on {}",
-                checkpoint.step,
-                domains.join(", ")
-            ),
-            found: format!("{} files on {}", files.len(), scored.join(", ")),
-        });
+        let (step, all) = (checkpoint.step, domains.join(", "));
+        let wanted = format!("predictions of step {step} on {all}");
+        let found = format!("{} files on {}", files.len(), scored.join(", "));
+        return Err(StoreError::malformed(path, wanted, found));
     }
     (files.into_iter())
         .map(|(examples, kept)| read_predictions(path, &kept.file, &kept.sha256, examples))
@@ -220,24 +202,22 @@ fn read_checkpoint(
 }
 
 /// The file of tuned parameters may have been deleted; if it exists, it must be the one that was saved.
-fn check_saved(path: &Path, saved: &SavedDelta) -> Result<(), StoreError> {
-    let file = beside(path, &saved.file)?;
+pub(crate) fn check_saved(record: &Path, saved: &SavedDelta) -> Result<(), StoreError> {
+    let file = beside(record, &saved.file)?;
     match fs::metadata(&file) {
-        Ok(found) if found.len() != saved.bytes => Err(StoreError::Malformed {
-            path: file,
-            wanted: format!("{} bytes, as record.json says", saved.bytes),
-            found: format!("{} bytes", found.len()),
-        }),
+        Ok(found) if found.len() != saved.bytes => {
+            let name = record.file_name().unwrap_or_default().display();
+            let wanted = format!("{} bytes, as {name} says", saved.bytes);
+            let found = format!("{} bytes", found.len());
+            Err(StoreError::malformed(&file, wanted, found))
+        }
         _ => Ok(()),
     }
 }
 
 fn parse(path: &Path, bytes: &[u8]) -> Result<Record, StoreError> {
-    let malformed = |found: String| StoreError::Malformed {
-        path: path.to_owned(),
-        wanted: format!("a promptshift record of version {RECORD_VERSION}"),
-        found,
-    };
+    let wanted = || format!("a promptshift record of version {RECORD_VERSION}");
+    let malformed = |found: String| StoreError::malformed(path, wanted(), found);
     let value = opened(bytes).map_err(malformed)?;
     match value.get("version").and_then(Value::as_u64) {
         Some(version) if version == u64::from(RECORD_VERSION) => {}
@@ -249,37 +229,22 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Record, StoreError> {
 
 /// Checks that the evaluations are on the cell's source and targets, in that order.
 fn check_domains(path: &Path, record: &Record) -> Result<(), StoreError> {
-    let wanted: Vec<(&str, Role)> =
-        std::iter::once((record.cell.setting.source.as_str(), Role::Source))
-            .chain(
-                record
-                    .cell
-                    .setting
-                    .targets
-                    .iter()
-                    .map(|target| (target.as_str(), Role::Target)),
-            )
-            .collect();
-    let found: Vec<(&str, Role)> = record
-        .evaluations
-        .iter()
+    let setting = &record.cell.setting;
+    let targets = (setting.targets.iter()).map(|target| (target.as_str(), Role::Target));
+    let source = std::iter::once((setting.source.as_str(), Role::Source));
+    let wanted: Vec<(&str, Role)> = source.chain(targets).collect();
+    let found: Vec<(&str, Role)> = (record.evaluations.iter())
         .map(|evaluation| (evaluation.domain.as_str(), evaluation.role))
         .collect();
     if wanted == found {
         return check_k_shots(path, record);
     }
     let names = |pairs: &[(&str, Role)]| {
-        pairs
-            .iter()
-            .map(|(name, _)| *name)
-            .collect::<Vec<_>>()
-            .join(", ")
+        let names: Vec<&str> = pairs.iter().map(|(name, _)| *name).collect();
+        names.join(", ")
     };
-    Err(StoreError::Malformed {
-        path: path.to_owned(),
-        wanted: format!("evaluations of source and targets: {}", names(&wanted)),
-        found: names(&found),
-    })
+    let wanted = format!("evaluations of source and targets: {}", names(&wanted));
+    Err(StoreError::malformed(path, wanted, names(&found)))
 }
 
 /// Checks that the few-shot scores are those that the cell asks for, in the order of targets and K, or that there are
@@ -297,16 +262,11 @@ fn check_k_shots(path: &Path, record: &Record) -> Result<(), StoreError> {
         return Ok(());
     }
     let names = |pairs: &[(&str, usize)]| {
-        let names = pairs
-            .iter()
-            .map(|(name, count)| format!("{name} with {count}"));
+        let names = (pairs.iter()).map(|(name, count)| format!("{name} with {count}"));
         names.collect::<Vec<_>>().join(", ")
     };
-    Err(StoreError::Malformed {
-        path: path.to_owned(),
-        wanted: format!("scores with examples of targets: {}", names(&wanted)),
-        found: names(&found),
-    })
+    let wanted = format!("scores with examples of targets: {}", names(&wanted));
+    Err(StoreError::malformed(path, wanted, names(&found)))
 }
 
 pub(crate) fn read_predictions(
@@ -316,44 +276,35 @@ pub(crate) fn read_predictions(
     examples: usize,
 ) -> Result<Vec<Prediction>, StoreError> {
     let path = beside(record, file)?;
-    let malformed = |wanted: String, found: String| StoreError::Malformed {
-        path: path.clone(),
-        wanted,
-        found,
-    };
-    let bytes = contents(&path).map_err(|(path, source)| StoreError::Io {
-        action: "read",
-        path,
-        source,
-    })?;
+    let malformed =
+        |wanted: String, found: String| Err(StoreError::malformed(&path, wanted, found));
+    let bytes = contents(&path)?;
     let hash = sha256(&bytes);
     if hash != recorded_sha256 {
-        return Err(malformed(
+        return malformed(
             format!("the predictions with SHA-256 {recorded_sha256}, as record.json says"),
             format!(
                 "SHA-256 {hash} ({} bytes): the file was changed or truncated",
                 bytes.len()
             ),
-        ));
+        );
     }
-    let predictions = bytes
-        .split(|byte| *byte == b'\n')
-        .filter(|line| !line.is_empty())
-        .enumerate()
-        .map(|(index, line)| {
-            serde_json::from_slice(line).map_err(|error| {
-                malformed(
-                    "a prediction on each line".to_owned(),
-                    format!("line {}: {error}", index + 1),
-                )
-            })
-        })
-        .collect::<Result<Vec<Prediction>, _>>()?;
+    let mut predictions: Vec<Prediction> = Vec::new();
+    for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
+        if line.is_empty() {
+            continue;
+        }
+        match serde_json::from_slice(line) {
+            Ok(prediction) => predictions.push(prediction),
+            Err(error) => {
+                let wanted = "a prediction on each line".to_owned();
+                return malformed(wanted, format!("line {}: {error}", index + 1));
+            }
+        }
+    }
     if predictions.len() != examples {
-        return Err(malformed(
-            format!("{examples} predictions, as record.json says"),
-            format!("{}", predictions.len()),
-        ));
+        let wanted = format!("{examples} predictions, as record.json says");
+        return malformed(wanted, predictions.len().to_string());
     }
     Ok(predictions)
 }
@@ -363,25 +314,24 @@ fn beside(record: &Path, name: &str) -> Result<PathBuf, StoreError> {
     let mut parts = Path::new(name).components();
     match (parts.next(), parts.next()) {
         (Some(Component::Normal(_)), None) => Ok(record.with_file_name(name)),
-        _ => Err(StoreError::Malformed {
-            path: record.to_owned(),
-            wanted: "names of files in its folder".to_owned(),
-            found: format!("'{name}'"),
-        }),
+        _ => {
+            let wanted = "names of files in its folder";
+            Err(StoreError::malformed(record, wanted, format!("'{name}'")))
+        }
     }
 }
 
 /// The content of a file, or of `FILE.gz` (from `gzip FILE`) if the file is missing.
 ///
 /// # Errors
-/// Neither can be read; the path is that of the file that was tried.
-pub(crate) fn contents(path: &Path) -> Result<Vec<u8>, (PathBuf, io::Error)> {
+/// Neither can be read.
+pub(crate) fn contents(path: &Path) -> Result<Vec<u8>, StoreError> {
     let mut packed = path.as_os_str().to_owned();
     packed.push(".gz");
     let packed = PathBuf::from(packed);
     match path.exists() || !packed.exists() {
-        true => fs::read(path).map_err(|error| (path.to_owned(), error)),
-        false => unpacked(&packed).map_err(|error| (packed, error)),
+        true => fs::read(path).at("read", path),
+        false => unpacked(&packed).at("read", &packed),
     }
 }
 

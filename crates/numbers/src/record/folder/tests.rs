@@ -5,8 +5,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::*;
-use crate::recipe::Limits;
-use crate::record::{Evaluation, Provenance, Role, Score, Traits, ValidationAnswers};
+use crate::fixture::{LIMITS, assert_refused, prediction, provenance};
+use crate::record::{Evaluation, Role, Score, Traits, ValidationAnswers};
 use promptshift_text::domain::{Split, Task};
 use promptshift_text::transfer::Transfer;
 
@@ -21,11 +21,7 @@ fn cell(seed: u64) -> Cell {
                 },
                 "nano",
                 "mini",
-                Limits {
-                    input: 64,
-                    target: 8,
-                    answer: 8,
-                },
+                LIMITS,
             )
         },
         method: Method::Prompt,
@@ -37,24 +33,13 @@ fn cell(seed: u64) -> Cell {
 }
 
 fn predictions(domain: &str) -> Vec<Prediction> {
-    (0..2)
-        .map(|index| Prediction {
-            id: format!("{domain}-{index}"),
-            passage: "p".to_owned(),
-            prediction: "a \"quoted\"\nline".to_owned(),
-            answers: vec!["b".to_owned()],
-            score: Score::Span {
-                exact_match: 0.0,
-                f1: 1.0 / 3.0,
-            },
-            log_prob: -0.1,
-            class_log_probs: None,
-            input_tokens: 3,
-            output_tokens: 2,
-            cut: false,
-            traits: None,
-        })
-        .collect()
+    let score = Score::Span {
+        exact_match: 0.0,
+        f1: 1.0 / 3.0,
+    };
+    let texts = ["a \"quoted\"\nline", "b"];
+    let one = |index| prediction(&format!("{domain}-{index}"), texts, score);
+    (0..2).map(one).collect()
 }
 
 fn record(cell: &Cell, draft: &Draft) -> Record {
@@ -84,22 +69,7 @@ fn record(cell: &Cell, draft: &Draft) -> Record {
     Record {
         version: RECORD_VERSION,
         cell: cell.clone(),
-        provenance: Provenance {
-            version: "0".to_owned(),
-            revision: "r".to_owned(),
-            command: "c".to_owned(),
-            data_sha256: BTreeMap::from([("squad/test".to_owned(), "1".to_owned())]),
-            model_sha256: "2".to_owned(),
-            tokenizer_sha256: "3".to_owned(),
-            device: "cpu".to_owned(),
-            processor: "p".to_owned(),
-            gpu: None,
-            node: None,
-            threads: 1,
-            side_by_side: 1,
-            software: BTreeMap::new(),
-            started_unix_seconds: 0,
-        },
+        provenance: provenance(),
         notes: Vec::new(),
         model_notes: Vec::new(),
         leakage: Vec::new(),
@@ -113,20 +83,21 @@ fn record(cell: &Cell, draft: &Draft) -> Record {
     }
 }
 
-/// A folder with one finished cell.
-fn written() -> (tempfile::TempDir, StoredRecord) {
+/// A folder for a cell.
+fn opened() -> (tempfile::TempDir, RunFolder) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let store = RunFolder::open(folder.path(), &[cell(1)]).expect("an empty folder is fine");
+    (folder, store)
+}
+
+/// A folder with one finished cell.
+fn written() -> (tempfile::TempDir, StoredRecord) {
+    let (folder, store) = opened();
     let draft = store.begin(&cell(1)).expect("nothing is there");
     let record = record(&cell(1), &draft);
     let stored = draft.finish(&record).expect("finished");
     assert_eq!(stored.record, record);
-    drop(store);
     (folder, stored)
-}
-
-fn message<T: std::fmt::Debug>(result: Result<T, StoreError>) -> String {
-    result.expect_err("an error was wanted").to_string()
 }
 
 #[test]
@@ -141,14 +112,12 @@ fn a_written_record_is_found_again() {
     let store = RunFolder::open(folder.path(), &[cell(1)]).expect("our own folder");
     assert_eq!(store.existing(&cell(1)).expect("readable"), Some(stored));
     assert_eq!(store.existing(&cell(2)).expect("readable"), None);
-    let error = message(store.begin(&cell(1)));
-    assert!(error.contains("never overwritten"), "{error}");
+    assert_refused(store.begin(&cell(1)), &["never overwritten"]);
 }
 
 #[test]
 fn predictions_of_validation_and_checkpoints_are_read_and_checked() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let store = RunFolder::open(folder.path(), &[cell(1)]).expect("an empty folder is fine");
+    let (folder, store) = opened();
     let draft = store.begin(&cell(1)).expect("nothing is there");
     let mut record = record(&cell(1), &draft);
     let mut answers = predictions("squad");
@@ -169,9 +138,8 @@ fn predictions_of_validation_and_checkpoints_are_read_and_checked() {
     let path = stored.folder.join("squad@validation.jsonl");
     let text = fs::read_to_string(&path).expect("readable");
     fs::write(&path, text.replace("0.25", "0.75")).expect("written");
-    let error = message(find(folder.path()));
-    assert!(error.contains("squad@validation.jsonl"), "{error}");
-    assert!(error.contains("changed or truncated"), "{error}");
+    let words = ["squad@validation.jsonl", "changed or truncated"];
+    assert_refused(find(folder.path()), &words);
 }
 
 #[test]
@@ -190,12 +158,10 @@ fn compressed_predictions_are_read() {
     assert_eq!(read(&stored.folder).expect("read"), stored);
 
     fs::write(&packed, pack(&bytes[1..])).expect("written");
-    let error = message(read(&stored.folder));
-    assert!(error.contains("changed or truncated"), "{error}");
+    assert_refused(read(&stored.folder), &["changed or truncated"]);
 
     fs::write(&packed, &pack(&bytes)[..40]).expect("written");
-    let error = message(read(&stored.folder));
-    assert!(error.contains("race.jsonl.gz"), "{error}");
+    assert_refused(read(&stored.folder), &["race.jsonl.gz"]);
 }
 
 #[test]
@@ -203,108 +169,76 @@ fn a_record_of_another_cell_is_an_error_that_names_the_field() {
     let (folder, stored) = written();
     let mut other = cell(1);
     other.setting.eval_rows = Some(3);
-    let error = message(RunFolder::open(folder.path(), std::slice::from_ref(&other)));
-    assert!(
-        error.contains("eval_rows is 2 there, and 3 was asked for"),
-        "{error}"
-    );
+    let words = "eval_rows is 2 there, and 3 was asked for";
+    assert_refused(RunFolder::open(folder.path(), &[other]), &[words]);
     let store = RunFolder::open(folder.path(), &[cell(1)]).expect("our own folder");
     let mut recipe = crate::recipe::Recipe::paper_prompt();
     recipe.budget.steps = 7;
     let mut other = cell(1);
     other.recipe = Some(recipe);
-    let error = message(store.existing(&other));
-    assert!(error.contains("recipe is null there"), "{error}");
+    assert_refused(store.existing(&other), &["recipe is null there"]);
     let mut inputs = stored.record.provenance.clone();
     assert!(stored.check_inputs(&inputs).is_ok());
-    inputs
-        .data_sha256
-        .insert("squad/test".to_owned(), "9".to_owned());
-    let error = message(stored.check_inputs(&inputs));
-    assert!(
-        error.contains("data_sha256.squad/test is \"1\" there, and \"9\" was asked for"),
-        "{error}"
-    );
+    inputs.data_sha256 = BTreeMap::from([("squad/test".to_owned(), "9".to_owned())]);
+    let words = "data_sha256.squad/test is \"1\" there, and \"9\" was asked for";
+    assert_refused(stored.check_inputs(&inputs), &[words]);
 }
 
 #[test]
 fn changed_and_truncated_files_are_errors() {
     let (folder, _) = written();
     let home = folder.path().join("prompt-seed1");
-    let edit = |name: &str, change: &dyn Fn(String) -> String| {
+    let edit = |name: &str, change: &dyn Fn(String) -> String, words: &str| {
         let path = home.join(name);
         let before = fs::read_to_string(&path).expect("readable");
         fs::write(&path, change(before.clone())).expect("writable");
-        let error = message(find(folder.path()));
-        assert!(error.contains(name), "{error}");
+        assert_refused(find(folder.path()), &[name, words]);
         fs::write(&path, before).expect("writable");
-        error
     };
-    let error = edit("race.jsonl", &|text| text.replace("race-1", "race-7"));
-    assert!(error.contains("changed or truncated"), "{error}");
-    let error = edit("race.jsonl", &|text| text[..text.len() / 2].to_owned());
-    assert!(error.contains("SHA-256"), "{error}");
-    let error = edit("record.json", &|text| text[..text.len() / 2].to_owned());
-    assert!(error.contains("wanted a promptshift record"), "{error}");
-    let error = edit("record.json", &|text| {
-        text.replacen("\"seconds\": 0.5", "\"seconds\": 0.4", 1)
-    });
-    assert!(error.contains("edited or damaged"), "{error}");
+    let replace = |name: &str, old: &str, new: &str, words: &str| {
+        edit(name, &|text| text.replacen(old, new, 1), words);
+    };
+    let half = |text: String| text[..text.len() / 2].to_owned();
+    replace("race.jsonl", "race-1", "race-7", "changed or truncated");
+    edit("race.jsonl", &half, "SHA-256");
+    edit("record.json", &half, "wanted a promptshift record");
+    let seconds = ["\"seconds\": 0.5", "\"seconds\": 0.4"];
+    replace("record.json", seconds[0], seconds[1], "edited or damaged");
     // An older record without a seal is checked by its content.
     let sealed = fs::read(home.join(RECORD)).expect("readable");
     let value = crate::record::seal::opened(&sealed).expect("unchanged");
     let older = serde_json::to_string_pretty(&value).expect("JSON");
     fs::write(home.join(RECORD), older).expect("writable");
-    let error = edit("record.json", &|_| "{\"hello\": 1}".to_owned());
-    assert!(error.contains("JSON without a version"), "{error}");
-    let error = edit("record.json", &|text| {
-        text.replacen("\"version\": 1", "\"version\": 9", 1)
-    });
-    assert!(error.contains("found version 9"), "{error}");
-    let error = edit("record.json", &|text| {
-        text.replacen("\"examples\": 2", "\"examples\": 5", 1)
-    });
-    assert!(error.contains("wanted 5 predictions"), "{error}");
-    let error = edit("record.json", &|text| {
-        text.replace("race.jsonl", "../../race.jsonl")
-    });
-    assert!(error.contains("files in its folder"), "{error}");
-    let error = edit("record.json", &|text| {
-        text.replacen("\"domain\": \"race\"", "\"domain\": \"drop\"", 1)
-    });
-    assert!(
-        error.contains("wanted evaluations of source and targets: squad, race"),
-        "{error}"
-    );
+    let other = |_| "{\"hello\": 1}".to_owned();
+    edit("record.json", &other, "JSON without a version");
+    for (old, new, words) in [
+        ("\"version\": 1", "\"version\": 9", "found version 9"),
+        ("\"examples\": 2", "\"examples\": 5", "wanted 5 predictions"),
+        ("\"race.jsonl", "\"../../race.jsonl", "files in its folder"),
+        (
+            "\"domain\": \"race\"",
+            "\"domain\": \"drop\"",
+            "wanted evaluations of source and targets: squad, race",
+        ),
+    ] {
+        replace("record.json", old, new, words);
+    }
     fs::remove_file(home.join("squad.jsonl")).expect("removable");
-    let error = message(find(folder.path()));
-    assert!(
-        error.contains("cannot read") && error.contains("squad.jsonl"),
-        "{error}"
-    );
+    assert_refused(find(folder.path()), &["cannot read", "squad.jsonl"]);
 }
 
 #[test]
 fn folders_of_other_programs_are_left_alone() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     fs::write(folder.path().join("thesis.tex"), "x").expect("written");
-    let error = message(RunFolder::open(folder.path(), &[cell(1)]));
-    assert!(error.contains("'thesis.tex'"), "{error}");
-    let error = message(RunFolder::open(
-        &folder.path().join("thesis.tex"),
-        &[cell(1)],
-    ));
-    assert!(error.contains("is a file"), "{error}");
+    let open = |folder: &Path| RunFolder::open(folder, &[cell(1)]);
+    assert_refused(open(folder.path()), &["'thesis.tex'"]);
+    assert_refused(open(&folder.path().join("thesis.tex")), &["is a file"]);
     fs::write(folder.path().join(PLAN), "{}").expect("written");
-    let error = message(RunFolder::open(folder.path(), &[cell(1)]));
-    assert!(error.contains("plan.json: wanted the plan"), "{error}");
-    let error = message(find(folder.path()));
-    assert!(error.contains("no record.json"), "{error}");
-    let error = message(find(&folder.path().join("nowhere")));
-    assert!(
-        error.contains("cannot list") && error.contains("nowhere"),
-        "{error}"
-    );
+    assert_refused(open(folder.path()), &["plan.json: wanted the plan"]);
+    assert_refused(find(folder.path()), &["no record.json"]);
+    let nowhere = folder.path().join("nowhere");
+    assert_refused(find(&nowhere), &["cannot list", "nowhere"]);
 }
 
 #[test]
@@ -325,35 +259,26 @@ fn left_overs_of_killed_runs_are_removed() {
 
 #[test]
 fn a_folder_has_one_writer() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let store = RunFolder::open(folder.path(), &[cell(1)]).expect("an empty folder is fine");
-    let error = message(RunFolder::open(folder.path(), &[cell(2)]));
-    assert!(error.contains("another promptshift is writing"), "{error}");
+    let (folder, store) = opened();
+    let busy = RunFolder::open(folder.path(), &[cell(2)]);
+    assert_refused(busy, &["another promptshift is writing"]);
     drop(store);
     RunFolder::open(folder.path(), &[cell(2)]).expect("the first writer is gone");
 }
 
 #[test]
 fn records_with_nan_are_refused() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let store = RunFolder::open(folder.path(), &[cell(1)]).expect("an empty folder is fine");
+    let (_folder, store) = opened();
     let draft = store.begin(&cell(1)).expect("nothing is there");
     let mut record = record(&cell(1), &draft);
-    record.evaluations[0]
-        .metrics
-        .insert("f1".to_owned(), f64::NAN);
-    let error = message(draft.finish(&record));
-    assert!(
-        error.contains("record.json") && error.contains("null"),
-        "{error}"
-    );
+    record.evaluations[0].metrics = BTreeMap::from([("f1".to_owned(), f64::NAN)]);
+    assert_refused(draft.finish(&record), &["record.json", "null"]);
     assert_eq!(store.existing(&cell(1)).expect("readable"), None);
 }
 
 #[test]
 fn a_failed_cell_is_listed_until_it_has_a_record() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let store = RunFolder::open(folder.path(), &[cell(1)]).expect("an empty folder is fine");
+    let (folder, store) = opened();
     let draft = store.begin(&cell(1)).expect("nothing is there");
     let provenance = record(&cell(1), &draft).provenance;
     draft.fail("the loss is NaN", &provenance).expect("written");
@@ -381,14 +306,12 @@ fn a_failed_cell_is_listed_until_it_has_a_record() {
 
 #[test]
 fn an_edited_failure_is_an_error() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let store = RunFolder::open(folder.path(), &[cell(1)]).expect("an empty folder is fine");
+    let (folder, store) = opened();
     let draft = store.begin(&cell(1)).expect("nothing is there");
     let provenance = record(&cell(1), &draft).provenance;
     draft.fail("the loss is NaN", &provenance).expect("written");
     let file = folder.path().join("failed-prompt-seed1.json");
     let text = fs::read_to_string(&file).expect("written");
     fs::write(&file, &text[..text.len() / 2]).expect("cut");
-    let error = message(unfinished(folder.path()));
-    assert!(error.contains("failed-prompt-seed1.json"), "{error}");
+    assert_refused(unfinished(folder.path()), &["failed-prompt-seed1.json"]);
 }

@@ -9,6 +9,7 @@ use super::read::{is_record, outs};
 use super::{PLAN, folder_name, read_plan};
 use crate::error::{IoContext, StoreError};
 use crate::recipe::Method;
+use crate::record::seal::{indented, read_json};
 use crate::record::{Cell, Provenance, RECORD_VERSION};
 
 /// Prefix and suffix of the name of a failure file.
@@ -19,7 +20,6 @@ const FAILED: (&str, &str) = ("failed-", ".json");
 pub struct Unfinished {
     /// The cell; without its recipe if it did not fail.
     pub cell: Cell,
-    /// How it ended.
     pub end: End,
 }
 
@@ -27,7 +27,6 @@ pub struct Unfinished {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum End {
-    /// It failed.
     Failed {
         /// The reason, in words.
         reason: String,
@@ -58,9 +57,7 @@ pub(super) fn failure_json(cell: &Cell, reason: &str, provenance: &Provenance) -
         reason: reason.to_owned(),
         provenance: provenance.clone(),
     };
-    let mut json = serde_json::to_vec_pretty(&failure).expect("a failure is plain data");
-    json.push(b'\n');
-    json
+    indented(&failure)
 }
 
 /// The unfinished cells of every output folder in `folder` and below it, in the order of their paths.
@@ -105,27 +102,15 @@ fn failed(path: &Path) -> Result<Unfinished, StoreError> {
         cell,
         reason,
         ..
-    } = parse(path, "a failure as promptshift writes it")?;
+    } = read_json(path, "a failure as promptshift writes it")?;
     if version == RECORD_VERSION {
         return Ok(Unfinished {
             cell,
             end: End::Failed { reason },
         });
     }
-    Err(StoreError::Malformed {
-        path: path.to_owned(),
-        wanted: format!("version {RECORD_VERSION}"),
-        found: format!("version {version}"),
-    })
-}
-
-fn parse<T: for<'a> Deserialize<'a>>(path: &Path, wanted: &str) -> Result<T, StoreError> {
-    let bytes = fs::read(path).at("read", path)?;
-    serde_json::from_slice(&bytes).map_err(|error| StoreError::Malformed {
-        path: path.to_owned(),
-        wanted: wanted.to_owned(),
-        found: error.to_string(),
-    })
+    let [wanted, found] = [RECORD_VERSION, version].map(|version| format!("version {version}"));
+    Err(StoreError::malformed(path, wanted, found))
 }
 
 /// The method and seed that [`folder_name`] encodes.

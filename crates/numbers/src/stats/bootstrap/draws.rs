@@ -2,8 +2,7 @@
 
 use super::interval::{Score, Spread};
 use super::strata::{Run, SeedVariance, Stratum, Variance, add};
-use crate::stats::estimate::logit;
-use crate::stats::estimate::{Estimate, mean, standard_deviation};
+use crate::stats::estimate::{Estimate, logit, mean, standard_deviation};
 use crate::stats::panel::Runs;
 
 /// A variance below this, relative to the squares that it is computed from, is a rounding error.
@@ -115,9 +114,7 @@ impl Draws {
     pub fn above(&self, constant: f64) -> Draws {
         Draws {
             value: self.value - constant,
-            resampled: self
-                .resampled
-                .iter()
+            resampled: (self.resampled.iter())
                 .map(|drawn| drawn - constant)
                 .collect(),
             ..self.clone()
@@ -296,15 +293,13 @@ fn combined(parts: &[(&Draws, f64)]) -> Draws {
         add(&mut resampled, &draws.resampled, *weight);
     }
     Draws {
-        value: parts
-            .iter()
+        value: (parts.iter())
             .map(|(draws, weight)| weight * draws.value)
             .sum(),
         resampled,
         strata,
         scores,
-        passages: parts
-            .iter()
+        passages: (parts.iter())
             .map(|(draws, _)| draws.passages)
             .fold(f64::INFINITY, f64::min),
     }

@@ -242,8 +242,7 @@ impl Draws {
     pub fn weaknesses(&self) -> Vec<Weakness> {
         let runs = || self.strata.iter().map(|stratum| stratum.runs.len());
         let is_lent = || {
-            self.strata
-                .iter()
+            (self.strata.iter())
                 .flat_map(|stratum| &stratum.runs)
                 .any(|run| run.lent.is_some())
         };
@@ -261,8 +260,7 @@ impl Draws {
                 self.scores.iter().any(Score::is_at_bound),
             ),
         ];
-        found
-            .into_iter()
+        (found.into_iter())
             .filter(|(_, is_so)| *is_so)
             .map(|(weakness, _)| weakness)
             .collect()

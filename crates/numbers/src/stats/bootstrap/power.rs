@@ -24,7 +24,6 @@ pub(in crate::stats) struct Expected {
     pub passages: f64,
     /// Its degrees of freedom.
     pub passage_freedom: f64,
-    /// The variance from seeds.
     pub seeds: SeedVariance,
     /// Its degrees of freedom; `None` if seeds do not vary.
     pub seed_freedom: Option<f64>,

@@ -107,12 +107,15 @@ impl Stratum {
     /// `(y - ȳ) / sqrt(K (K - 1))` for each run: the squares add up to S² / K. Needs two runs.
     fn parts(&self) -> Vec<Part> {
         let count = self.runs.len() as f64;
-        let scale = 1.0 / (count * (count - 1.0)).sqrt();
+        self.centred(1.0 / (count * (count - 1.0)).sqrt())
+    }
+
+    /// `scale · (y - ȳ)` for each run.
+    fn centred(&self, scale: f64) -> Vec<Part> {
         let centre = mean(&self.values).unwrap_or(0.0);
-        let resamples = self.resampled.first().map_or(0, Vec::len);
-        let mut centres = vec![0.0; resamples];
+        let mut centres = vec![0.0; self.resampled.first().map_or(0, Vec::len)];
         for run in &self.resampled {
-            add(&mut centres, run, 1.0 / count);
+            add(&mut centres, run, 1.0 / self.runs.len() as f64);
         }
         (self.values.iter().zip(&self.resampled))
             .map(|(value, resampled)| Part {
@@ -168,17 +171,14 @@ pub fn lend(
             })
             .collect();
         let freedom: usize = lenders.iter().map(|(_, lent)| lent.runs.len() - 1).sum();
-        for (method, draws) in panel
-            .iter_mut()
-            .enumerate()
-            .filter(|(method, _)| may_borrow(*method))
-        {
+        if lenders.is_empty() {
+            continue;
+        }
+        let borrowers = (panel.iter_mut().enumerate()).filter(|(method, _)| may_borrow(*method));
+        for (method, draws) in borrowers {
             let Some(draws) = draws.as_mut().filter(|draws| draws.has_one_run()) else {
                 continue;
             };
-            if lenders.is_empty() {
-                continue;
-            }
             draws.strata = (lenders.iter())
                 .map(|(lender, lent)| {
                     let share = (lent.runs.len() - 1) as f64 / freedom as f64;
@@ -200,33 +200,12 @@ impl Draws {
 }
 
 /// Runs whose mean has `share` of the variance of one run.
-fn stand_ins(lent: &Stratum, share: f64, who: [usize; 2]) -> Stratum {
-    let count = lent.runs.len() as f64;
-    let scale = (share * count).sqrt();
-    let centre = mean(&lent.values).unwrap_or(0.0);
-    let mut centres = vec![0.0; lent.resampled.first().map_or(0, Vec::len)];
-    for run in &lent.resampled {
-        add(&mut centres, run, 1.0 / count);
-    }
+fn stand_ins(of: &Stratum, share: f64, who: [usize; 2]) -> Stratum {
+    let parts = of.centred((share * of.runs.len() as f64).sqrt());
+    let lent = Some(who);
     Stratum {
-        runs: (lent.runs.iter())
-            .map(|run| Run {
-                lent: Some(who),
-                ..*run
-            })
-            .collect(),
-        values: lent
-            .values
-            .iter()
-            .map(|value| scale * (value - centre))
-            .collect(),
-        resampled: (lent.resampled.iter())
-            .map(|run| {
-                run.iter()
-                    .zip(&centres)
-                    .map(|(drawn, centre)| scale * (drawn - centre))
-                    .collect()
-            })
-            .collect(),
+        runs: of.runs.iter().map(|run| Run { lent, ..*run }).collect(),
+        values: parts.iter().map(|part| part.value).collect(),
+        resampled: parts.into_iter().map(|part| part.resampled).collect(),
     }
 }

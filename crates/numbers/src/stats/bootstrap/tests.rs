@@ -4,20 +4,31 @@ use super::*;
 use crate::stats::estimate::standard_deviation;
 use crate::stats::intervals::wilson;
 use crate::stats::panel::Sample;
-use crate::stats::tests::Normal;
+use crate::stats::tests::{Normal, two};
 
-const FAST: Bootstrap = Bootstrap {
-    resamples: 2_000,
-    seed: 7,
-};
+const FAST: Bootstrap = Bootstrap::new(2_000, 7);
 
-fn sample(seed: u64, cluster: usize, numerator: f64) -> Sample {
-    Sample {
-        seed,
-        cluster: format!("{cluster:04}"),
-        numerator,
-        denominator: 1.0,
-    }
+fn sample(seed: u64, cluster: usize, score: f64) -> Sample {
+    Sample::new(seed, format!("{cluster:04}"), Sum::once(score))
+}
+
+/// Runs with these seeds on so many passages, with the scores of a formula.
+fn scored(
+    seeds: impl IntoIterator<Item = u64>,
+    clusters: usize,
+    score: impl Fn(u64, usize) -> f64,
+) -> Vec<Sample> {
+    let of_seed = |seed| (0..clusters).map(move |cluster| (seed, cluster));
+    let all = seeds.into_iter().flat_map(of_seed);
+    all.map(|(seed, cluster)| sample(seed, cluster, score(seed, cluster)))
+        .collect()
+}
+
+/// The first method minus the second, on one domain.
+fn difference(first: Vec<Sample>, second: Vec<Sample>) -> Draws {
+    let scores = FAST.scores(&[Panel::new(&[first, second])]);
+    let [first, second] = two(&scores[0]);
+    first.minus(second)
 }
 
 /// Runs with mean 0.5, one standard deviation between seeds and one between passages.
@@ -29,16 +40,10 @@ fn runs(
     within: f64,
 ) -> Vec<Sample> {
     let passages: Vec<f64> = (0..clusters).map(|_| within * normal.next()).collect();
-    (0..seeds)
-        .flat_map(|seed| {
-            let shift = 0.5 + between * normal.next();
-            passages
-                .iter()
-                .enumerate()
-                .map(|(cluster, passage)| sample(seed, cluster, shift + passage))
-                .collect::<Vec<_>>()
-        })
-        .collect()
+    let shifts: Vec<f64> = (0..seeds).map(|_| 0.5 + between * normal.next()).collect();
+    scored(0..seeds, clusters, |seed, cluster| {
+        shifts[seed as usize] + passages[cluster]
+    })
 }
 
 fn one(samples: Vec<Sample>, bootstrap: Bootstrap) -> Draws {
@@ -47,27 +52,18 @@ fn one(samples: Vec<Sample>, bootstrap: Bootstrap) -> Draws {
 }
 
 fn near(found: f64, wanted: f64, share: f64) {
-    assert!(
-        (found / wanted - 1.0).abs() < share,
-        "{found} is not {wanted}"
-    );
+    let apart = (found / wanted - 1.0).abs();
+    assert!(apart < share, "{found} is not {wanted}");
 }
 
 #[test]
 fn two_passages_by_hand() {
     // One seed, passages that score 0 and 1: a resample is 0, 1/2, 1 with probabilities 1/4, 1/2, 1/4.
     let draws = one(vec![sample(0, 0, 0.0), sample(0, 1, 1.0)], FAST);
-    let share = |value: f64| {
-        draws
-            .resampled
-            .iter()
-            .filter(|drawn| **drawn == value)
-            .count() as f64
-            / 2_000.0
-    };
-    assert!((share(0.0) - 0.25).abs() < 0.03);
-    assert!((share(0.5) - 0.5).abs() < 0.03);
-    assert!((share(1.0) - 0.25).abs() < 0.03);
+    for (value, wanted) in [(0.0, 0.25), (0.5, 0.5), (1.0, 0.25)] {
+        let drawn = draws.resampled.iter().filter(|drawn| **drawn == value);
+        assert!((drawn.count() as f64 / 2_000.0 - wanted).abs() < 0.03);
+    }
     // The variance of one of the two is 1/4, that of their mean half of it, which C/(C - 1) = 2 makes of 1/8 drawn twice:
     // 1/4 again, as of one answer. Wilson's interval of half of one with t of one degree of freedom, 12.706:
     // 0.5 ± 12.706 / (1 + 161.45) · sqrt(1/4 + 161.45/4).
@@ -79,29 +75,20 @@ fn two_passages_by_hand() {
 #[test]
 fn a_share_of_passages_has_wilson_s_interval() {
     // One answer for each of 2,000 passages, one in a hundred wrong: as independent trials, with t for z.
-    let samples: Vec<Sample> = (0..2_000)
-        .map(|cluster| sample(0, cluster, f64::from(u8::from(cluster % 100 > 0))))
-        .collect();
+    let samples = scored([0], 2_000, |_, cluster| {
+        f64::from(u8::from(cluster % 100 > 0))
+    });
     let found = one(samples, Bootstrap::default()).estimate().interval;
     let wanted = wilson(1_980, 2_000).expect("trials");
-    assert!(
-        (found.low - wanted.low).abs() < 2e-4,
-        "{found:?}, {wanted:?}"
-    );
-    assert!(
-        (found.high - wanted.high).abs() < 2e-4,
-        "{found:?}, {wanted:?}"
-    );
+    for apart in [found.low - wanted.low, found.high - wanted.high] {
+        assert!(apart.abs() < 2e-4, "{found:?}, {wanted:?}");
+    }
 }
 
 #[test]
 fn all_right_answers_still_have_an_interval() {
-    let right = |seeds: u64| -> Vec<Sample> {
-        (0..seeds)
-            .flat_map(|seed| (0..30).map(move |cluster| sample(seed, cluster, 1.0)))
-            .collect()
-    };
-    let score = one(right(3), FAST);
+    let right = || scored(0..3, 30, |_, _| 1.0);
+    let score = one(right(), FAST);
     assert_eq!(score.variance(), Variance::default());
     // t of 29 degrees of freedom, squared, is 4.183: 1 - 4.183 / (30 + 4.183).
     let interval = score.estimate().interval;
@@ -111,31 +98,20 @@ fn all_right_answers_still_have_an_interval() {
     // With one passage there is no p value.
     assert_eq!(one(vec![sample(0, 0, 1.0)], FAST).p_value(), None);
     // Two methods that are right everywhere: each with one right and one wrong answer more, 31/32 · 1/32 / 32.
-    let scores = FAST.scores(&[Panel::new(&[right(3), right(3)])]);
-    let [Some(first), Some(second)] = scores[0].as_slice() else {
-        panic!("two methods")
-    };
-    let difference = first.minus(second);
+    let difference = difference(right(), right());
     let half = 2.045_230 * (2.0 * 31.0 / 32.0_f64.powi(3)).sqrt();
     near(difference.estimate().interval.high, half, 1e-4);
     near(-difference.estimate().interval.low, half, 1e-4);
     assert!(difference.p_value().is_some_and(|p| p > 0.99));
     // t of 29 degrees of freedom at 0.8 is 0.854.
-    near(
-        difference.detectable(),
-        half * (1.0 + 0.854_2 / 2.045_2),
-        1e-3,
-    );
+    let detectable = half * (1.0 + 0.854_2 / 2.045_2);
+    near(difference.detectable(), detectable, 1e-3);
 }
 
 #[test]
 fn all_right_answers_have_the_same_interval_with_any_number_of_seeds() {
     // 1/K added K times is not 1 for 6 and 10, nor are the means of so many domains.
-    let right = |seeds: u64, score: f64| -> Vec<Sample> {
-        (0..seeds)
-            .flat_map(|seed| (0..30).map(move |cluster| sample(seed, cluster, score)))
-            .collect()
-    };
+    let right = |seeds: u64, score: f64| scored(0..seeds, 30, |_, _| score);
     for seeds in [3, 6, 10] {
         let panels = [1.0, 0.0, 1.0, 1.0, 1.0, 1.0]
             .map(|score| Panel::new(&[right(seeds, score), right(seeds, score)]));
@@ -156,33 +132,22 @@ fn all_right_answers_have_the_same_interval_with_any_number_of_seeds() {
         assert!(none.detectable() > 0.0);
     }
     // The same on every passage and in every run, and not at a bound: nothing varies, whatever rounding says.
-    let scores = FAST.scores(&[Panel::new(&[right(6, 0.3), right(6, 0.1)])]);
-    let [Some(first), Some(second)] = scores[0].as_slice() else {
-        panic!("two methods")
-    };
-    assert_eq!(first.minus(second).p_value(), None);
-    assert_eq!(first.minus(second).detectable(), 0.0);
+    let none = difference(right(6, 0.3), right(6, 0.1));
+    assert_eq!((none.p_value(), none.detectable()), (None, 0.0));
 }
 
 #[test]
 fn one_passage_has_no_p_value() {
     // Three seeds each that hardly differ, so that over seeds alone the difference would be beyond doubt.
-    let runs = |score: f64, clusters: usize| -> Vec<Sample> {
-        (0..3)
-            .flat_map(|seed| {
-                (0..clusters).map(move |cluster| {
-                    let score = score + 0.001 * seed as f64 * (1.0 - score);
-                    sample(seed, cluster, score)
-                })
-            })
-            .collect()
+    let runs = |score: f64, clusters: usize| {
+        scored(0..3, clusters, |seed, _| {
+            score + 0.001 * seed as f64 * (1.0 - score)
+        })
     };
     let panels = [1, 30].map(|clusters| Panel::new(&[runs(0.2, clusters), runs(0.8, clusters)]));
     let scores = FAST.scores(&panels);
     let difference = |panel: usize| {
-        let [Some(first), Some(second)] = scores[panel].as_slice() else {
-            panic!("two methods")
-        };
+        let [first, second] = two(&scores[panel]);
         first.minus(second)
     };
     assert!(difference(1).p_value().is_some_and(|p| p < 0.01));
@@ -195,53 +160,37 @@ fn one_passage_has_no_p_value() {
 
 #[test]
 fn all_right_answers_with_a_borrowed_spread_have_its_width() {
-    let of = |seeds: &[f64]| -> Vec<Sample> {
-        let runs = seeds.iter().enumerate();
-        runs.flat_map(|(seed, share)| {
-            (0..30).map(move |cluster| {
-                let right = (cluster as f64) < 30.0 * share;
-                sample(seed as u64, cluster, f64::from(u8::from(right)))
-            })
-        })
-        .collect()
+    let of = |shares: &[f64]| {
+        let is_right = |seed: u64, cluster: usize| (cluster as f64) < 30.0 * shares[seed as usize];
+        let score = |seed, cluster| f64::from(u8::from(is_right(seed, cluster)));
+        scored(0..shares.len() as u64, 30, score)
     };
     let mut scores = FAST.scores(&[Panel::new(&[of(&[0.5, 0.7, 0.9]), of(&[1.0])])]);
     let alone = scores[0][1].as_ref().expect("a run").estimate().interval;
     lend(&mut scores, |_| true, |_| true);
     let lent = scores[0][1].as_ref().expect("a run").estimate().interval;
-    assert!(
-        lent.low.is_finite() && lent.low < alone.low,
-        "{lent:?}, {alone:?}"
-    );
+    let is_wider = lent.low.is_finite() && lent.low < alone.low;
+    assert!(is_wider, "{lent:?}, {alone:?}");
     assert_eq!(lent.high, 1.0);
 }
 
 #[test]
 fn the_effective_number_of_passages_accounts_for_their_weights() {
     // Weights 8, 1, 1: (10)² / 66 is 1.5 passages of like size.
-    let panel = Panel::new(&[[8.0, 1.0, 1.0]
-        .into_iter()
-        .enumerate()
-        .map(|(cluster, denominator)| Sample {
-            denominator,
-            ..sample(0, cluster, 0.5 * denominator)
-        })
-        .collect()]);
-    near(panel.alike(), 100.0 / 66.0, 1e-12);
+    let weights = [("a", 8.0), ("b", 1.0), ("c", 1.0)];
+    let samples = weights.map(|(passage, of)| Sample::new(0, passage, Sum::new(0.5 * of, of)));
+    near(Panel::new(&[samples.to_vec()]).alike(), 100.0 / 66.0, 1e-12);
 }
 
 #[test]
 fn passages_give_the_analytic_standard_error() {
     let mut normal = Normal::new(1);
     let samples = runs(&mut normal, 1, 200, 0.0, 0.3);
-    let values: Vec<f64> = samples.iter().map(|sample| sample.numerator).collect();
+    let values: Vec<f64> = samples.iter().map(|sample| sample.sum.ratio()).collect();
     let deviation = standard_deviation(&values).expect("200 values");
     let draws = one(samples, FAST);
-    near(
-        draws.variance().standard_error(),
-        deviation / 200.0_f64.sqrt(),
-        0.06,
-    );
+    let found = draws.variance().standard_error();
+    near(found, deviation / 200.0_f64.sqrt(), 0.06);
     assert_eq!(draws.variance().seeds, 0.0);
 }
 
@@ -260,11 +209,7 @@ fn questions_of_one_passage_count_as_one() {
 
 /// Three seeds that score 2.2, 2.5, 2.6 on every passage, which are no shares.
 fn three_seeds() -> Vec<Sample> {
-    [2.2, 2.5, 2.6]
-        .into_iter()
-        .enumerate()
-        .flat_map(|(seed, score)| (0..20).map(move |cluster| sample(seed as u64, cluster, score)))
-        .collect()
+    scored(0..3, 20, |seed, _| [2.2, 2.5, 2.6][seed as usize])
 }
 
 #[test]
@@ -303,67 +248,36 @@ fn differences_are_paired() {
     // The second method is 0.1 better on every example, whatever is drawn.
     let mut normal = Normal::new(3);
     let first = runs(&mut normal, 3, 40, 0.1, 0.3);
-    let second = first
-        .iter()
-        .map(|sample| Sample {
-            numerator: sample.numerator + 0.1,
-            ..sample.clone()
-        })
-        .collect();
-    let scores = FAST.scores(&[Panel::new(&[first, second])]);
-    let [Some(first), Some(second)] = scores[0].as_slice() else {
-        panic!("two methods")
-    };
-    let difference = second.minus(first);
-    let interval = difference.estimate().interval;
+    let mut second = first.clone();
+    (second.iter_mut()).for_each(|sample| sample.sum.numerator += 0.1);
+    let interval = difference(second, first).estimate().interval;
     assert!((interval.low - 0.1).abs() < 1e-9);
     assert!((interval.high - 0.1).abs() < 1e-9);
 }
 
 #[test]
 fn other_seeds_are_independent() {
-    let scores = |seeds: [u64; 2]| {
-        let method = |first: u64| {
-            let values = [0.2, 0.6].into_iter().enumerate();
-            values
-                .flat_map(|(seed, score)| {
-                    (0..9).map(move |c| sample(first + seed as u64, c, score))
-                })
-                .collect::<Vec<_>>()
-        };
-        FAST.scores(&[Panel::new(&seeds.map(method))])
+    let method = |first: u64| {
+        let score = |seed: u64, _| [0.2, 0.6][(seed - first) as usize];
+        scored([first, first + 1], 9, score)
     };
-    let seeds = |scores: &[Option<Draws>]| {
-        let [Some(first), Some(second)] = scores else {
-            panic!("two methods")
-        };
-        first.minus(second).variance().seeds
-    };
+    let seeds = |first, second| difference(method(first), method(second)).variance().seeds;
     // S² = 0.08, over two seeds 0.04, and twice that for two methods that share no seed.
-    assert!(seeds(&scores([0, 0])[0]) < 1e-12);
-    near(seeds(&scores([0, 5])[0]), 0.08, 1e-9);
+    assert!(seeds(0, 0) < 1e-12);
+    near(seeds(0, 5), 0.08, 1e-9);
 }
 
 /// Two methods whose runs have the seeds given and differ by the seed alone, by the same on every passage.
 fn of_seeds(first: &[u64], second: &[u64]) -> Vec<Option<Draws>> {
-    let method = |seeds: &[u64]| -> Vec<Sample> {
-        seeds
-            .iter()
-            .flat_map(|seed| {
-                let score = 2.0 + 0.1 * (*seed as f64).powi(2);
-                (0..9).map(move |cluster| sample(*seed, cluster, score))
-            })
-            .collect()
-    };
-    FAST.scores(&[Panel::new(&[method(first), method(second)])])
-        .remove(0)
+    let score = |seed: u64, _| 2.0 + 0.1 * (seed as f64).powi(2);
+    let methods = [first, second].map(|seeds| scored(seeds.iter().copied(), 9, score));
+    FAST.scores(&[Panel::new(&methods)]).remove(0)
 }
 
 #[test]
 fn seeds_that_both_have_are_paired() {
-    let [Some(first), Some(second)] = &of_seeds(&[0, 1, 2], &[2, 3])[..] else {
-        panic!("two methods")
-    };
+    let scores = of_seeds(&[0, 1, 2], &[2, 3]);
+    let [first, second] = two(&scores);
     // First: 2.0, 2.1, 2.4, mean 6.5/3, over sqrt(6): parts -1/6, -1/15, 7/30 times 0.408248. Second: 2.4, 2.9, over
     // sqrt(2): parts -1/4, 1/4 times 0.707107. Seed 2 adds to both.
     let (a, b) = (1.0 / 6.0_f64.sqrt(), 1.0 / 2.0_f64.sqrt());
@@ -378,9 +292,7 @@ fn one_run_borrows_the_spread_of_others() {
     let before = scores[0][1].as_ref().expect("a run").weaknesses();
     assert_eq!(before, [Weakness::OneSeed, Weakness::FewPassages]);
     lend(&mut scores, |_| true, |_| true);
-    let [Some(many), Some(single)] = scores[0].as_slice() else {
-        panic!("two methods")
-    };
+    let [many, single] = two(&scores[0]);
     let variance = standard_deviation(&[2.0, 2.1, 2.4]).expect("three").powi(2);
     near(single.variance().seeds, variance, 1e-9);
     near(many.variance().seeds, variance / 3.0, 1e-9);
@@ -405,12 +317,8 @@ fn one_run_borrows_the_spread_of_others() {
 fn source_and_target_share_the_seed() {
     // Source and target differ by 0.2 in every run, so the gap does not vary with the seed.
     let domain = |shift: f64| {
-        let samples = [0.3, 0.5, 0.9]
-            .iter()
-            .enumerate()
-            .flat_map(|(seed, score)| (0..9).map(move |c| sample(seed as u64, c, score - shift)))
-            .collect();
-        Panel::new(&[samples])
+        let score = |seed: u64, _| [0.3, 0.5, 0.9][seed as usize] - shift;
+        Panel::new(&[scored(0..3, 9, score)])
     };
     let scores = FAST.scores(&[domain(0.0), domain(0.2)]);
     let draws = |panel: usize| scores[panel][0].as_ref().expect("one method");
@@ -426,21 +334,11 @@ fn a_ratio_is_resampled_as_a_ratio() {
     // Every run retains four fifths of its source score, whatever is drawn.
     let mut normal = Normal::new(12);
     let source = runs(&mut normal, 3, 40, 0.05, 0.1);
-    let target = source
-        .iter()
-        .map(|sample| Sample {
-            numerator: 0.8 * sample.numerator,
-            ..sample.clone()
-        })
-        .collect();
+    let mut target = source.clone();
+    (target.iter_mut()).for_each(|sample| sample.sum.numerator *= 0.8);
     let scores = FAST.scores(&[Panel::new(&[source, target])]);
-    let [Some(source), Some(target)] = scores[0].as_slice() else {
-        panic!("two methods")
-    };
-    let kept = target
-        .over(source)
-        .expect("the source score is not 0")
-        .estimate();
+    let [source, target] = two(&scores[0]);
+    let kept = target.over(source).expect("not zero").estimate();
     assert!((kept.value - 0.8).abs() < 1e-12);
     assert!((kept.interval.high - kept.interval.low).abs() < 1e-9);
     let nothing = source.minus(source);
@@ -452,19 +350,14 @@ fn p_values_and_intervals_agree() {
     for study in 0..60 {
         let mut normal = Normal::new(100 + study);
         let mut samples = runs(&mut normal, 3, 40, 0.02, 0.3);
-        for sample in &mut samples {
-            sample.numerator -= 0.4;
-        }
+        (samples.iter_mut()).for_each(|sample| sample.sum.numerator -= 0.4);
         let draws = one(samples, FAST);
         let p = draws.p_value().expect("something varies");
         let excluded = draws.estimate().interval.excludes(0.0);
         assert_eq!(p < 0.05, excluded, "p {p}, {:?}", draws.estimate());
     }
     // No shares, and nothing varies.
-    assert_eq!(
-        one(vec![sample(0, 0, 2.0), sample(0, 1, 2.0)], FAST).p_value(),
-        None
-    );
+    assert_eq!(one(scored([0], 2, |_, _| 2.0), FAST).p_value(), None);
 }
 
 #[test]
@@ -485,11 +378,8 @@ fn the_detectable_difference_is_found_in_four_of_five_studies() {
             let score = ratio / 3.0_f64.sqrt() + normal.next();
             [sample(seed, 0, score), sample(seed, 1, score)]
         });
-        let few = Bootstrap {
-            resamples: 20,
-            seed: 1,
-        };
-        one(samples.collect(), few).estimate().interval.low > 0.0
+        let draws = one(samples.collect(), Bootstrap::new(20, 1));
+        draws.estimate().interval.low > 0.0
     });
     let power = found.count() as f64 / f64::from(studies);
     assert!((power - 0.8).abs() < 0.03, "{power}");
@@ -498,16 +388,12 @@ fn the_detectable_difference_is_found_in_four_of_five_studies() {
 #[test]
 fn one_seed_gives_one_answer() {
     let mut normal = Normal::new(4);
-    let panels = [Panel::new(&[
-        runs(&mut normal, 3, 30, 0.1, 0.2),
-        Vec::new(),
-    ])];
-    assert_eq!(FAST.scores(&panels), FAST.scores(&panels));
-    assert_eq!(FAST.scores(&panels)[0][1], None);
-    assert_ne!(
-        FAST.scores(&panels),
-        Bootstrap { seed: 8, ..FAST }.scores(&panels)
-    );
+    let samples = runs(&mut normal, 3, 30, 0.1, 0.2);
+    let panels = [Panel::new(&[samples, Vec::new()])];
+    let scores = FAST.scores(&panels);
+    assert_eq!(scores, FAST.scores(&panels));
+    assert_eq!(scores[0][1], None);
+    assert_ne!(scores, Bootstrap { seed: 8, ..FAST }.scores(&panels));
 }
 
 #[test]

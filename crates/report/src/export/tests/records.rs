@@ -9,7 +9,7 @@ use promptshift_numbers::score;
 use promptshift_text::domain::Task;
 use serde_json::{Value, json};
 
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, rescore};
 
 /// Texts that need quoting in CSV.
 const HOSTILE: [&str; 6] = [
@@ -24,11 +24,7 @@ const HOSTILE: [&str; 6] = [
 /// Records of every kind: answers, classes and judged answers, zero-shot and few-shot, with and without training,
 /// with missing values and texts that need quoting.
 pub(super) fn records() -> Vec<StoredRecord> {
-    let small = |fixture: Fixture| Fixture {
-        passages: 4,
-        seeds: vec![0, 1],
-        ..fixture
-    };
+    let small = |fixture: Fixture| fixture.of_passages(4).of_seeds([0, 1]);
     let mut records = small(Fixture::one_target()).records();
     records.extend(small(Fixture::pairs()).records());
     let judged = Fixture {
@@ -47,23 +43,14 @@ pub(super) fn records() -> Vec<StoredRecord> {
             Texts::Kept
         };
         let task = stored.record.evaluations[0].task;
-        let predictions = (stored
-            .predictions
-            .iter_mut()
-            .chain([&mut stored.validation]))
-        .flatten();
-        for (at, prediction) in predictions.enumerate() {
+        let predictions = (stored.predictions.iter_mut()).chain([&mut stored.validation]);
+        for (at, prediction) in predictions.flatten().enumerate() {
             vary(prediction, at, task);
         }
         if stored.record.training.is_some() {
             add_shots(stored);
         }
-        for (evaluation, predictions) in
-            (stored.record.evaluations.iter_mut()).zip(&stored.predictions)
-        {
-            let scores: Vec<Score> = predictions.iter().map(|one| one.score).collect();
-            evaluation.metrics = score::metrics(evaluation.task, &scores);
-        }
+        rescore(stored);
     }
     records
 }
@@ -128,12 +115,8 @@ pub(super) fn recorded_cells(records: &[StoredRecord]) -> Vec<Value> {
     for stored in records {
         let record = serde_json::to_value(&stored.record).expect("plain data");
         let row = |evaluation: &Value, shot: Value| {
-            json!({
-                "folder": stored.folder,
-                "record": record,
-                "evaluation": evaluation,
-                "shot": shot,
-            })
+            let folder = &stored.folder;
+            json!({"folder": folder, "record": record, "evaluation": evaluation, "shot": shot})
         };
         let parts = |key: &str| record[key].as_array().cloned().unwrap_or_default();
         rows.extend(parts("evaluations").iter().map(|one| row(one, Value::Null)));

@@ -20,7 +20,6 @@ use promptshift_numbers::stats::robustness::{Line, Point, Scores, fit};
 /// The published models on one target, and the methods of a study beside them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PublishedLine {
-    /// The target.
     pub target: String,
     /// The line through the models of which every parameter was tuned.
     pub line: Line,
@@ -37,7 +36,6 @@ pub struct PublishedLine {
 /// A method beside the line.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct BesideLine {
-    /// The method.
     pub method: Method,
     /// Its score on the source.
     pub source: Estimate,
@@ -101,7 +99,6 @@ const TABLE: &str = include_str!("awadalla_2022.csv");
 enum Tuning {
     /// Every parameter, on all of the source or on a few examples of it.
     Full,
-    /// An adapter.
     Adapter,
 }
 
@@ -165,13 +162,9 @@ fn of_target(resamples: &Resamples, domain: usize, target: &str) -> Option<Publi
     let backbones: Vec<&str> = published.iter().map(|row| backbone(row.model)).collect();
     let of = |wanted: Tuning| -> Vec<Point> {
         let own = published.iter().filter(|row| row.tuning == wanted);
-        let point = |row: &Row| Point {
-            source: row.source,
-            target: row.target,
-            run: (backbones
-                .iter()
-                .position(|name| *name == backbone(row.model)))
-            .unwrap_or(0),
+        let point = |row: &Row| {
+            let run = (backbones.iter()).position(|name| *name == backbone(row.model));
+            Point::new(row.source, row.target, run.unwrap_or(0))
         };
         own.map(point).collect()
     };
@@ -181,14 +174,9 @@ fn of_target(resamples: &Resamples, domain: usize, target: &str) -> Option<Publi
         .filter_map(|point| Some(point.target - line.expected(point.source).ok()?.value))
         .collect();
     let beside = |method: Method| {
-        let (source, score) = (
-            resamples.score(0, method)?,
-            resamples.score(domain, method)?,
-        );
-        let scores = Scores {
-            source,
-            target: score,
-        };
+        let [source, score] = [0, domain].map(|domain| resamples.score(domain, method));
+        let (source, score) = source.zip(score)?;
+        let scores = Scores::new(source, score);
         let expected = line.expected(source.value()).ok();
         let usual = line.usual(source.value()).ok();
         Some(BesideLine {
@@ -262,25 +250,16 @@ fn table(results: &Results, lines: &[PublishedLine]) -> Table {
                 format!("{:.2}", line.line.r_squared),
                 or_dash(one.expected, percent),
                 or_dash(one.above, difference),
-                or_dash(one.usual, |usual| {
-                    format!("{} to {}", points(usual.low), points(usual.high))
+                or_dash(one.usual, |range| {
+                    points(range.low) + " to " + &points(range.high)
                 }),
                 one.place().words().to_owned(),
             ]
         })
     });
-    let header = [
-        "",
-        SOURCE,
-        "target",
-        "models",
-        "R²",
-        "expected",
-        "above [95 %]",
-        "usual",
-        "verdict",
-    ];
-    Table::new(header).words(&[0, 8]).rows(rows)
+    let header =
+        format!(" | {SOURCE} | target | models | R² | expected | above [95 %] | usual | verdict");
+    Table::of(&header).words(&[0, 8]).rows(rows)
 }
 
 fn figure(results: &Results, lines: &[PublishedLine], suffix: &str) -> Figure {

@@ -23,7 +23,6 @@ pub const FEWEST: usize = 20;
 pub struct AreaLoss {
     /// AUROC on each domain, source first.
     pub domains: Vec<Estimate>,
-    /// The mean of the targets.
     pub mean_target: Estimate,
     /// Source − mean of targets.
     pub gap: Estimate,
@@ -82,8 +81,7 @@ pub(super) fn area_losses(study: &Study, methods: &[Method]) -> Option<Vec<AreaL
         .map(|(place, p_value)| {
             let against = differences[place].as_ref();
             AreaLoss {
-                domains: all[place]
-                    .iter()
+                domains: (all[place].iter())
                     .map(|area| area.estimate().clamp())
                     .collect(),
                 mean_target: means[place].estimate().clamp(),

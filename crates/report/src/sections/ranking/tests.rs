@@ -1,9 +1,5 @@
 use super::*;
-use crate::comparison::compare;
-use crate::fixture::Fixture;
-use crate::study::studies;
-use promptshift_numbers::score::metrics;
-use promptshift_text::domain::Task;
+use crate::fixture::{Fixture, assert_has, compared, rescore};
 
 /// The sentence on prompt tuning if this many of ten target rows belong to the class, and the rows of both
 /// classes have these probabilities of the class on the target, alternating.
@@ -26,58 +22,45 @@ fn said(of_class: usize, class: [f64; 2], other: [f64; 2]) -> Option<String> {
                 let logs = [1.0_f64 - second, second].map(f64::ln);
                 prediction.class_log_probs = Some(logs.to_vec());
             }
-            let scores: Vec<Score> = (stored.predictions[domain].iter())
-                .map(|prediction| prediction.score)
-                .collect();
-            stored.record.evaluations[domain].metrics = metrics(Task::Paraphrase, &scores);
         }
+        rescore(stored);
     }
-    let studies = studies(&records, &[]).expect("they belong together");
-    let comparison = compare(&studies[0]).expect("consistent");
-    let all = &comparison.statistics.ranking;
-    in_short(&comparison.results, all, Method::Prompt)
+    let comparison = compared(&records);
+    in_short(
+        &comparison.results,
+        &comparison.statistics.ranking,
+        Method::Prompt,
+    )
 }
 
 #[test]
 fn the_threshold_is_reported_only_under_a_shift_of_labels() {
     let whole = said(9, [0.4, 0.7], [0.1, 0.1]).expect("a shift");
-    assert!(
-        whole.contains(
-            "with 90.0 % “synthetic” compared with 50.0 % on qqp, its AUROC is 100.0 compared with 100.0"
-        ),
-        "{whole}"
+    assert_has(
+        &whole,
+        "with 90.0 % “synthetic” compared with 50.0 % on qqp, its AUROC is 100.0 compared with 100.0",
     );
-    assert!(
-        whole.contains("(100 %)") && whole.contains("the threshold explains 45.0"),
-        "{whole}"
-    );
+    assert_has(&whole, "(100 %)");
+    assert_has(&whole, "the threshold explains 45.0");
     // No threshold separates the classes.
     let none = said(9, [0.4, 0.7], [0.4, 0.7]).expect("a shift");
-    assert!(
-        none.contains("its AUROC is 50.0 compared with 100.0"),
-        "{none}"
-    );
+    assert_has(&none, "its AUROC is 50.0 compared with 100.0");
     // Equal shares of the classes, and the same threshold: nothing to report.
     assert_eq!(said(5, [0.4, 0.7], [0.1, 0.1]), None);
     // A shift of labels without a loss.
     let kept = said(9, [0.8, 0.8], [0.1, 0.1]).expect("a shift");
-    assert!(kept.contains("no loss of accuracy is shown"), "{kept}");
+    assert_has(&kept, "no loss of accuracy is shown");
 }
 
 #[test]
 fn the_explanation_depends_on_the_interval() {
-    let estimate = |low, value, high| Estimate {
-        value,
-        interval: promptshift_numbers::stats::estimate::Interval { low, high },
-    };
-    let gap = estimate(0.1, 0.2, 0.3);
+    let gap = Estimate::new(0.2, 0.1, 0.3);
     let words = |gap, low, value, high| {
-        let threshold = Threshold {
+        super::explained(&Threshold {
             shift: gap,
             gap,
-            explained: estimate(low, value, high),
-        };
-        super::explained(&threshold)
+            explained: Estimate::new(value, low, high),
+        })
     };
     assert_eq!(
         words(gap, 0.001, 0.1, 0.2),
@@ -89,7 +72,7 @@ fn the_explanation_depends_on_the_interval() {
     );
     assert!(words(gap, -0.2, -0.1, -0.01).contains("larger loss"));
     assert_eq!(
-        words(estimate(0.0, 0.1, 0.2), 0.05, 0.1, 0.15),
+        words(Estimate::new(0.1, 0.0, 0.2), 0.05, 0.1, 0.15),
         "no loss of accuracy is shown"
     );
 }
@@ -123,17 +106,13 @@ fn ranked_by(prompt: [f64; 2], model: [f64; 2]) -> (Vec<MethodRanking>, Vec<Stri
             for (row, prediction) in stored.predictions[domain].iter_mut().enumerate() {
                 rank(prediction, row, run, [strength, centre]);
             }
-            let scores: Vec<Score> = (stored.predictions[domain].iter())
-                .map(|prediction| prediction.score)
-                .collect();
-            stored.record.evaluations[domain].metrics = metrics(Task::Paraphrase, &scores);
         }
+        rescore(stored);
         for (row, prediction) in stored.validation.iter_mut().enumerate() {
             rank(prediction, row, run, [strengths[0], CENTRES[0]]);
         }
     }
-    let studies = studies(&records, &[]).expect("they belong together");
-    let comparison = compare(&studies[0]).expect("consistent");
+    let comparison = compared(&records);
     let all = comparison.statistics.ranking;
     let said = area_in_short(&comparison.results, &all, Method::Prompt);
     let blocks = area::blocks(&comparison.results, &all);
@@ -168,7 +147,7 @@ fn losses_of_auroc_are_compared_whatever_the_threshold() {
     assert!((apart.gap.value - wanted).abs() < 0.02, "{apart:?}");
     assert!(apart.source.value.abs() < 0.02, "{apart:?}");
     assert!(of(Method::Model).1.against_model.is_none());
-    assert!(said[0].contains("loses more."), "{}", said[0]);
+    assert_has(&said[0], "loses more.");
 
     // Equal gaps from unequal scores are never equivalent.
     let (_, said) = ranked_by([0.6, 0.5], [0.95, 0.7]);
@@ -183,7 +162,7 @@ fn a_ranking_by_chance_has_nothing_to_lose() {
     ] {
         let (_, said) = ranked_by(prompt, [0.8, 0.7]);
         assert_eq!(said[0], "None");
-        assert!(said[1].contains(wanted), "{}", said[1]);
+        assert_has(&said[1], wanted);
     }
 }
 
@@ -197,22 +176,17 @@ fn classes_are_matched_by_name() {
         }
     }
     let names = ["not_equivalent", "equivalent"];
-    let gold = |prediction: &Prediction| match prediction.score {
-        Score::Label { gold, .. } => gold,
-        _ => unreachable!("set above"),
+    let name = |predictions: &mut [Prediction], names: [&str; 2]| {
+        for prediction in predictions {
+            let (gold, _) = prediction.score.classes().expect("set above");
+            prediction.answers = vec![names[gold].to_owned()];
+        }
     };
-    for prediction in &mut stored.predictions[0] {
-        prediction.answers = vec![names[gold(prediction)].to_owned()];
-    }
     let probabilities =
         |stored: &StoredRecord| -> Vec<(f64, bool)> { examples(&rows(stored, 1).expect("ranked")) };
-    for prediction in &mut stored.predictions[1] {
-        prediction.answers = vec![names[gold(prediction)].to_owned()];
-    }
+    (stored.predictions.iter_mut()).for_each(|predictions| name(predictions, names));
     let same = probabilities(stored);
-    for prediction in &mut stored.predictions[1] {
-        prediction.answers = vec![names[1 - gold(prediction)].to_owned()];
-    }
+    name(&mut stored.predictions[1], [names[1], names[0]]);
     let swapped = probabilities(stored);
     for (one, other) in same.iter().zip(&swapped) {
         assert!((one.0 - (1.0 - other.0)).abs() < 1e-12 && one.1 != other.1);

@@ -195,10 +195,7 @@ fn finished(evidence: Evidence, subject: &Verdict) -> String {
 /// target scores.
 fn part_of_source(results: &Results, subject: &Verdict, apart: f64, on_source: f64) -> String {
     let (source, size) = (&results.source, percent(on_source.abs()));
-    let higher = match on_source > 0.0 {
-        true => "higher",
-        false => "lower",
-    };
+    let higher = if on_source > 0.0 { "higher" } else { "lower" };
     let agrees = on_source * apart > 0.0;
     match (size.as_str(), agrees, on_source.abs() <= apart.abs()) {
         ("0.0", _, _) => String::new(),
@@ -335,10 +332,7 @@ fn floored(
     say: impl Fn(&[&str], &str) -> String,
 ) -> Vec<String> {
     let mut by_targets: Vec<(String, Vec<&str>)> = Vec::new();
-    for result in [method, Method::Model]
-        .iter()
-        .filter_map(|one| results.method(*one))
-    {
+    for result in ([method, Method::Model].iter()).filter_map(|one| results.method(*one)) {
         let scores = result.targets().iter();
         let targets: Vec<&String> = (scores.zip(&results.targets))
             .filter(|(score, _)| score.above_floor() == Some(wanted))
@@ -351,9 +345,7 @@ fn floored(
             None => by_targets.push((targets, vec![&result.title])),
         }
     }
-    let said = by_targets
-        .iter()
-        .map(|(targets, titles)| say(titles, targets));
+    let said = (by_targets.iter()).map(|(targets, titles)| say(titles, targets));
     said.collect()
 }
 
@@ -393,8 +385,7 @@ fn floors(results: &Results, subject: &Verdict) -> String {
 /// How many of the other methods lose less or more at the same source score.
 pub(super) fn tally(subject: Says, others: &[&Verdict]) -> String {
     let of = |wanted: Says| {
-        others
-            .iter()
+        (others.iter())
             .filter(|one| one.same_source == wanted)
             .count()
     };

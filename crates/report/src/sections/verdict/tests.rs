@@ -1,14 +1,7 @@
+use super::table::words;
 use super::*;
-use crate::comparison::{Comparison, compare};
-use crate::fixture::Fixture;
-use crate::study::studies;
-use promptshift_numbers::record::folder::StoredRecord;
-
-/// The analysis of the only study in some records.
-fn compared(records: &[StoredRecord]) -> Comparison {
-    let studies = studies(records, &[]).expect("they belong together");
-    compare(&studies[0]).expect("consistent")
-}
+use crate::document::UNDEFINED;
+use crate::fixture::{Fixture, assert_has, compared};
 
 /// The verdicts on prompt tuning: at the same source score, and for finished runs.
 fn said_of(fixture: &Fixture) -> [Says; 2] {
@@ -18,8 +11,7 @@ fn said_of(fixture: &Fixture) -> [Says; 2] {
 
 /// The verdict on prompt tuning, and the answer.
 fn verdict_of(fixture: &Fixture) -> (Verdict, String) {
-    let records = fixture.records();
-    let mut comparison = compared(&records);
+    let mut comparison = compared(&fixture.records());
     assert_eq!(comparison.verdict.len(), 2);
     assert_eq!(comparison.verdict[0].finished, Says::Reference);
     (comparison.verdict.remove(1), comparison.answer.join(" "))
@@ -61,51 +53,43 @@ fn losses_within_the_margin_are_equivalent() {
     fixture.passages = 2_500;
     let (verdict, answer) = verdict_of(&fixture);
     assert_eq!(verdict.finished, Says::Equivalent, "{answer}");
-    assert!(answer.contains("equivalent within 5.0 points"), "{answer}");
-    let gap = verdict.gap_difference.expect("both have records");
-    assert!(
-        gap.interval.low > -0.05 && gap.interval.high < 0.05,
-        "{gap:?}"
-    );
+    assert_has(&answer, "equivalent within 5.0 points");
+    let gap = verdict.gap_difference.expect("both have records").interval;
+    assert!(gap.low > -0.05 && gap.high < 0.05, "{gap:?}");
 }
 
 /// The words of the answer, the verdicts and the cautions.
 fn words_of(fixture: &Fixture) -> String {
-    let records = fixture.records();
-    let comparison = compared(&records);
+    let comparison = compared(&fixture.records());
     let cells = comparison.verdict.iter();
     let cells = cells.map(|verdict| words(&comparison.results, verdict, verdict.finished));
     let cautions = comparison.cautions.iter().map(|one| one.seen.clone());
-    let words: Vec<String> = (comparison.answer.iter().cloned())
+    let answer = comparison.answer.iter().cloned();
+    answer
         .chain(cells)
         .chain(cautions)
-        .collect();
-    words.join("\n")
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[test]
 fn a_wide_interval_is_never_called_a_failure_to_learn() {
     for (source, is_shown) in [(0.1, true), (0.25, false)] {
         let words = words_of(&scoring([source, 0.8], [0.1, 0.6]));
-        assert_eq!(
-            words.contains(
-                "prompt tuning is shown not to have learned squad: its score minus that of a random"
+        let score = "its score minus that of a random";
+        for (said, wanted) in [
+            (
+                format!("prompt tuning is shown not to have learned squad: {score}"),
+                is_shown,
             ),
-            is_shown,
-            "{words}"
-        );
-        assert_eq!(
-            words.contains(
-                "inconclusive whether prompt tuning learned squad: its score minus that of a random"
+            (
+                format!("inconclusive whether prompt tuning learned squad: {score}"),
+                !is_shown,
             ),
-            !is_shown,
-            "{words}"
-        );
-        assert_eq!(
-            words.contains("inconclusive whether it learned"),
-            !is_shown,
-            "{words}"
-        );
+            ("inconclusive whether it learned".to_owned(), !is_shown),
+        ] {
+            assert_eq!(words.contains(&said), wanted, "{words}");
+        }
     }
     let words = words_of(&scoring([0.8, 0.8], [0.6, 0.6]));
     assert!(!words.contains("learned squad"), "{words}");
@@ -142,7 +126,7 @@ fn targets_at_the_floor_are_listed_for_each_method() {
         fixture.domains[1].1 = [0.05, prompt, 0.6];
         fixture.domains[2].1 = [0.05, 0.6, model];
         let words = words_of(&fixture);
-        assert!(words.contains(wanted), "{words}");
+        assert_has(&words, wanted);
     }
 }
 
@@ -155,23 +139,15 @@ fn a_smaller_loss_from_a_lower_score_is_not_robustness() {
     let (verdict, answer) = verdict_of(&fixture);
     assert_eq!(verdict.finished, Says::LosesLess, "{answer}");
     assert_eq!(verdict.same_source, Says::Inconclusive, "{answer}");
-    assert!(
-        answer.starts_with("At the same squad score it is inconclusive"),
-        "{answer}"
-    );
-    assert!(
-        answer.contains("because it scores lower on squad"),
-        "{answer}"
-    );
+    let same_score = answer.starts_with("At the same squad score it is inconclusive");
+    assert!(same_score, "{answer}");
+    assert_has(&answer, "because it scores lower on squad");
     // If model tuning's target score at that step is lower, prompt tuning loses less at the same source score as
     // well.
     fixture.together = 0.5;
     assert_eq!(said_of(&fixture), [Says::LosesLess; 2]);
     let (_, answer) = verdict_of(&fixture);
-    assert!(
-        answer.contains("prompt tuning loses less: it scores"),
-        "{answer}"
-    );
+    assert_has(&answer, "prompt tuning loses less: it scores");
     // If it is higher, prompt tuning loses more.
     let mut fixture = scoring([0.65, 0.8], [0.45, 0.45]);
     fixture.together = -2.0;
@@ -184,27 +160,17 @@ fn methods_without_a_matching_checkpoint_are_not_compared() {
     fixture.passages = 300;
     let (verdict, answer) = verdict_of(&fixture);
     assert_eq!(verdict.same_source, Says::NoMatch, "{answer}");
-    assert!(
-        answer.contains("on source validation the nearest, "),
-        "{answer}"
-    );
+    assert_has(&answer, "on source validation the nearest, ");
     fixture.domains[0].1[Method::Prompt as usize] = 0.38;
     assert_ne!(verdict_of(&fixture).0.same_source, Says::NoMatch);
     let mut records = fixture.records();
     records.iter_mut().for_each(|one| one.checkpoints.clear());
-    for training in records
-        .iter_mut()
-        .filter_map(|one| one.record.training.as_mut())
-    {
+    for training in (records.iter_mut()).filter_map(|one| one.record.training.as_mut()) {
         training.checkpoints.clear();
     }
     let comparison = compared(&records);
     assert_eq!(comparison.verdict[1].same_source, Says::NotScored);
-    assert!(
-        comparison.answer[0].contains("have no predictions"),
-        "{:?}",
-        comparison.answer
-    );
+    assert_has(&comparison.answer[0], "have no predictions");
 }
 
 #[test]
@@ -215,13 +181,11 @@ fn the_answer_on_a_single_run_is_limited_to_it() {
     records.retain(|one| one.record.cell.method != Method::Prompt || one.record.cell.seed == 0);
     let lent = compared(&records).answer.join(" ");
     let means = "With one run of prompt tuning, its seeds are assumed to vary like those of the other methods";
-    assert!(
-        lent.contains(means) && !lent.contains("For these runs only"),
-        "{lent}"
-    );
+    assert_has(&lent, means);
+    assert!(!lent.contains("For these runs only"), "{lent}");
     fixture.seeds = vec![0];
     let (_, answer) = verdict_of(&fixture);
-    assert!(answer.contains("For these runs only"), "{answer}");
+    assert_has(&answer, "For these runs only");
 }
 
 #[test]
@@ -231,10 +195,8 @@ fn without_variation_there_is_no_conclusion() {
     (fixture.seeds, fixture.passages) = (vec![0], 1);
     assert_eq!(said_of(&fixture), [Says::NothingVaries; 2]);
     let (_, answer) = verdict_of(&fixture);
-    assert!(
-        !answer.contains("power") && !answer.contains("CI"),
-        "{answer}"
-    );
+    let holds = !answer.contains("power") && !answer.contains("CI");
+    assert!(holds, "{answer}");
 }
 
 #[test]
@@ -247,15 +209,13 @@ fn methods_at_the_floor_on_all_targets_are_not_compared_and_on_some_get_a_note()
         }
         let (verdict, answer) = verdict_of(&fixture);
         assert_eq!(verdict.finished == Says::AtFloor, is_all, "{answer}");
-        assert!(answer.contains("floor"), "{answer}");
+        assert_has(&answer, "floor");
     }
 }
 
 #[test]
 fn cells_without_a_value_have_a_dash() {
-    let fixture = Fixture::one_target();
-    let records = fixture.records();
-    let comparison = compared(&records);
+    let comparison = compared(&Fixture::one_target().records());
     let table = table(comparison.evidence(), &comparison.verdict);
     assert_eq!(table.rows.len(), 2);
     assert_eq!(table.rows[0][4], UNDEFINED, "model tuning is the reference");

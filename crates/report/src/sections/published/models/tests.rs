@@ -1,7 +1,5 @@
 use super::*;
-use crate::comparison::compare;
-use crate::fixture::Fixture;
-use crate::study::studies;
+use crate::fixture::{Fixture, compared};
 
 #[test]
 fn the_published_table_is_whole() {
@@ -29,11 +27,7 @@ fn published_models_lie_on_a_line() {
     let models = scores(SOURCE, "squadshifts_amazon").into_iter().enumerate();
     let points: Vec<Point> = models
         .filter(|(_, row)| row.tuning == Tuning::Full)
-        .map(|(run, row)| Point {
-            source: row.source,
-            target: row.target,
-            run,
-        })
+        .map(|(run, row)| Point::new(row.source, row.target, run))
         .collect();
     let line = fit(&points).expect("many models");
     assert!(line.r_squared > 0.95 && line.slope > 0.5, "{line:?}");
@@ -52,24 +46,16 @@ fn only_studies_of_real_questions_stand_beside_published_models() {
         for stored in &mut records {
             stored.record.cell.setting.suite = suite.to_owned();
         }
-        let studies = studies(&records, &[]).expect("they belong together");
-        compare(&studies[0])
-            .expect("consistent")
-            .statistics
-            .published
+        compared(&records).statistics.published
     };
     assert_eq!(published("mini"), []);
     let lines = published("data");
     let targets: Vec<&str> = lines.iter().map(|line| line.target.as_str()).collect();
     // DuoRC is not among the published targets.
-    let wanted = [
-        "textbookqa",
-        "bioasq",
-        "race",
-        "relation_extraction",
-        "drop",
-    ];
-    assert_eq!(targets, wanted);
+    assert_eq!(
+        targets.join(" "),
+        "textbookqa bioasq race relation_extraction drop"
+    );
     let of = |method: Method| {
         let mut methods = lines[1].methods.iter();
         methods
@@ -87,10 +73,7 @@ fn only_studies_of_real_questions_stand_beside_published_models() {
 
 #[test]
 fn a_method_is_placed_by_its_whole_interval() {
-    let estimate = |low: f64, high: f64| Estimate {
-        value: 0.5 * (low + high),
-        interval: Interval { low, high },
-    };
+    let estimate = |low: f64, high: f64| Estimate::new(0.5 * (low + high), low, high);
     let place = |low, high| {
         let beside = BesideLine {
             method: Method::Lora,
@@ -98,10 +81,7 @@ fn a_method_is_placed_by_its_whole_interval() {
             score: estimate(0.4, 0.5),
             expected: Some(0.45),
             above: Some(estimate(low, high)),
-            usual: Some(Interval {
-                low: -0.04,
-                high: 0.05,
-            }),
+            usual: Some(estimate(-0.04, 0.05).interval),
         };
         beside.place()
     };
