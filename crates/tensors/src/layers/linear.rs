@@ -83,7 +83,7 @@ impl Linear {
             }) => weight + vera.as_low_rank().dense(),
             _ => return,
         };
-        self.weight = Param::from_tensor(merged);
+        self.weight = Param::from_tensor(merged.inner());
     }
 
     /// The norms of the weight's columns, `[out]`.
@@ -199,8 +199,8 @@ impl Vera {
         let a = self.a.clone() * self.lambda_d.val().unsqueeze();
         let b = self.b.clone() * self.lambda_b.val().unsqueeze();
         LowRank {
-            a: Param::from_tensor(a),
-            b: Param::from_tensor(b),
+            a: Param::from_tensor(a.inner()),
+            b: Param::from_tensor(b.inner()),
             scale: 1.0,
             magnitude: None,
         }
