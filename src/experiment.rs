@@ -11,6 +11,7 @@ mod k_shot;
 mod piece;
 mod runner;
 mod search;
+pub mod step_memory;
 mod train;
 mod words;
 

@@ -17,11 +17,14 @@ use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 use promptshift::backbone::{Backbone, BackboneChoice};
 use promptshift::batch::Batch;
+use promptshift::bert::Bert;
+use promptshift::checkpoint::Weights;
+use promptshift::decoder_only::DecoderOnly;
 use promptshift::domain::card::Card;
 use promptshift::domain::catalogue::Catalogue;
 use promptshift::domain::sampling::Limit;
 use promptshift::domain::suite::Suite;
-use promptshift::layers::Tokens;
+use promptshift::layers::{HeadForm, Tokens};
 use promptshift::memory::{allocated, apart, peak_of};
 use promptshift::network::{Config, Network};
 use promptshift::recipe::{
@@ -29,7 +32,7 @@ use promptshift::recipe::{
 };
 use promptshift::record::{Moment, PeakParts};
 use promptshift::t5::{Initialisation, T5, T5Config, initialise};
-use promptshift::train::{Course, TensorBytes, Trainer, optimizer};
+use promptshift::train::{Arithmetic, Course, PlannedStep, TensorBytes, Trainer, optimizer};
 use promptshift::tuning::{self, MethodInputs};
 
 /// Locked by the running test.
@@ -184,41 +187,37 @@ fn parts_of_saving(
     examples: usize,
     saving: StepMemory,
 ) -> (PeakParts, u64) {
-    let recipe = Recipe::default_for(Defaults::Nano, method);
-    let work = Work {
-        steps: 3,
-        examples,
-        input: 64,
-        saving,
+    let recipe = Recipe {
+        memory: saving,
+        ..Recipe::default_for(Defaults::Nano, method)
     };
-    parts_of(backbone, &recipe, work)
+    let [inputs, targets] = [64, 8].map(|width| tokens(&vec![width; examples]));
+    let (trainer, tensors) = trained(backbone, &recipe, &Batch { inputs, targets }, 3);
+    let peak = trainer.peak().expect("three steps");
+    (peak.parts(&tensors), peak.bytes)
 }
 
-/// Steps on a batch of inputs of equal length, with targets of 8 tokens.
-struct Work {
-    steps: usize,
-    examples: usize,
-    input: usize,
-    saving: StepMemory,
-}
-
-/// The peak and its parts.
-fn parts_of(backbone: &Backbone, recipe: &Recipe, work: Work) -> (PeakParts, u64) {
-    let Work {
-        steps,
-        examples,
-        input,
-        saving,
-    } = work;
-    let tuned = tuning::apply(backbone, recipe, &MethodInputs::default(), 0).expect("a recipe");
-    let [inputs, targets] = [input, 8].map(|width| Tokens {
+/// Rows of these lengths, of tokens that every network has.
+fn tokens(lengths: &[usize]) -> Tokens {
+    let width = lengths.iter().copied().max().unwrap_or(0);
+    Tokens {
         soft: Vec::new(),
-        ids: (0..(examples * width) as u32)
+        ids: (0..(lengths.len() * width) as u32)
             .map(|i| 2 + i % 500)
             .collect(),
-        lengths: vec![width; examples],
+        lengths: lengths.to_vec(),
         width,
-    });
+    }
+}
+
+/// A trainer after this many steps on a batch, and the sizes of its tensors.
+fn trained(
+    backbone: &Backbone,
+    recipe: &Recipe,
+    batch: &Batch,
+    steps: usize,
+) -> (Trainer, TensorBytes) {
+    let tuned = tuning::apply(backbone, recipe, &MethodInputs::default(), 0).expect("a recipe");
     let course = Course {
         learning_rate: 1e-3,
         schedule: recipe.schedule,
@@ -226,17 +225,12 @@ fn parts_of(backbone: &Backbone, recipe: &Recipe, work: Work) -> (PeakParts, u64
     };
     let optimiser = optimizer(&recipe.optimizer);
     let mut trainer =
-        Trainer::new(tuned, optimiser, course, recipe.objective.clone(), 0).saving(saving);
+        Trainer::new(tuned, optimiser, course, recipe.objective.clone(), 0).saving(recipe.memory);
     for _ in 0..steps {
-        let batch = Batch {
-            inputs: inputs.clone(),
-            targets: targets.clone(),
-        };
-        trainer.step(&batch).expect("a finite loss");
+        trainer.step(batch).expect("a finite loss");
     }
     let tensors = TensorBytes::of(trainer.tuned(), &recipe.optimizer);
-    let peak = trainer.peak().expect("a step");
-    (peak.parts(&tensors), peak.bytes)
+    (trainer, tensors)
 }
 
 /// The bytes of gradients that exist at the moment of the peak.
@@ -316,20 +310,20 @@ fn ladder_side_tuning_peaks_lower_than_lora() {
 
 /// The miniature's shape with many blocks and random weights: with its own three, one block is a third of all.
 fn deep() -> Backbone {
-    random(|nano| T5Config {
+    t5(|config| T5Config {
         num_layers: 12,
         num_decoder_layers: Some(12),
-        ..nano
+        ..config
     })
 }
 
-/// A T5 with random weights and the miniature's tokenizer.
-fn random(config: impl FnOnce(T5Config) -> T5Config) -> Backbone {
+/// The miniature with another shape and random weights.
+fn t5(shape: impl FnOnce(T5Config) -> T5Config) -> Backbone {
     let nano = BackboneChoice::Nano.load(&Device::flex()).expect("bundled");
-    let Config::T5(own) = nano.config else {
+    let Config::T5(config) = nano.config else {
         panic!("the miniature is a T5");
     };
-    let config = config(own);
+    let config = shape(config);
     let weights = initialise(&config, Initialisation::Published, 0);
     let model = T5::load(&config, weights, &Device::flex()).expect("its own weights");
     Backbone {
@@ -399,7 +393,7 @@ fn micro_batches_and_checkpointing_take_a_part_of_the_activations() {
 #[ignore = "takes minutes and 12 GB of memory"]
 fn a_step_of_prompt_tuning_t5_xl_fits_into_20_gib() {
     let _alone = alone();
-    let backbone = random(|nano| T5Config {
+    let backbone = t5(|config| T5Config {
         vocab_size: 32_128,
         d_model: 2048,
         d_kv: 64,
@@ -407,27 +401,236 @@ fn a_step_of_prompt_tuning_t5_xl_fits_into_20_gib() {
         num_heads: 32,
         num_layers: 24,
         num_decoder_layers: Some(24),
-        ..nano
+        ..config
     });
     let parameters = backbone.config.parameters() as u64;
     let backbone = backbone.with_frozen_weights(FrozenWeights::Bf16);
-    let recipe = Recipe::default_for(Defaults::T5, Method::Prompt);
-    let saving = StepMemory {
+    let recipe = Recipe {
+        memory: StepMemory {
+            gradient_checkpointing: GradientCheckpointing::Blocks,
+            ..StepMemory::default()
+        },
+        ..Recipe::default_for(Defaults::T5, Method::Prompt)
+    };
+    let batch = Batch {
+        inputs: tokens(&[512; 8]),
+        targets: tokens(&[8; 8]),
+    };
+    let started = Instant::now();
+    let (trainer, tensors) = trained(&backbone, &recipe, &batch, 1);
+    let peak = trainer.peak().expect("a step");
+    let seconds = started.elapsed().as_secs();
+    println!("{parameters} parameters, {} bytes, {seconds} s", peak.bytes);
+    println!("{:?}", peak.parts(&tensors));
+    let step = PlannedStep {
+        tuned: trainer.tuned(),
+        config: &backbone.config,
+        recipe: &recipe,
+        batch: &batch,
+    };
+    println!(
+        "estimated {:?}",
+        step.bytes(recipe.memory, Arithmetic::Fused)
+    );
+    assert!(
+        tensors.weights < 21 * parameters / 10,
+        "2 bytes a parameter"
+    );
+    assert!(peak.bytes < 20 << 30, "{} bytes", peak.bytes);
+}
+
+/// A checkpoint of `tests/golden` with other sizes, and with random weights.
+fn resized(name: &str, sizes: &[(usize, usize)], keys: &[(&str, usize)]) -> Backbone {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name);
+    let small = BackboneChoice::Folder(folder.clone())
+        .load(&Device::flex())
+        .expect("a checkpoint");
+    let file = fs::read(folder.join("model.safetensors")).expect("weights");
+    let (header, _) =
+        file[8..].split_at(u64::from_le_bytes(file[..8].try_into().expect("eight bytes")) as usize);
+    let header: serde_json::Value = serde_json::from_slice(header).expect("a header");
+    let mut weights = Weights::empty(name);
+    for (name, tensor) in header.as_object().expect("tensors") {
+        let Some(shape) = tensor.get("shape").and_then(serde_json::Value::as_array) else {
+            continue;
+        };
+        let size = |size: &serde_json::Value| {
+            let own = size.as_u64().expect("a size") as usize;
+            let other = sizes.iter().find(|(from, _)| *from == own);
+            other.map_or(own, |(_, to)| *to)
+        };
+        let shape: Vec<usize> = shape.iter().map(size).collect();
+        let values =
+            (0..shape.iter().product()).map(|i: usize| ((i * 37 % 101) as f32 - 50.0) * 1e-3);
+        weights.put(name, shape, values.collect());
+    }
+    let config = fs::read(folder.join("config.json")).expect("a configuration");
+    let mut config: serde_json::Value = serde_json::from_slice(&config).expect("JSON");
+    for (key, value) in keys {
+        config[key] = (*value).into();
+    }
+    let config = Config::parse(config.to_string().as_bytes(), name).expect("a configuration");
+    let model = match &config {
+        Config::Bert(config) => {
+            Network::from(Bert::load(config, weights, &Device::flex()).expect("its own weights"))
+        }
+        Config::DecoderOnly(config) => Network::from(
+            DecoderOnly::load(config, weights, &Device::flex()).expect("its own weights"),
+        ),
+        Config::T5(_) => panic!("a T5 has an initialisation"),
+    };
+    Backbone {
+        config,
+        model,
+        ..small
+    }
+}
+
+/// Lengths of inputs and of targets.
+type Lengths = (Vec<usize>, Vec<usize>);
+
+/// The estimate of a step's memory and what the allocator counts, both without copies of the weights and without
+/// the optimiser's state.
+fn estimated_and_measured(backbone: &Backbone, recipe: &Recipe, lengths: &Lengths) -> [u64; 2] {
+    let (inputs, targets) = lengths;
+    let mut batch = Batch {
+        inputs: tokens(inputs),
+        targets: tokens(targets),
+    };
+    if recipe.head.is_some() {
+        batch.targets.ids.fill(1);
+    }
+    let (trainer, tensors) = trained(backbone, recipe, &batch, 3);
+    let measured = trainer.peak().expect("three steps").parts(&tensors);
+    let step = PlannedStep {
+        tuned: trainer.tuned(),
+        config: &backbone.config,
+        recipe,
+        batch: &batch,
+    };
+    let estimated = step.bytes(recipe.memory, Arithmetic::Fused);
+    println!("  estimated {estimated:?}\n  measured {measured:?}");
+    assert_eq!(estimated.weights, measured.weights);
+    // The first step, which may be the highest, has no state yet; the rest of it is that of any other.
+    [
+        estimated.total() - estimated.copies - estimated.optimizer_state,
+        measured.weights + measured.gradients + measured.activations,
+    ]
+}
+
+/// Five networks, each with the lengths of a batch and with the head and the defaults that it needs.
+fn networks() -> Vec<(&'static str, Backbone, Lengths, Option<HeadForm>, Defaults)> {
+    let nano = BackboneChoice::Nano.load(&Device::flex()).expect("bundled");
+    let wide = t5(|config| T5Config {
+        d_model: 256,
+        d_kv: 64,
+        num_heads: 4,
+        d_ff: 640,
+        num_layers: 2,
+        num_decoder_layers: Some(2),
+        ..config
+    });
+    let bert = resized(
+        "bert_tiny",
+        &[(32, 128), (48, 512), (101, 1000)],
+        &[
+            ("hidden_size", 128),
+            ("intermediate_size", 512),
+            ("max_position_embeddings", 512),
+            ("vocab_size", 1000),
+        ],
+    );
+    let llama = resized(
+        "llama_tiny",
+        &[(32, 128), (16, 64), (64, 320), (272, 1500)],
+        &[
+            ("hidden_size", 128),
+            ("head_dim", 32),
+            ("intermediate_size", 320),
+            ("vocab_size", 1500),
+        ],
+    );
+    let of =
+        |input: usize, target: usize, examples| (vec![input; examples], vec![target; examples]);
+    let unequal: Vec<usize> = (0..12).map(|example| 60 + 5 * example).collect();
+    let classes = Some(HeadForm::Classes(3));
+    vec![
+        ("the miniature", nano, of(64, 8, 16), None, Defaults::Nano),
+        ("deep T5", deep(), of(48, 12, 8), None, Defaults::Nano),
+        (
+            "wide T5, long inputs",
+            wide,
+            of(200, 10, 6),
+            None,
+            Defaults::Nano,
+        ),
+        (
+            "BERT",
+            bert,
+            (unequal.clone(), vec![1; 12]),
+            classes,
+            Defaults::Encoder,
+        ),
+        (
+            "Llama",
+            llama,
+            (unequal, vec![6; 12]),
+            None,
+            Defaults::DecoderOnly,
+        ),
+    ]
+}
+
+/// The most that estimate and measurement may differ by, as a share of what is measured.
+const DIFFERENCE: f64 = 0.15;
+
+#[test]
+fn the_estimate_of_a_plan_agrees_with_the_allocator() {
+    let _alone = alone();
+    let micro = StepMemory {
+        micro_batch: Some(3),
+        ..StepMemory::default()
+    };
+    let blocks = StepMemory {
         gradient_checkpointing: GradientCheckpointing::Blocks,
         ..StepMemory::default()
     };
-    let started = Instant::now();
-    let work = Work {
-        steps: 1,
-        examples: 8,
-        input: 512,
-        saving,
-    };
-    let (parts, peak) = parts_of(&backbone, &recipe, work);
-    println!(
-        "{parameters} parameters, {peak} bytes in {:?}: {parts:?}",
-        started.elapsed()
-    );
-    assert!(parts.weights < 21 * parameters / 10, "2 bytes a parameter");
-    assert!(peak < 20 << 30, "{peak} bytes");
+    let mut far = Vec::new();
+    for (name, backbone, lengths, head, defaults) in networks() {
+        // The first product reserves buffers that stay; they are no part of a step.
+        let methods = [Method::Prompt, Method::Lora, Method::Houlsby, Method::Model];
+        let methods = methods.map(|method| (method, StepMemory::default(), 0.0));
+        let more = [
+            (Method::Prompt, blocks, 0.0),
+            (Method::Lora, micro, 0.1),
+            (Method::Model, blocks, 0.0),
+            (Method::Model, micro, 0.0),
+            (Method::Model, StepMemory::default(), 0.1),
+            (Method::Prefix, StepMemory::default(), 0.0),
+            (Method::Ia3, StepMemory::default(), 0.0),
+            (Method::Dora, StepMemory::default(), 0.0),
+            (Method::Vera, StepMemory::default(), 0.0),
+        ];
+        for (method, memory, dropout) in methods.into_iter().chain(more) {
+            let mut recipe = Recipe {
+                memory,
+                head,
+                ..Recipe::default_for(defaults, method)
+            };
+            recipe.objective.dropout = dropout;
+            println!("{name}, {}, {memory:?}, dropout {dropout}:", method.name());
+            let [estimated, measured] = estimated_and_measured(&backbone, &recipe, &lengths);
+            let ratio = estimated as f64 / measured as f64;
+            println!("  {estimated} estimated, {measured} measured: {ratio:.3}");
+            if (ratio - 1.0).abs() > DIFFERENCE {
+                far.push(format!(
+                    "{name}, {}, {memory:?}, dropout {dropout}: {ratio:.3}",
+                    method.name()
+                ));
+            }
+        }
+    }
+    assert!(far.is_empty(), "estimated / measured: {far:#?}");
 }

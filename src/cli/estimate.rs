@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::Duration;
 
+use crate::experiment::step_memory::{self, MethodMemory};
 use crate::experiment::{Cost, Costs, ExperimentError, Runner, Speed, ToDo};
 use crate::plan::Plan;
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::Cell;
+use promptshift_report::number::bytes;
+use promptshift_tensors::tuning::TuningError;
 
 /// The remaining work of a plan.
 #[derive(Default)]
@@ -91,15 +94,18 @@ impl Estimate {
     }
 }
 
-/// Describes a plan: what the store has of it, and how long `workers` workers of this speed take for the
-/// rest.
+/// Describes a plan: what the store has of it, the memory of its training steps, and how long `workers` workers of this
+/// speed take for the rest.
+///
+/// # Errors
+/// A method does not support the model.
 pub fn describe(
     plan: &Plan,
     runner: &Runner,
     left: &Left,
     speed: Speed,
     workers: usize,
-) -> Estimate {
+) -> Result<Estimate, TuningError> {
     let backbone = runner.backbone();
     let setting = &plan.setting;
     let mut text = format!(
@@ -112,6 +118,7 @@ pub fn describe(
     for note in runner.datasets().notes.iter().chain(&backbone.notes) {
         writeln!(text, "  {note}").expect("strings take text");
     }
+    text.push_str(&memory(&runner.step_memory(plan)?, workers));
     for (method, trials, cost) in &left.searches {
         writeln!(
             text,
@@ -151,7 +158,44 @@ pub fn describe(
     };
     let last = estimate.total();
     writeln!(estimate.text, "{last}").expect("strings take text");
-    estimate
+    Ok(estimate)
+}
+
+/// The memory of a step of each method, and a warning for those that do not fit this machine with so many workers.
+fn memory(methods: &[MethodMemory], workers: usize) -> String {
+    let mut text = String::new();
+    for needed in methods {
+        let title = needed.method.title();
+        let of_cpu = needed.on_cpu;
+        let total = of_cpu.total();
+        let tuned = of_cpu.copies + of_cpu.gradients + of_cpu.optimizer_state;
+        writeln!(
+            text,
+            "  {title}, memory of a step (estimated): {} on the CPU (weights {}, copies, gradients and optimiser state {}, \
+             activations {}), {} on a GPU",
+            bytes(total),
+            bytes(of_cpu.weights),
+            bytes(tuned),
+            bytes(of_cpu.activations),
+            bytes(needed.on_gpu.total())
+        )
+        .expect("strings take text");
+        let all = total * workers.max(1) as u64;
+        if let Some(available) = step_memory::available().filter(|available| *available < all) {
+            let savers = needed.savers.iter();
+            let savers = savers.map(|(flags, total)| format!("{flags}: {} each", bytes(*total)));
+            writeln!(
+                text,
+                "  warning: {title}: {} at a time need {} in all, and this machine has {}; {}",
+                of(workers.max(1), "run"),
+                bytes(all),
+                bytes(available),
+                savers.collect::<Vec<_>>().join("; ")
+            )
+            .expect("strings take text");
+        }
+    }
+    text
 }
 
 /// The time for this many workers.

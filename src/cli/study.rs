@@ -201,7 +201,8 @@ impl<'a> Session<'a> {
                 let speed = runner
                     .speed(&part.plan, self.workers_per_device())
                     .map_err(ExperimentError::from)?;
-                let mut described = estimate::describe(&part.plan, runner, &left, speed, workers);
+                let mut described = estimate::describe(&part.plan, runner, &left, speed, workers)
+                    .map_err(ExperimentError::from)?;
                 if let Some(variant) = &part.variant {
                     let title = format!("{}, {}:\n", variant.place, variant.series);
                     described.text.insert_str(0, &title);

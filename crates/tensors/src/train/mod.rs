@@ -3,6 +3,7 @@
 mod adafactor;
 pub(crate) mod adamw;
 mod checkpointer;
+mod estimate;
 mod fit;
 mod measured;
 mod optimizer;
@@ -12,6 +13,7 @@ mod training_set;
 
 pub use adafactor::PaperAdafactor;
 pub use checkpointer::{Checkpointer, CheckpointerError, set_aside};
+pub use estimate::{Arithmetic, PlannedStep, StepBytes};
 pub use fit::{Event, FitError, Fitted, Fitting};
 pub use measured::{Peak, TensorBytes};
 pub use optimizer::optimizer;
