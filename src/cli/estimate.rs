@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::Duration;
 
+use super::print;
 use crate::experiment::step_memory::{self, MethodMemory};
 use crate::experiment::{Cost, Costs, ExperimentError, Runner, Speed, ToDo};
 use crate::plan::Plan;
@@ -118,7 +119,8 @@ pub fn describe(
     for note in runner.datasets().notes.iter().chain(&backbone.notes) {
         writeln!(text, "  {note}").expect("strings take text");
     }
-    text.push_str(&memory(&runner.step_memory(plan)?, workers));
+    let available = step_memory::available();
+    text.push_str(&memory(&runner.step_memory(plan)?, workers, available));
     for (method, trials, cost) in &left.searches {
         writeln!(
             text,
@@ -161,41 +163,52 @@ pub fn describe(
     Ok(estimate)
 }
 
-/// The memory of a step of each method, and a warning for those that do not fit this machine with so many workers.
-fn memory(methods: &[MethodMemory], workers: usize) -> String {
-    let mut text = String::new();
+/// A table of the memory of each method's step, and a warning for methods that do not fit into `available` bytes with
+/// this many workers.
+fn memory(methods: &[MethodMemory], workers: usize, available: Option<u64>) -> String {
+    if methods.is_empty() {
+        return String::new();
+    }
+    let mut table = print::table(&[
+        "memory of a step, estimated",
+        "weights",
+        "copies",
+        "gradients",
+        "optimiser",
+        "activations",
+        "CPU",
+        "GPU",
+    ]);
+    let mut warnings = String::new();
     for needed in methods {
-        let title = needed.method.title();
-        let of_cpu = needed.on_cpu;
-        let total = of_cpu.total();
-        let tuned = of_cpu.copies + of_cpu.gradients + of_cpu.optimizer_state;
-        writeln!(
-            text,
-            "  {title}, memory of a step (estimated): {} on the CPU (weights {}, copies, gradients and optimiser state {}, \
-             activations {}), {} on a GPU",
-            bytes(total),
-            bytes(of_cpu.weights),
-            bytes(tuned),
-            bytes(of_cpu.activations),
-            bytes(needed.on_gpu.total())
-        )
-        .expect("strings take text");
-        let all = total * workers.max(1) as u64;
-        if let Some(available) = step_memory::available().filter(|available| *available < all) {
+        let (title, of_cpu) = (needed.method.title(), needed.on_cpu);
+        let numbers = [
+            of_cpu.weights,
+            of_cpu.copies,
+            of_cpu.gradients,
+            of_cpu.optimizer_state,
+            of_cpu.activations,
+            of_cpu.total(),
+            needed.on_gpu.total(),
+        ];
+        table.add_row([title.to_owned()].into_iter().chain(numbers.map(bytes)));
+        let all = of_cpu.total() * workers.max(1) as u64;
+        if let Some(available) = available.filter(|available| *available < all) {
             let savers = needed.savers.iter();
-            let savers = savers.map(|(flags, total)| format!("{flags}: {} each", bytes(*total)));
+            let savers = savers.map(|(flags, total)| format!("{} with {flags}", bytes(*total)));
             writeln!(
-                text,
-                "  warning: {title}: {} at a time need {} in all, and this machine has {}; {}",
+                warnings,
+                "warning: {title}: {} at a time need about {}, and this machine has {}; one needs {}",
                 of(workers.max(1), "run"),
                 bytes(all),
                 bytes(available),
-                savers.collect::<Vec<_>>().join("; ")
+                savers.collect::<Vec<_>>().join(", or ")
             )
             .expect("strings take text");
         }
     }
-    text
+    print::right_align(&mut table, 1..8);
+    format!("{table}\n{warnings}")
 }
 
 /// The time for this many workers.
@@ -230,5 +243,53 @@ pub fn in_words(time: Duration) -> String {
         format!("{:.0} min", seconds / 60.0)
     } else {
         format!("{:.1} h", seconds / 3600.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use promptshift_tensors::train::StepBytes;
+
+    use super::*;
+
+    #[test]
+    fn methods_that_do_not_fit_are_named_with_what_saves_memory() {
+        let step = |activations| StepBytes {
+            weights: 2_000_000_000,
+            copies: 0,
+            gradients: 0,
+            optimizer_state: 0,
+            activations,
+        };
+        let needed = |method, activations| MethodMemory {
+            method,
+            on_cpu: step(activations),
+            on_gpu: step(2 * activations),
+            savers: vec![("--micro-batch 4".to_owned(), 3_000_000_000)],
+        };
+        let methods = [
+            needed(Method::Prompt, 1_000_000_000),
+            needed(Method::Lora, 6_000_000_000),
+        ];
+        let warnings = |workers, available| -> Vec<String> {
+            let text = memory(&methods, workers, available);
+            let lines = text.lines().filter(|line| line.starts_with("warning"));
+            lines.map(str::to_owned).collect()
+        };
+        assert!(warnings(2, None).is_empty());
+        assert!(warnings(1, Some(8_000_000_000)).is_empty());
+        let [lora] = &warnings(2, Some(8_000_000_000))[..] else {
+            panic!("prompt tuning fits, LoRA does not");
+        };
+        for part in [
+            "LoRA",
+            "2 runs",
+            "16.00 GB",
+            "8.00 GB",
+            "3.00 GB with --micro-batch 4",
+        ] {
+            assert!(lora.contains(part), "{part}: {lora}");
+        }
+        assert_eq!(warnings(3, Some(8_000_000_000)).len(), 2);
     }
 }
