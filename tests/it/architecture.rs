@@ -330,3 +330,74 @@ fn only_the_command_line_prints() {
         }
     }
 }
+
+/// The places in the code of networks and training where the host reads from the device, and so waits until all that is
+/// queued is done: how many a file has, and when they are reached. A training step reaches two: its losses, after the
+/// backward pass is queued, and the squares of all gradients, if they are clipped.
+const READS: [(&str, usize, &str); 6] = [
+    (
+        "crates/kernels/src/most_probable.rs",
+        2,
+        "a token of decoding, on the CPU or on a device",
+    ),
+    (
+        "crates/tensors/src/bert/head.rs",
+        1,
+        "the answers to a batch",
+    ),
+    (
+        "crates/tensors/src/train/adamw.rs",
+        1,
+        "before pre-training",
+    ),
+    (
+        "crates/tensors/src/train/measured.rs",
+        1,
+        "after a training",
+    ),
+    (
+        "crates/tensors/src/train/replicas.rs",
+        3,
+        "the losses of a step; with further devices, values to them and gradients from them",
+    ),
+    (
+        "crates/tensors/src/train/trainer.rs",
+        1,
+        "the squares of a step's gradients",
+    ),
+];
+
+#[test]
+fn a_training_step_waits_for_the_device_twice() {
+    let folders = [
+        "crates/kernels/src",
+        "crates/tensors/src/layers",
+        "crates/tensors/src/network",
+        "crates/tensors/src/t5",
+        "crates/tensors/src/bert",
+        "crates/tensors/src/decoder_only",
+        "crates/tensors/src/train",
+    ];
+    let calls = [".into_data(", ".to_data(", ".into_scalar", ".execute("];
+    let mut found = Vec::new();
+    for file in folders.iter().flat_map(|folder| below(&top().join(folder))) {
+        let name = file
+            .strip_prefix(top())
+            .expect("below it")
+            .display()
+            .to_string();
+        if name.ends_with("tests.rs") || name.ends_with("testing.rs") {
+            continue;
+        }
+        let code = code(&file);
+        let reads: usize = calls.iter().map(|call| code.matches(call).count()).sum();
+        if reads > 0 {
+            found.push((name, reads));
+        }
+    }
+    found.sort();
+    let wanted: Vec<(String, usize)> = (READS.iter())
+        .map(|(name, reads, _)| ((*name).to_owned(), *reads))
+        .collect();
+    assert_eq!(found, wanted);
+}
