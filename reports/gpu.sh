@@ -9,9 +9,10 @@
 # Variables: SHORT=1 measures the miniature alone and trains for a few steps, PROFILE names another build than release
 # (dev is quicker to build and slower to run), PROMPTSHIFT_PEAK_TFLOPS is the peak of a card that is not known. Without a
 # GPU, `SHORT=1 PROFILE=dev reports/gpu.sh cpu runs/gpu-trial` goes through all of it but the comparison of devices.
-set -euo pipefail
+set -Eeuo pipefail
 device=${1:-cuda:0}
 out=${2:-reports/gpu}
+out=${out%/}
 profile=${PROFILE:-release}
 features=()
 [[ $device == cpu ]] || features=(--features "${device%%:*}")
@@ -21,21 +22,26 @@ if [[ -n ${SHORT:-} ]]; then
 fi
 promptshift() { cargo run --quiet --profile "$profile" "${features[@]}" -- "$@"; }
 step() { echo "== $*" >&2; }
-
-step "build"
-cargo build --profile "$profile" "${features[@]}"
+if [[ -e $out ]]; then
+    echo "$out: wanted a folder that is not there yet, because its report would be lost" >&2
+    exit 2
+fi
 mkdir -p "$(dirname "$out")"
 work=$(mktemp -d "$out.XXXXXX")
 mkdir "$work/more"
+trap 'echo "failed; what there is so far is in $work" >&2' ERR
+
+step "build"
+cargo build --profile "$profile" "${features[@]}"
 
 step "environment"
 {
     promptshift --version
-    git log -1 --format='revision %H'
+    git log -1 --format='revision %H' || true
     rustc --version
     echo "device $device, profile $profile, CUDA_PATH ${CUDA_PATH:-not set}, CUDARC_CUDA_VERSION ${CUDARC_CUDA_VERSION:-not set}"
     grep -m 1 'model name' /proc/cpuinfo || true
-    nproc
+    nproc || true
     nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.max.sm,power.limit --format=csv || echo "no nvidia-smi"
 } >"$work/more/environment.txt" 2>&1
 
@@ -65,7 +71,6 @@ promptshift compare "$work/study-cpu" "$work/study" >"$work/more/compare.txt" 2>
     || echo "ended with $?" >>"$work/more/compare.txt"
 
 mv "$work"/more/* "$work/study"
-rm -rf "$out"
 mv "$work/study" "$out"
 rm -r "$work"
 echo "$out: environment.txt, devices.txt, bench/report.md, report.md, compare.txt"

@@ -101,7 +101,9 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         } => {
             let choice = choice(&model)?;
             atomic_file::check(&out)?;
-            let bytes = open(&adapter)?.merged(&load(&choice)?)?;
+            let adapter = open(&adapter)?;
+            let form = adapter.origin.frozen_weights().unwrap_or_default();
+            let bytes = adapter.merged(&load(&choice)?.with_frozen_weights(form))?;
             atomic_file::write(&out, &bytes)?;
             print::note(format_args!(
                 "{}: the merged weights of '{}'",

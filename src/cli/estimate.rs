@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::print;
-use crate::experiment::step_memory::{self, MethodMemory};
+use crate::experiment::step_memory::MethodMemory;
 use crate::experiment::{Cost, Costs, ExperimentError, Runner, Speed, ToDo};
 use crate::plan::Plan;
 use promptshift_numbers::recipe::Method;
@@ -95,8 +95,18 @@ impl Estimate {
     }
 }
 
-/// Describes a plan: what the store has of it, the memory of its training steps, and how long `workers` workers of this
-/// speed take for the rest.
+/// What a plan is computed on.
+pub struct Machine {
+    /// The number of workers.
+    pub workers: usize,
+    /// The speed of each.
+    pub speed: Speed,
+    /// The bytes of memory for all of them, if they are known.
+    pub memory: Option<u64>,
+}
+
+/// Describes a plan: what the store has of it, the memory of its training steps, and how long the machine takes for the
+/// rest.
 ///
 /// # Errors
 /// A method does not support the model.
@@ -104,9 +114,9 @@ pub fn describe(
     plan: &Plan,
     runner: &Runner,
     left: &Left,
-    speed: Speed,
-    workers: usize,
+    machine: &Machine,
 ) -> Result<Estimate, TuningError> {
+    let speed = machine.speed;
     let backbone = runner.backbone();
     let setting = &plan.setting;
     let mut text = format!(
@@ -121,7 +131,7 @@ pub fn describe(
     }
     let needed = runner.step_memory(plan)?;
     text.push_str(&memory(&needed));
-    for warning in too_large(&needed, workers, step_memory::available()) {
+    for warning in too_large(&needed, machine.workers, machine.memory) {
         writeln!(text, "warning: {warning}").expect("strings take text");
     }
     for (method, trials, cost) in &left.searches {
@@ -159,7 +169,7 @@ pub fn describe(
     let mut estimate = Estimate {
         text,
         to_do: left.to_do(),
-        time: time(left.cost(), speed, workers),
+        time: time(left.cost(), speed, machine.workers),
     };
     let last = estimate.total();
     writeln!(estimate.text, "{last}").expect("strings take text");

@@ -109,6 +109,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let frozen_weights = (arguments.model.frozen_weights())
         .or_else(|| origin.and_then(Origin::frozen_weights))
         .unwrap_or_default();
+    arguments.on.check_form(frozen_weights)?;
     let source = source(tuned_on, card, &catalogue);
     let asked = source.as_ref().unwrap_or(card);
     let labels = LabelMap::between(asked, card).map_err(Failure::usage)?;

@@ -96,18 +96,28 @@ fn describe_devices(benchmarks: &mut Benchmarks) -> anyhow::Result<()> {
             _ => anyhow::bail!("{}: wanted a number above 0, found '{text}'", bench::PEAK),
         },
     };
+    let places = benchmarks.places();
+    if given.is_some() && places.len() > 1 {
+        anyhow::bail!(
+            "{} is the peak of one device in one precision; these benchmarks have {}",
+            bench::PEAK,
+            places.into_iter().collect::<Vec<_>>().join(" and ")
+        );
+    }
     let described = |place: &str| {
         let (name, precision) = place.rsplit_once(',').unwrap_or((place, ""));
         let opened = device::find(name).ok();
         let name = (opened.and_then(|device| device::card(&device))).or_else(|| gpu(name));
-        let known = (name.as_deref()).and_then(|name| bench::peak_tflops(name, precision));
+        // Where the driver was only asked for names, there may be several.
+        let one = name.as_deref().filter(|name| !name.contains(" or "));
+        let known = one.and_then(|name| bench::peak_tflops(name, precision));
         let card = Card {
             peak_tflops: given.or(known),
             name,
         };
         (place.to_owned(), card)
     };
-    let cards = benchmarks.places().into_iter().map(described).collect();
+    let cards = places.into_iter().map(described).collect();
     let mut operations = BTreeMap::new();
     for step in &benchmarks.measured {
         if step.group == "train_step"

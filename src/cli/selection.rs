@@ -148,6 +148,20 @@ impl On {
         self.device.find().map_err(Failure::usage)
     }
 
+    /// Checks that the devices can hold frozen weights in this form.
+    ///
+    /// # Errors
+    /// They can't.
+    pub fn check_form(&self, form: FrozenWeights) -> Result<(), Failure> {
+        match form == FrozenWeights::Bf16 && !self.device.have_bf16() {
+            false => Ok(()),
+            true => Err(Failure::Usage(anyhow!(
+                "--frozen-weights bf16: wanted a device that has bf16 (cpu, cuda or vulkan), found {}",
+                self.device
+            ))),
+        }
+    }
+
     /// The device of a command that computes on one.
     pub fn find_one(&self) -> Result<Device, Failure> {
         let Some(name) = self.device.only() else {

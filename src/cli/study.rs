@@ -9,7 +9,7 @@ pub use pieces::compute_piece;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::estimate::{self, Estimate, Left};
+use super::estimate::{self, Estimate, Left, Machine};
 use super::output::{self, Form};
 use super::progress::Verbosity;
 use super::run::{Extent, Run, default_out};
@@ -132,6 +132,9 @@ impl Request<'_> {
 /// The study with its rows read, its models loaded, and everything resolved and checked.
 pub fn prepared(flags: &Run, models: &Models, study: Study) -> Result<Prepared, Failure> {
     let verbosity = flags.verbosity();
+    for part in &study.parts {
+        flags.on.check_form(part.plan.setting.frozen_weights)?;
+    }
     Ok(Prepared::of(study, models, &mut |note| {
         verbosity.say(note)
     })?)
@@ -202,7 +205,12 @@ impl<'a> Session<'a> {
                 let speed = runner
                     .speed(&part.plan, self.workers_per_device())
                     .map_err(ExperimentError::from)?;
-                let mut described = estimate::describe(&part.plan, runner, &left, speed, workers)
+                let machine = Machine {
+                    workers,
+                    speed,
+                    memory: self.memory(),
+                };
+                let mut described = estimate::describe(&part.plan, runner, &left, &machine)
                     .map_err(ExperimentError::from)?;
                 if let Some(variant) = &part.variant {
                     let title = format!("{}, {}:\n", variant.place, variant.series);
@@ -268,6 +276,14 @@ impl<'a> Session<'a> {
         self.flags.verbosity()
     }
 
+    /// The bytes of memory for trainings. How much a GPU has is not known.
+    fn memory(&self) -> Option<u64> {
+        match self.flags.on.device.is_cpu() {
+            true => step_memory::available(),
+            false => None,
+        }
+    }
+
     /// The number of workers that share a device.
     fn workers_per_device(&self) -> usize {
         let groups = self.flags.on.device.groups(self.replicas).len();
@@ -316,7 +332,7 @@ impl<'a> Session<'a> {
         let mut cost = Cost::default();
         let mut speed = None;
         let mut warned = BTreeSet::new();
-        let available = step_memory::available().filter(|_| self.flags.on.device.is_cpu());
+        let memory = self.memory();
         for (at, folder) in folders.iter().enumerate() {
             let left = self.with_runner(at, store, |runner, prepared| {
                 let plan = &prepared.study.parts[at].plan;
@@ -324,9 +340,9 @@ impl<'a> Session<'a> {
                     Some(cell) => Ok(runner.found(&cell, folder)?.is_some()),
                     None => Ok(false),
                 })?;
-                if available.is_some() && !left.to_do().trainings.is_empty() {
+                if memory.is_some() && !left.to_do().trainings.is_empty() {
                     let needed = runner.step_memory(plan).map_err(ExperimentError::from)?;
-                    let mut warnings = estimate::too_large(&needed, workers, available);
+                    let mut warnings = estimate::too_large(&needed, workers, memory);
                     warnings.retain(|warning| warned.insert(warning.clone()));
                     print::warn(&warnings);
                 }

@@ -213,6 +213,7 @@ impl Read {
                     notes.push(unchecked(path, backbone));
                 }
                 notes.extend(prompt.origin.notes(path));
+                notes.extend(other_form(path, &prompt.origin, backbone));
                 prompt.onto(backbone)?
             }
             Form::Adapter => {
@@ -222,6 +223,7 @@ impl Read {
                     notes.push(unchecked(path, backbone));
                 }
                 notes.extend(adapter.origin.notes(path));
+                notes.extend(other_form(path, &adapter.origin, backbone));
                 adapter.onto(backbone)?
             }
             Form::Model => whole_model(path, datasets, wording, backbone)?,
@@ -253,6 +255,20 @@ impl Read {
             notes,
         })
     }
+}
+
+/// A note if frozen weights were held in another form when it was tuned.
+fn other_form(path: &Path, origin: &saved::Origin, backbone: &Backbone) -> Option<String> {
+    let tuned_beside = origin.frozen_weights()?;
+    let now = backbone.frozen_weights;
+    (tuned_beside != now).then(|| {
+        format!(
+            "{}: it was tuned beside weights in {}, which are in {} here (--frozen-weights)",
+            path.display(),
+            tuned_beside.name(),
+            now.name()
+        )
+    })
 }
 
 fn unchecked(path: &Path, backbone: &Backbone) -> String {

@@ -71,7 +71,9 @@ fn savers(memory: StepMemory, batch: usize) -> Vec<(String, StepMemory)> {
         gradient_checkpointing: GradientCheckpointing::Blocks,
         ..memory
     };
-    let size = memory.micro_batch.unwrap_or(batch).div_ceil(4).max(1);
+    let share = batch.div_ceil(memory.replicas.get());
+    let now = memory.micro_batch.map_or(share, |size| size.min(share));
+    let size = now.div_ceil(4);
     let micro = |memory| StepMemory {
         micro_batch: Some(size),
         ..memory
@@ -86,7 +88,10 @@ fn savers(memory: StepMemory, batch: usize) -> Vec<(String, StepMemory)> {
     ];
     let mut savers: Vec<(String, StepMemory)> = Vec::new();
     for (flags, saving) in all {
-        let is_new = saving != memory && savers.iter().all(|(_, known)| *known != saving);
+        let is_smaller =
+            saving.gradient_checkpointing != memory.gradient_checkpointing || size < now;
+        let is_new =
+            saving != memory && is_smaller && savers.iter().all(|(_, known)| *known != saving);
         if is_new {
             savers.push((flags, saving));
         }

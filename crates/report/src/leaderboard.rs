@@ -191,7 +191,7 @@ fn row(study: &Study, results: &Results, result: &MethodResult) -> Row {
         task: results.task,
         answers: results.answers,
         wording: (!results.wording.is_default()).then(|| results.wording.title()),
-        model: results.model.clone(),
+        model: results.model_title.clone(),
         method: result.method,
         tuned_elsewhere: (result.method == Method::Elsewhere).then(|| result.title.clone()),
         recipe: None,

@@ -119,7 +119,7 @@ fn part(study: &Study, comparison: &Comparison, suffix: &str) -> Vec<Block> {
 /// The verdict only, for the terminal.
 pub fn summary(comparison: &Comparison) -> Document {
     let (results, verdicts) = (&comparison.results, &comparison.verdict);
-    let title = format!("{} ({})", results.transfer(), results.model);
+    let title = format!("{} ({})", results.transfer(), results.model_title);
     Document {
         title: title.clone(),
         blocks: vec![

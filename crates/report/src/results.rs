@@ -36,6 +36,9 @@ pub struct Results {
     pub targets: Vec<String>,
     /// The backbone.
     pub model: String,
+    /// The backbone, with the form of its frozen weights if it is not the usual one.
+    #[serde(skip)]
+    pub model_title: String,
     pub suite: String,
     pub task: Task,
     /// How right answers were written when predictions were compared with them.

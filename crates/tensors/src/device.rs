@@ -73,6 +73,11 @@ impl Devices {
         self.only() == Some(CPU)
     }
 
+    /// Whether they can hold numbers in bf16, which WebGPU's shading language does not have.
+    pub fn have_bf16(&self) -> bool {
+        !self.0.iter().any(|name| name.starts_with(WGPU))
+    }
+
     /// The name of the device, if there is only one.
     pub fn only(&self) -> Option<&str> {
         match &self.0[..] {

@@ -83,6 +83,18 @@ impl Setting {
     /// a step.
     pub const VALIDATION_ROWS: usize = 500;
 
+    /// The model, with the form of its frozen weights if it is not the usual one: `nano, frozen weights in bf16`.
+    pub fn model_title(&self) -> String {
+        match self.frozen_weights.is_default() {
+            true => self.model.clone(),
+            false => format!(
+                "{}, frozen weights in {}",
+                self.model,
+                self.frozen_weights.name()
+            ),
+        }
+    }
+
     /// A setting with all rows of its domains, in the paper's wording, zero-shot.
     pub fn new(transfer: &Transfer, model: &str, suite: &str, limits: Limits) -> Self {
         Setting {

@@ -129,6 +129,7 @@ fn identity<'a>(rows: &[Row<'a>]) -> Vec<Column<'a>> {
         Column::key("seed", rows, |row| Some(row.cell().seed)),
         Column::count("few_shot", rows, |row| Some(row.shot?.examples)),
         Column::text("model", rows, |row| Some(&setting(row).model)),
+        Column::text("frozen_weights", rows, |row| Some(setting(row).frozen_weights.name())),
         Column::text("suite", rows, |row| Some(&setting(row).suite)),
         Column::text("answers", rows, |row| Some(setting(row).answers.name())),
         Column::text("wording", rows, |row| Some(setting(row).wording.title())),

@@ -41,6 +41,7 @@ impl Results {
             before: before(study),
             targets: setting.targets.clone(),
             model: setting.model.clone(),
+            model_title: setting.model_title(),
             suite: setting.suite.clone(),
             task,
             answers: setting.answers,

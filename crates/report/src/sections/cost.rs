@@ -42,24 +42,27 @@ enum Shown {
 fn measured(study: &Study, results: &Results) -> String {
     format!(
         "Means over seeds; memory is the maximum over seeds. Training seconds exclude scoring source validation. \
-         {}Parts of the peak in training: weights, gradients and optimiser state are the sizes of their tensors (there \
-         are no gradients yet in a forward pass); activations are everything else that the step allocated, including \
-         the working memory of operations; the remainder was allocated before: the loaded model, the copy of the \
-         best step, the rows.{}",
-        words_on_the_device(results),
+         {}{}",
+        words_on_memory(results),
         cost::shared_machines(study.records().iter().copied())
     )
 }
 
-/// What the reserved peak is, if any training has one.
-fn words_on_the_device(results: &Results) -> &'static str {
+/// What the rows on memory in training count: the device's reserved peak, or the parts of the host's peak.
+fn words_on_memory(results: &Results) -> &'static str {
     let any = trainings(results).any(|training| training.reserved_peak_bytes.is_some());
     match any {
         true => {
             "Tensors are in the device's memory: its reserved peak is what its memory pools took from the driver, free \
-             parts of pools included; the host's memory is counted separately. "
+             parts of pools included, of the first device where a run has several; the host's memory is counted \
+             separately."
         }
-        false => "",
+        false => {
+            "Parts of the peak in training: weights, gradients and optimiser state are the sizes of their tensors \
+             (there are no gradients yet in a forward pass); activations are everything else that the step allocated, \
+             including the working memory of operations; the remainder was allocated before: the loaded model, the \
+             copy of the best step, the rows."
+        }
     }
 }
 

@@ -52,12 +52,8 @@ pub fn blocks(study: &Study, results: &Results) -> Vec<Block> {
                 cell.setting.limits.input, cell.setting.limits.target, cell.setting.limits.answer
             )],
         ),
-        ("model", vec![results.model.clone()]),
+        ("model", vec![results.model_title.clone()]),
     ];
-    if !cell.setting.frozen_weights.is_default() {
-        let form = cell.setting.frozen_weights.name();
-        facts.push(("frozen weights", vec![form.to_owned()]));
-    }
     if let Some(template) = &cell.setting.wording.template {
         let hash = format!("{}: {}", plain(&template.name), template.sha256);
         facts.push(("template SHA-256", vec![hash]));

@@ -104,7 +104,7 @@ fn absent(results: &Results) -> Option<String> {
         .collect();
     (absent.len() < reported.len() && !absent.is_empty() && reported.len() > Method::offered().count() / 2).then(|| {
         format!(
-            "**Not included**: {}. `promptshift list methods` lists their requirements; WARP tunes words for class \
+            "**Not included**: {}. `promptshift list methods` lists what they require, if they were there when this was run; WARP tunes words for class \
              labels, intrinsic prompt tuning needs a subspace (`--subspace`).",
             list(&absent)
         )

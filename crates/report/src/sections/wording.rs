@@ -92,7 +92,7 @@ fn key(results: &Results) -> impl PartialEq {
     (
         results.source.clone(),
         results.targets.clone(),
-        results.model.clone(),
+        results.model_title.clone(),
         results.suite.clone(),
         results.answers,
     )

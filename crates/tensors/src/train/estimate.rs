@@ -76,8 +76,10 @@ impl PlannedStep<'_> {
         self.tuned.visit(&mut shapes);
         let largest = shapes.largest;
         let parameters = Rc::new(shapes.parameters);
+        let mut shares = self.batch.shares(&saving);
+        let replicas = shares.len();
         // The first replica's share, which is the largest.
-        let parts = self.batch.shares(&saving).swap_remove(0);
+        let parts = shares.swap_remove(0);
         let mut sum = Gradients::new();
         for part in &parts {
             let dropout = self.recipe.objective.dropout > 0.0;
@@ -98,12 +100,14 @@ impl PlannedStep<'_> {
         };
         tape.needed_for_a_moment(temporaries * largest);
         drop(sum);
+        // The sum over replicas is held while a replica makes its own gradients.
+        let of_others = if replicas > 1 { tensors.trainable } else { 0 };
         StepBytes {
             weights: tensors.weights,
             copies: 2 * tensors.trainable,
             gradients: tensors.trainable,
             optimizer_state: tensors.optimizer_state,
-            activations: tape.peak().saturating_sub(tensors.trainable),
+            activations: tape.peak().saturating_sub(tensors.trainable) + of_others,
         }
     }
 }

@@ -25,6 +25,7 @@ use burn::tensor::{Device, Tensor, TensorData, Transaction};
 use super::measured::Peaks;
 use crate::batch::Batch;
 use crate::layers::{Dropout, Pass};
+use crate::memory;
 use crate::tuning::Tuned;
 use promptshift_numbers::recipe::{GradientCheckpointing, Objective, Reduction};
 use promptshift_numbers::record::Moment;
@@ -179,6 +180,7 @@ struct Answer {
 
 /// A thread that computes on a device of its own.
 struct Replica {
+    device: Device,
     /// Closed when the training ends.
     jobs: Option<Sender<Job>>,
     answers: Receiver<Answer>,
@@ -190,9 +192,11 @@ impl Replica {
     fn start(tuned: &Tuned, device: &Device) -> Self {
         let (jobs, ordered) = mpsc::channel();
         let (answer, answers) = mpsc::channel();
-        let (tuned, device) = (tuned.clone(), device.clone());
-        let thread = thread::spawn(move || serve(tuned, &device, &ordered, &answer));
+        let tuned = tuned.clone();
+        let of_thread = device.clone();
+        let thread = thread::spawn(move || serve(tuned, &of_thread, &ordered, &answer));
         Replica {
+            device: device.clone(),
             jobs: Some(jobs),
             answers,
             thread: Some(thread),
@@ -216,11 +220,13 @@ impl Replica {
 }
 
 impl Drop for Replica {
-    /// Waits for the thread, so that its memory is free for the next training.
+    /// Waits for the thread, and frees its memory for the next training: CubeCL's pools keep that of an ended thread,
+    /// which no other thread would use.
     fn drop(&mut self) {
         self.jobs = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
+            memory::release_unused(&self.device);
         }
     }
 }
@@ -241,6 +247,9 @@ fn serve(tuned: Tuned, device: &Device, jobs: &Receiver<Job>, answer: &Sender<An
             }
         }
     }
+    drop(replica);
+    // On this thread, so that what it queued is done. A failure would have been reported by an answer.
+    let _ = device.sync();
 }
 
 /// The values of the trainable parameters, in the model's order.

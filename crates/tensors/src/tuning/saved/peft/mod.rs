@@ -24,9 +24,12 @@ use crate::checkpoint::Weights;
 use crate::network::{Config as NetworkConfig, Kind};
 use crate::tuning::methods;
 use folder::Config;
+use half::bf16;
 pub(super) use modules::Placed;
 use modules::{Left, ROOT};
-use promptshift_numbers::recipe::{DeltaRecipe, HeadForm, LoraForm, Method, PrefixPlaces};
+use promptshift_numbers::recipe::{
+    DeltaRecipe, FrozenWeights, HeadForm, LoraForm, Method, PrefixPlaces,
+};
 
 pub use folder::Task;
 
@@ -197,8 +200,18 @@ fn end(
                 format!("'{name}'"),
             ));
         };
-        own.put(name, shape.clone(), values.clone());
-        if !own.are_equal(name, &known) {
+        // Where the model's weights are held in bf16, those in the file may be what they were rounded from.
+        let rounded = values.iter().map(|&value| bf16::from_f32(value).to_f32());
+        let may_be_rounded = backbone.frozen_weights == FrozenWeights::Bf16;
+        let forms = [
+            Some(values.clone()),
+            may_be_rounded.then(|| rounded.collect()),
+        ];
+        let is_equal = forms.into_iter().flatten().any(|values| {
+            own.put(name, shape.clone(), values);
+            own.are_equal(name, &known)
+        });
+        if !is_equal {
             return Err(left.wrong(
                 format!(
                     "an adapter that leaves '{known}' of '{}' unchanged",
