@@ -292,7 +292,7 @@ fn models() -> anyhow::Result<()> {
         ),
         (
             "DIR",
-            "a folder in Hugging Face's layout: any T5 (v1.0, v1.1), Llama (SmolLM2), Mistral, Qwen, GPT-2, BERT (MiniLM), RoBERTa, XLM-R, DistilBERT or ModernBERT",
+            "a folder in Hugging Face's layout: any T5 (v1.0, v1.1), Llama (SmolLM2), Mistral, Qwen, Gemma, GPT-2, BERT (MiniLM), RoBERTa, XLM-R, DistilBERT or ModernBERT",
             &of_any_size,
         ),
         (

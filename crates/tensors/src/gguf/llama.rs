@@ -6,7 +6,7 @@
 
 use super::{Gguf, GgufError};
 use crate::checkpoint::Weights;
-use crate::decoder_only::{DecoderConfig, Positions, Scaling, Shape};
+use crate::decoder_only::{Caps, DecoderConfig, LayerKind, Positions, Scaling, Shape};
 
 const WANTED: &str = "the metadata of a Llama (general.architecture llama)";
 
@@ -77,6 +77,7 @@ pub fn config(file: &Gguf) -> Result<DecoderConfig, GgufError> {
         },
         Some(other) => return Err(wrong(format!("llama.rope.scaling.type '{other}'"))),
     };
+    let layers = size("block_count")?;
     let tokens = file.list("tokenizer.ggml.tokens").map(<[_]>::len);
     let config = DecoderConfig {
         shape: Shape::Llama,
@@ -85,7 +86,7 @@ pub fn config(file: &Gguf) -> Result<DecoderConfig, GgufError> {
             None => return Err(wrong("no llama.vocab_size".to_string())),
         },
         width,
-        layers: size("block_count")?,
+        layers,
         heads,
         key_heads: (file.size("llama.attention.head_count_kv")).unwrap_or(heads),
         head_width,
@@ -94,6 +95,10 @@ pub fn config(file: &Gguf) -> Result<DecoderConfig, GgufError> {
             .ok_or_else(|| wrong("no llama.attention.layer_norm_rms_epsilon".to_string()))?,
         qkv_bias: false,
         qk_norm: false,
+        kinds: DecoderConfig::kinds_of(layers, |_| LayerKind::Global),
+        local: None,
+        query_scalar: head_width as f64,
+        caps: Caps::NONE,
         tied: !file.names().any(|name| name == "output.weight"),
         positions: Positions::Rotary {
             theta: file.number("llama.rope.freq_base").unwrap_or(10_000.0),
