@@ -297,7 +297,7 @@ fn models() -> anyhow::Result<()> {
         ),
         (
             "FILE.gguf",
-            "a Llama with SmolLM's or GPT-2's tokenizer (tokenizer.ggml.pre smollm or gpt-2)",
+            "a Llama, Qwen or Gemma with its tokenizer, in one file",
             &of_any_size,
         ),
         (

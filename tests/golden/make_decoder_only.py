@@ -17,6 +17,9 @@ Writes, beside this file:
     gemma2_tiny/, gemma3_tiny/, mistral_tiny/, smollm3_tiny/
                                  the same, with the gradients of all weights. Most inputs are longer
                                  than the windows; soft-capping bounds many scores and logits
+    {qwen2,qwen3,gemma2,gemma3}_tiny/model.gguf, gguf.safetensors
+                                 the same networks in f16 under gguf-py's names, and their logits by
+                                 Transformers; a Gemma 2's scores are scaled by its heads' width there
     llama_tiny/model.gguf        the same Llama in f16 and Q8_0 with the tokenizer in its metadata,
                                  and gguf.safetensors: its logits, by Transformers from the
                                  dequantised weights
@@ -184,13 +187,7 @@ def write_gguf(model, tok, inputs, targets):
     w.add_rope_freq_base(c.rope_theta)
     w.add_rope_dimension_count(c.hidden_size // c.num_attention_heads)
     w.add_vocab_size(c.vocab_size)
-    saved = json.loads(tok.to_str())
-    vocab = sorted(saved["model"]["vocab"], key=saved["model"]["vocab"].get)
-    w.add_tokenizer_model("gpt2")
-    w.add_tokenizer_pre("smollm")
-    w.add_token_list(vocab)
-    w.add_token_types([3 if t == "<|endoftext|>" else 1 for t in vocab])
-    w.add_token_merges([" ".join(m) if isinstance(m, list) else m for m in saved["model"]["merges"]])
+    write_byte_level(w, tok)
     heads = {"self_attn.q_proj": c.num_attention_heads, "self_attn.k_proj": c.num_key_value_heads}
     plain = {}
     for name, tensor in model.state_dict().items():
@@ -222,6 +219,70 @@ def write_gguf(model, tok, inputs, targets):
     with torch.no_grad():
         logits = logits_of(model, inputs, targets)
     save_file({"logits": logits.contiguous()}, out / "gguf.safetensors")
+
+
+def write_gguf_of(name, architecture, model, tok, inputs, targets):
+    """As convert_hf_to_gguf.py writes them: no permutation, norms of a Gemma plus 1."""
+    out, c = HERE / name, model.config
+    w = gguf.GGUFWriter(str(out / "model.gguf"), architecture)
+    w.add_block_count(c.num_hidden_layers)
+    w.add_context_length(c.max_position_embeddings)
+    w.add_embedding_length(c.hidden_size)
+    w.add_feed_forward_length(c.intermediate_size)
+    w.add_head_count(c.num_attention_heads)
+    w.add_head_count_kv(c.num_key_value_heads)
+    w.add_layer_norm_rms_eps(c.rms_norm_eps)
+    w.add_rope_freq_base(c.rope_theta)
+    is_gemma = architecture.startswith("gemma")
+    if getattr(c, "head_dim", None):
+        w.add_key_length(c.head_dim)
+        w.add_value_length(c.head_dim)
+    if is_gemma:
+        w.add_sliding_window(c.sliding_window)
+        if architecture == "gemma2":
+            w.add_attn_logit_softcapping(c.attn_logit_softcapping)
+            w.add_final_logit_softcapping(c.final_logit_softcapping)
+        else:
+            w.add_float32("gemma3.rope.freq_base_swa", c.rope_local_base_freq)
+            w.add_uint32("gemma3.attention.sliding_window_pattern", 3)
+            w.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
+            w.add_rope_scaling_factor(c.rope_scaling["factor"])
+        # llama.cpp's scale: files do not say another.
+        for layer in model.model.layers:
+            layer.self_attn.scaling = c.head_dim**-0.5
+    write_byte_level(w, tok)
+    kinds = {v: k for k, v in gguf.MODEL_ARCH_NAMES.items()}
+    names = gguf.get_tensor_name_map(kinds[architecture], c.num_hidden_layers)
+    plain = {}
+    for key, tensor in model.state_dict().items():
+        values = tensor.numpy().astype(np.float32)
+        if key == "lm_head.weight":
+            continue
+        stored = names.get_name(key, try_suffixes=(".weight", ".bias"))
+        kind = gguf.GGMLQuantizationType.F32 if values.ndim == 1 else gguf.GGMLQuantizationType.F16
+        is_norm = is_gemma and key.endswith("norm.weight")
+        data = quantize(values + 1 if is_norm else values, kind)
+        w.add_tensor(stored, data, raw_dtype=kind)
+        plain[key] = torch.tensor(dequantize(data, kind).reshape(values.shape)) - (1 if is_norm else 0)
+    w.write_header_to_file()
+    w.write_kv_data_to_file()
+    w.write_tensors_to_file()
+    w.close()
+    model.load_state_dict(plain, strict=False)
+    model.tie_weights()
+    with torch.no_grad():
+        logits = logits_of(model, inputs, targets)
+    save_file({"logits": logits.contiguous()}, out / "gguf.safetensors")
+
+
+def write_byte_level(w, tok):
+    saved = json.loads(tok.to_str())
+    vocab = sorted(saved["model"]["vocab"], key=saved["model"]["vocab"].get)
+    w.add_tokenizer_model("gpt2")
+    w.add_tokenizer_pre("smollm")
+    w.add_token_list(vocab)
+    w.add_token_types([3 if t == "<|endoftext|>" else 1 for t in vocab])
+    w.add_token_merges([" ".join(m) if isinstance(m, list) else m for m in saved["model"]["merges"]])
 
 
 def write_formats():
@@ -292,7 +353,8 @@ def main():
         for parameter_name, p in qwen.named_parameters():
             if "norm" in parameter_name or parameter_name.endswith("bias"):
                 p.data += 0.1 * torch.randn_like(p)
-        write(name, qwen, tok)
+        inputs, targets = write(name, qwen, tok)
+        write_gguf_of(name, config.model_type, qwen, tok, inputs, targets)
     sizes = dict(
         vocab_size=size, hidden_size=32, intermediate_size=40, num_attention_heads=2, num_key_value_heads=1,
         max_position_embeddings=128, rms_norm_eps=1e-6, tie_word_embeddings=True, initializer_range=0.3,
@@ -320,7 +382,9 @@ def main():
         for parameter_name, p in model.named_parameters():
             if "norm" in parameter_name:
                 p.data += 0.1 * torch.randn_like(p)
-        write(name, model, tok, gradients=True)
+        inputs, targets = write(name, model, tok, gradients=True)
+        if name.startswith("gemma"):
+            write_gguf_of(name, name.removesuffix("_tiny"), model, tok, inputs, targets)
     write_formats()
 
 

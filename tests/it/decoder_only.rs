@@ -249,14 +249,22 @@ fn floats(path: &str) -> BTreeMap<String, Vec<f32>> {
 
 #[test]
 fn a_gguf_file_gives_the_network_that_transformers_reads_from_it() {
-    let choice = BackboneChoice::Gguf(golden("llama_tiny/model.gguf"));
-    let backbone = choice.load(&Device::flex()).expect("a Llama");
-    assert_eq!(choice.config().expect("a Llama"), backbone.config);
-    let [inputs, targets] = batch(&Reference::of(&golden("llama_tiny")));
-    let encoded = encode(&backbone.model, &inputs, None);
-    let logits = values(backbone.model.logits(&encoded, &targets));
-    let theirs = &floats("llama_tiny/gguf.safetensors")["logits"];
-    assert_close("logits", &logits, theirs, 1e-4);
+    for name in [
+        "llama_tiny",
+        "qwen2_tiny",
+        "qwen3_tiny",
+        "gemma2_tiny",
+        "gemma3_tiny",
+    ] {
+        let choice = BackboneChoice::Gguf(golden(name).join("model.gguf"));
+        let backbone = choice.load(&Device::flex()).expect(name);
+        assert_eq!(choice.config().expect(name), backbone.config);
+        let [inputs, targets] = batch(&Reference::of(&golden(name)));
+        let encoded = encode(&backbone.model, &inputs, None);
+        let logits = values(backbone.model.logits(&encoded, &targets));
+        let theirs = &floats(&format!("{name}/gguf.safetensors"))["logits"];
+        assert_close(name, &logits, theirs, 1e-4);
+    }
 }
 
 /// The tiny Llama with its own head: the embedding's rows in reverse order, so that every token is predicted in place
