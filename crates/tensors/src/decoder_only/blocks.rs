@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use super::config::LayerKind;
-use super::model::Rotations;
+use super::positions::{Rotations, Window};
 use crate::layers::{
     Adapter, BlockInputs, Dropout, KeyValue, Linear, Norm, Packing, adapted, adapted_output, pick,
     prepend_prefix,
@@ -30,15 +30,6 @@ pub(super) struct Rows {
     pub(super) counts: Option<Vec<usize>>,
     /// The window of local layers.
     pub(super) window: Option<Window>,
-}
-
-/// What a query of a local layer sees.
-#[derive(Clone, Copy)]
-pub(super) struct Window {
-    /// The number of tokens, its own included.
-    pub(super) size: usize,
-    /// The number of keys without a position, before the others, which it sees as well.
-    pub(super) prefix: usize,
 }
 
 impl Rows {

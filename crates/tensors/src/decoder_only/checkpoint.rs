@@ -4,7 +4,8 @@ use burn::tensor::Device;
 
 use super::blocks::{Activation, Attention, Block, FeedForward};
 use super::config::{DecoderConfig, HEAD, LayerKind, Positions, Shape};
-use super::model::{DecoderOnly, Rotary};
+use super::model::DecoderOnly;
+use super::positions::Rotary;
 use crate::checkpoint::{CheckpointError, Entry, Names, Part, Weights, unfilled};
 use crate::layers::{Linear, Map, Norm};
 

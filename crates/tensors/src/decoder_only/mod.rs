@@ -13,6 +13,7 @@ mod config;
 mod config_file;
 mod hooks;
 mod model;
+mod positions;
 
 pub use crate::layers::rotary::Scaling;
 pub use config::{Caps, DecoderConfig, LayerKind, Local, Positions, Shape};

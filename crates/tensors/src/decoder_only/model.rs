@@ -5,9 +5,8 @@ use std::rc::Rc;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 
-use super::blocks::{Asked, Block, Rows, Window};
-use super::{DecoderConfig, LayerKind, Positions};
-use crate::layers::rotary::{Turns, frequencies};
+use super::blocks::{Asked, Block, Rows};
+use super::positions::Rotary;
 use crate::layers::{
     BlockInputs, Decoding, Dropout, Generated, Injected, KeyValue, KvCache, Linear, Norm, Packing,
     Pass, Tokens, greedy, pick, prefix_len, with_prefix,
@@ -32,68 +31,6 @@ pub struct DecoderOnly {
     /// The bound of the logits, if they are soft-capped.
     #[module(skip)]
     pub(super) logit_cap: Option<f64>,
-}
-
-/// Rotary positions; without frequencies for learned ones.
-#[derive(Debug, Clone)]
-pub(super) struct Rotary {
-    /// The factor of attention's scores, which queries' rotations include.
-    factor: f32,
-    /// Radians per position in global layers.
-    global: Vec<f64>,
-    /// Radians per position in local layers.
-    local: Vec<f64>,
-    /// The window of local layers, if there are any.
-    window: Option<usize>,
-}
-
-impl Rotary {
-    pub(super) fn of(config: &DecoderConfig) -> Self {
-        let frequencies = |theta, scaling| frequencies(config.head_width, theta, scaling);
-        Rotary {
-            factor: (config.query_scalar as f32).powf(-0.5),
-            global: match config.positions {
-                Positions::Rotary { theta, scaling } => frequencies(theta, scaling),
-                Positions::Learned(_) => Vec::new(),
-            },
-            local: (config.local)
-                .map_or(Vec::new(), |local| frequencies(local.theta, local.scaling)),
-            window: config.local.map(|local| local.window),
-        }
-    }
-
-    /// The rotations of rows at these positions.
-    fn at(&self, positions: &[usize]) -> Rotations {
-        let turns = |frequencies: &[f64]| {
-            let turns = || Turns::by(self.factor, positions, frequencies);
-            (!frequencies.is_empty()).then(turns)
-        };
-        Rotations {
-            global: turns(&self.global),
-            local: turns(&self.local),
-        }
-    }
-
-    /// The window of local layers behind so many keys without a position.
-    fn window(&self, prefix: usize) -> Option<Window> {
-        self.window.map(|size| Window { size, prefix })
-    }
-}
-
-/// The rotations of a pass in each kind of layer.
-pub(super) struct Rotations {
-    global: Option<Turns>,
-    local: Option<Turns>,
-}
-
-impl Rotations {
-    pub(super) fn of(&self, kind: LayerKind) -> Option<&Turns> {
-        match kind {
-            LayerKind::Global => self.global.as_ref(),
-            LayerKind::Local => self.local.as_ref(),
-            LayerKind::Unrotated => None,
-        }
-    }
 }
 
 /// Embedded inputs; their outputs follow in the same sequences.
