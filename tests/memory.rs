@@ -520,7 +520,7 @@ fn estimated_and_measured(backbone: &Backbone, recipe: &Recipe, lengths: &Length
     ]
 }
 
-/// Five networks, each with the lengths of a batch and with the head and the defaults that it needs.
+/// Six networks, each with the lengths of a batch and with the head and the defaults that it needs.
 fn networks() -> Vec<(&'static str, Backbone, Lengths, Option<HeadForm>, Defaults)> {
     let nano = BackboneChoice::Nano.load(&Device::flex()).expect("bundled");
     let wide = t5(|config| T5Config {
@@ -552,6 +552,16 @@ fn networks() -> Vec<(&'static str, Backbone, Lengths, Option<HeadForm>, Default
             ("vocab_size", 1500),
         ],
     );
+    let gemma = resized(
+        "gemma2_tiny",
+        &[(32, 128), (24, 96), (12, 48), (40, 320), (272, 1500)],
+        &[
+            ("hidden_size", 128),
+            ("head_dim", 48),
+            ("intermediate_size", 320),
+            ("vocab_size", 1500),
+        ],
+    );
     let of =
         |input: usize, target: usize, examples| (vec![input; examples], vec![target; examples]);
     let unequal: Vec<usize> = (0..12).map(|example| 60 + 5 * example).collect();
@@ -576,6 +586,13 @@ fn networks() -> Vec<(&'static str, Backbone, Lengths, Option<HeadForm>, Default
         (
             "Llama",
             llama,
+            (unequal.clone(), vec![6; 12]),
+            None,
+            Defaults::DecoderOnly,
+        ),
+        (
+            "Gemma 2",
+            gemma,
             (unequal, vec![6; 12]),
             None,
             Defaults::DecoderOnly,

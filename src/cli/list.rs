@@ -292,12 +292,12 @@ fn models() -> anyhow::Result<()> {
         ),
         (
             "DIR",
-            "a folder in Hugging Face's layout: any T5 (v1.0, v1.1), Llama (SmolLM2), Mistral, Qwen, GPT-2, BERT (MiniLM), RoBERTa, XLM-R, DistilBERT or ModernBERT",
+            "a folder in Hugging Face's layout: any T5 (v1.0, v1.1), Llama (SmolLM2), Mistral, Qwen, Gemma, GPT-2, BERT (MiniLM), RoBERTa, XLM-R, DistilBERT or ModernBERT",
             &of_any_size,
         ),
         (
             "FILE.gguf",
-            "a Llama with SmolLM's or GPT-2's tokenizer (tokenizer.ggml.pre smollm or gpt-2)",
+            "a Llama, Qwen or Gemma with its tokenizer, in one file",
             &of_any_size,
         ),
         (

@@ -19,7 +19,7 @@ use promptshift_text::atomic_file;
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// The model to count parameters for; only its config.json is needed: 'nano'; a folder with a T5, Llama,
-    /// Mistral, Qwen, GPT-2, BERT or RoBERTa, …; a .gguf file of a Llama; OWNER/NAME of a fetched model of
+    /// Mistral, Qwen, Gemma, GPT-2, BERT or RoBERTa, …; a .gguf file; OWNER/NAME of a fetched model of
     /// the Hub; or a published T5 v1.1 by size: small, base, large, xl, xxl.
     #[arg(long, default_value = "nano", value_name = "MODEL")]
     model: String,

@@ -85,8 +85,8 @@ pub struct Model {
     /// nano (bundled), a folder, a .gguf file, or OWNER/NAME of the Hub.
     ///
     /// 'nano' is the bundled miniature T5. A folder has Hugging Face's layout (config.json, tokenizer,
-    /// weights) and holds a T5, BERT or a relative, Llama, Mistral, Qwen or GPT-2. A .gguf file holds a Llama
-    /// with SmolLM's or GPT-2's tokenizer. A model of the Hub must be fetched first. `promptshift list
+    /// weights) and holds a T5, BERT or a relative, Llama, Mistral, Qwen, Gemma or GPT-2. A .gguf file holds a
+    /// Llama, Qwen or Gemma with its tokenizer. A model of the Hub must be fetched first. `promptshift list
     /// models` shows how to get some.
     #[arg(long, default_value = NANO, value_name = "MODEL")]
     model: String,

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import transformers
 from transformers import (
-    BertConfig, DistilBertConfig, GPT2Config, LlamaConfig, MistralConfig, ModernBertConfig, Qwen2Config, Qwen3Config,
-    RobertaConfig, T5Config, XLMRobertaConfig,
+    BertConfig, DistilBertConfig, Gemma2Config, Gemma3TextConfig, GPT2Config, LlamaConfig, MistralConfig,
+    ModernBertConfig, Qwen2Config, Qwen3Config, RobertaConfig, SmolLM3Config, T5Config, XLMRobertaConfig,
 )
 
 FILE = Path(__file__).resolve().parent / "config_keys.json"
@@ -34,7 +34,7 @@ def main():
     found = json.loads(FILE.read_text()) if FILE.exists() else {}
     families = [
         T5Config, BertConfig, RobertaConfig, XLMRobertaConfig, DistilBertConfig, ModernBertConfig, LlamaConfig,
-        MistralConfig, Qwen2Config, Qwen3Config, GPT2Config,
+        MistralConfig, Qwen2Config, Qwen3Config, SmolLM3Config, Gemma2Config, Gemma3TextConfig, GPT2Config,
     ]
     found[transformers.__version__] = {
         family.model_type: keys(family()) for family in families

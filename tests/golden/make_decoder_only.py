@@ -7,12 +7,19 @@ Run (CPU, seconds; no network, no downloaded weights):
     /tmp/v/bin/python tests/golden/make_decoder_only.py
 
 Everything is Hugging Face Transformers' LlamaForCausalLM, Qwen2ForCausalLM,
-Qwen3ForCausalLM and GPT2LMHeadModel, eager attention, float32 on one CPU thread, each row alone and unpadded.
+Qwen3ForCausalLM, GPT2LMHeadModel, Gemma2ForCausalLM, Gemma3ForCausalLM,
+MistralForCausalLM and SmolLM3ForCausalLM, eager attention, float32 on one CPU thread, each row alone and unpadded.
 
 Writes, beside this file:
     llama_tiny/, qwen2_tiny/, qwen3_tiny/, gpt2_tiny/
                                  config.json, tokenizer.json, model.safetensors as
                                  save_pretrained lays them out; reference.safetensors, .json
+    gemma2_tiny/, gemma3_tiny/, mistral_tiny/, smollm3_tiny/
+                                 the same, with the gradients of all weights. Most inputs are longer
+                                 than the windows; soft-capping bounds many scores and logits
+    {qwen2,qwen3,gemma2,gemma3}_tiny/model.gguf, gguf.safetensors
+                                 the same networks in f16 under gguf-py's names, and their logits by
+                                 Transformers; a Gemma 2's scores are scaled by its heads' width there
     llama_tiny/model.gguf        the same Llama in f16 and Q8_0 with the tokenizer in its metadata,
                                  and gguf.safetensors: its logits, by Transformers from the
                                  dequantised weights
@@ -34,8 +41,9 @@ from gguf.quants import dequantize, quantize
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
-    GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM, Qwen3Config,
-    Qwen3ForCausalLM,
+    Gemma2Config, Gemma2ForCausalLM, Gemma3ForCausalLM, Gemma3TextConfig, GPT2Config, GPT2LMHeadModel, LlamaConfig,
+    LlamaForCausalLM, MistralConfig, MistralForCausalLM, Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM,
+    SmolLM3Config, SmolLM3ForCausalLM,
 )
 
 HERE = Path(__file__).resolve().parent
@@ -74,20 +82,30 @@ def rows(rng, vocab):
     return [draw(n) for n in INPUT_LENGTHS], [draw(n) for n in TARGET_LENGTHS]
 
 
+def embedder(model):
+    """From ids to what the blocks read, and from that to `inputs_embeds`. A Gemma reads its embeddings by sqrt(D);
+    Transformers 4.x multiplies a Gemma 2's `inputs_embeds` in the model, and all others in the embedding."""
+    embed = model.get_input_embeddings()
+    if model.config.model_type == "gemma2" and transformers.__version__.startswith("4."):
+        scale = torch.tensor(model.config.hidden_size**0.5)
+        return (lambda ids: embed(ids) * scale), (lambda e: e / scale)
+    return embed, (lambda e: e)
+
+
 def logits_of(model, inputs, targets, prompt=None):
     """Logits at the positions that predict the targets, rows one behind the other."""
-    embed = model.get_input_embeddings()
+    embed, given = embedder(model)
     out = []
     for x, y in zip(inputs, targets):
         e = embed(torch.tensor([x + y[:-1]]))
         if prompt is not None:
             e = torch.cat([prompt[None], e], 1)
-        out.append(model(inputs_embeds=e).logits[0, -len(y):])
+        out.append(model(inputs_embeds=given(e)).logits[0, -len(y):])
     return torch.cat(out)
 
 
 def greedy(model, inputs, prompt=None):
-    embed = model.get_input_embeddings()
+    embed, given = embedder(model)
     tokens, log_probs, margin = [], [], 1e9
     for x in inputs:
         ids, total = [], 0.0
@@ -95,7 +113,7 @@ def greedy(model, inputs, prompt=None):
             e = embed(torch.tensor([x + ids]))
             if prompt is not None:
                 e = torch.cat([prompt[None], e], 1)
-            last = model(inputs_embeds=e).logits[0, -1]
+            last = model(inputs_embeds=given(e)).logits[0, -1]
             two = last.topk(2).values
             margin = min(margin, float(two[0] - two[1]))
             ids.append(int(last.argmax()))
@@ -105,7 +123,7 @@ def greedy(model, inputs, prompt=None):
     return tokens, log_probs, margin
 
 
-def write(name, model, tok):
+def write(name, model, tok, gradients=False):
     out = HERE / name
     model.save_pretrained(out)
     (out / "generation_config.json").unlink(missing_ok=True)
@@ -129,6 +147,12 @@ def write(name, model, tok):
     loss = torch.nn.functional.cross_entropy(logits_of(model, inputs, targets, tracked), flat, reduction="sum")
     loss.backward()
     t["prompt.grad"] = tracked.grad
+    if gradients:
+        model.zero_grad()
+        loss = torch.nn.functional.cross_entropy(logits_of(model, inputs, targets), flat, reduction="sum")
+        loss.backward()
+        for key, p in model.named_parameters():
+            t["grad." + key] = p.grad
     j["tokens"] = [{"text": text, "ids": tok.encode(text).ids} for text in TEXTS]
     j["versions"] = {"torch": torch.__version__, "transformers": transformers.__version__}
     save_file({k: v.contiguous() for k, v in t.items()}, out / "reference.safetensors")
@@ -163,13 +187,7 @@ def write_gguf(model, tok, inputs, targets):
     w.add_rope_freq_base(c.rope_theta)
     w.add_rope_dimension_count(c.hidden_size // c.num_attention_heads)
     w.add_vocab_size(c.vocab_size)
-    saved = json.loads(tok.to_str())
-    vocab = sorted(saved["model"]["vocab"], key=saved["model"]["vocab"].get)
-    w.add_tokenizer_model("gpt2")
-    w.add_tokenizer_pre("smollm")
-    w.add_token_list(vocab)
-    w.add_token_types([3 if t == "<|endoftext|>" else 1 for t in vocab])
-    w.add_token_merges([" ".join(m) if isinstance(m, list) else m for m in saved["model"]["merges"]])
+    write_byte_level(w, tok)
     heads = {"self_attn.q_proj": c.num_attention_heads, "self_attn.k_proj": c.num_key_value_heads}
     plain = {}
     for name, tensor in model.state_dict().items():
@@ -201,6 +219,70 @@ def write_gguf(model, tok, inputs, targets):
     with torch.no_grad():
         logits = logits_of(model, inputs, targets)
     save_file({"logits": logits.contiguous()}, out / "gguf.safetensors")
+
+
+def write_gguf_of(name, architecture, model, tok, inputs, targets):
+    """As convert_hf_to_gguf.py writes them: no permutation, norms of a Gemma plus 1."""
+    out, c = HERE / name, model.config
+    w = gguf.GGUFWriter(str(out / "model.gguf"), architecture)
+    w.add_block_count(c.num_hidden_layers)
+    w.add_context_length(c.max_position_embeddings)
+    w.add_embedding_length(c.hidden_size)
+    w.add_feed_forward_length(c.intermediate_size)
+    w.add_head_count(c.num_attention_heads)
+    w.add_head_count_kv(c.num_key_value_heads)
+    w.add_layer_norm_rms_eps(c.rms_norm_eps)
+    w.add_rope_freq_base(c.rope_theta)
+    is_gemma = architecture.startswith("gemma")
+    if getattr(c, "head_dim", None):
+        w.add_key_length(c.head_dim)
+        w.add_value_length(c.head_dim)
+    if is_gemma:
+        w.add_sliding_window(c.sliding_window)
+        if architecture == "gemma2":
+            w.add_attn_logit_softcapping(c.attn_logit_softcapping)
+            w.add_final_logit_softcapping(c.final_logit_softcapping)
+        else:
+            w.add_float32("gemma3.rope.freq_base_swa", c.rope_local_base_freq)
+            w.add_uint32("gemma3.attention.sliding_window_pattern", 3)
+            w.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
+            w.add_rope_scaling_factor(c.rope_scaling["factor"])
+        # llama.cpp's scale: files do not say another.
+        for layer in model.model.layers:
+            layer.self_attn.scaling = c.head_dim**-0.5
+    write_byte_level(w, tok)
+    kinds = {v: k for k, v in gguf.MODEL_ARCH_NAMES.items()}
+    names = gguf.get_tensor_name_map(kinds[architecture], c.num_hidden_layers)
+    plain = {}
+    for key, tensor in model.state_dict().items():
+        values = tensor.numpy().astype(np.float32)
+        if key == "lm_head.weight":
+            continue
+        stored = names.get_name(key, try_suffixes=(".weight", ".bias"))
+        kind = gguf.GGMLQuantizationType.F32 if values.ndim == 1 else gguf.GGMLQuantizationType.F16
+        is_norm = is_gemma and key.endswith("norm.weight")
+        data = quantize(values + 1 if is_norm else values, kind)
+        w.add_tensor(stored, data, raw_dtype=kind)
+        plain[key] = torch.tensor(dequantize(data, kind).reshape(values.shape)) - (1 if is_norm else 0)
+    w.write_header_to_file()
+    w.write_kv_data_to_file()
+    w.write_tensors_to_file()
+    w.close()
+    model.load_state_dict(plain, strict=False)
+    model.tie_weights()
+    with torch.no_grad():
+        logits = logits_of(model, inputs, targets)
+    save_file({"logits": logits.contiguous()}, out / "gguf.safetensors")
+
+
+def write_byte_level(w, tok):
+    saved = json.loads(tok.to_str())
+    vocab = sorted(saved["model"]["vocab"], key=saved["model"]["vocab"].get)
+    w.add_tokenizer_model("gpt2")
+    w.add_tokenizer_pre("smollm")
+    w.add_token_list(vocab)
+    w.add_token_types([3 if t == "<|endoftext|>" else 1 for t in vocab])
+    w.add_token_merges([" ".join(m) if isinstance(m, list) else m for m in saved["model"]["merges"]])
 
 
 def write_formats():
@@ -271,7 +353,38 @@ def main():
         for parameter_name, p in qwen.named_parameters():
             if "norm" in parameter_name or parameter_name.endswith("bias"):
                 p.data += 0.1 * torch.randn_like(p)
-        write(name, qwen, tok)
+        inputs, targets = write(name, qwen, tok)
+        write_gguf_of(name, config.model_type, qwen, tok, inputs, targets)
+    sizes = dict(
+        vocab_size=size, hidden_size=32, intermediate_size=40, num_attention_heads=2, num_key_value_heads=1,
+        max_position_embeddings=128, rms_norm_eps=1e-6, tie_word_embeddings=True, initializer_range=0.3,
+        attn_implementation="eager",
+    )
+    # Heads of another width than the states' share, and another scale than theirs.
+    gemma = dict(sizes, num_hidden_layers=4, head_dim=12, query_pre_attn_scalar=20, sliding_window=8)
+    for seed, name, config, network in [
+        (21, "gemma2_tiny", Gemma2Config(
+            **gemma, rope_theta=1000.0, attn_logit_softcapping=5.0, final_logit_softcapping=10.0,
+        ), Gemma2ForCausalLM),
+        (22, "gemma3_tiny", Gemma3TextConfig(
+            **gemma, rope_theta=5000.0, rope_local_base_freq=300.0, rope_scaling={"rope_type": "linear", "factor": 2.0},
+            layer_types=["sliding_attention", "sliding_attention", "full_attention", "sliding_attention"],
+        ), Gemma3ForCausalLM),
+        (23, "mistral_tiny", MistralConfig(
+            **sizes, num_hidden_layers=2, head_dim=16, rope_theta=1000.0, sliding_window=6,
+        ), MistralForCausalLM),
+        (24, "smollm3_tiny", SmolLM3Config(
+            **sizes, num_hidden_layers=3, rope_theta=1000.0, no_rope_layer_interval=2, pad_token_id=0,
+        ), SmolLM3ForCausalLM),
+    ]:
+        torch.manual_seed(seed)
+        model = network(config).eval()
+        for parameter_name, p in model.named_parameters():
+            if "norm" in parameter_name:
+                p.data += 0.1 * torch.randn_like(p)
+        inputs, targets = write(name, model, tok, gradients=True)
+        if name.startswith("gemma"):
+            write_gguf_of(name, name.removesuffix("_tiny"), model, tok, inputs, targets)
     write_formats()
 
 

@@ -7,6 +7,8 @@
 //! - `dS = P (dP - rowsum(P dP))`, where `dP = dO Vᵀ`
 //! - `dQ = dS K`, `dK = dSᵀ Q`, `dbias = Σ dS` over examples and over pairs of one distance
 //!
+//! With soft-capping, `S = c tanh(Q Kᵀ / c)` replaces `Q Kᵀ`, and `dS ⊙ (1 - (S / c)²)` replaces `dS` in `dQ` and `dK`.
+//!
 //! `dK` and `dV` are sums over the query heads that share a key head. With dropout of the weights by a mask
 //! `M`, `P ⊙ M` replaces `P` in `O` and `dV`, and `dP = M ⊙ dO Vᵀ`.
 //!
@@ -20,7 +22,7 @@ use burn::tensor::{Bool, Tensor, TensorData, activation::softmax};
 use super::flex;
 pub use bias::DistanceBias;
 use call::Call;
-pub use call::{Dropped, Heads, Visible, Window};
+pub use call::{Dropped, Heads, Recent, Visible, Window};
 use graph::Attention as _;
 
 mod bias;
@@ -45,7 +47,7 @@ pub struct AttentionInputs {
 }
 
 /// `softmax(q kᵀ + bias) v` over the visible keys, without `1/sqrt(K)`, as in T5. A query without visible
-/// keys gives 0. Query head `h` uses key head `h / (H / G)`.
+/// keys gives 0. Query head `h` uses key head `h / (H / G)`. [`Heads::cap`] applies to `q kᵀ`.
 ///
 /// # Shapes
 ///
@@ -120,6 +122,9 @@ pub fn reference(inputs: AttentionInputs, how: Heads) -> Tensor<2> {
     let (key, value) = (of_each_head(key), of_each_head(value));
 
     let mut scores = query.matmul(key.transpose());
+    if let Some(cap) = how.cap {
+        scores = (scores / cap).tanh() * cap;
+    }
     if let Some(bias) = bias {
         scores = scores + bias.of_pairs(queries, keys).unsqueeze();
     }
@@ -145,6 +150,14 @@ pub fn reference(inputs: AttentionInputs, how: Heads) -> Tensor<2> {
                 (0..keys).map(move |key| key >= prefix && !near.contains(&key))
             };
             (places.flat_map(row).collect(), [batch, 1, queries, keys])
+        }
+        Visible::Recent(recent) => {
+            let row = |at: usize| {
+                let (near, prefix) = (recent.of(at), recent.prefix);
+                (0..keys).map(move |key| key >= near.end || (key >= prefix && key < near.start))
+            };
+            let hidden = (0..query_rows).flat_map(row).collect();
+            (hidden, [batch, 1, queries, keys])
         }
     };
     let hidden = Tensor::<4, Bool>::from_data(TensorData::new(hidden, shape), &device)

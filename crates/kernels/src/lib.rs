@@ -32,7 +32,9 @@ mod testing;
 mod vector;
 
 pub use affine::affine;
-pub use attention::{AttentionInputs, DistanceBias, Dropped, Heads, Visible, Window, attention};
+pub use attention::{
+    AttentionInputs, DistanceBias, Dropped, Heads, Recent, Visible, Window, attention,
+};
 pub use cross_entropy::{cross_entropy, log_sum_exp};
 pub use dropout::{Mask, Rows, dropout};
 pub use gated::{gated_exact_gelu, gated_gelu, gated_silu};

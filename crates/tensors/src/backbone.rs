@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
-use tokenizer_file::{Beginning, TokenizerFile};
+use tokenizer_file::{Beginning, TokenizerFile, changed_byte_pairs};
 
 use crate::checkpoint::{CheckpointError, WeightFiles, Weights, config_keys};
 use crate::gguf::{self, Gguf, GgufError};
@@ -32,7 +32,7 @@ pub enum BackboneChoice {
     /// A folder with `config.json`, `tokenizer.json` or `spiece.model`, and weights
     /// ([`WeightFiles`]).
     Folder(PathBuf),
-    /// A Llama with its tokenizer in one `.gguf` file, in the formats that [`gguf`] supports.
+    /// A decoder-only network with its tokenizer in one `.gguf` file, in the formats that [`gguf`] supports.
     Gguf(PathBuf),
     /// A model of the Hub that was fetched earlier.
     Hub {
@@ -48,7 +48,7 @@ pub enum BackboneChoice {
 pub enum BackboneError {
     /// Neither a known name nor a folder nor the name of a Hub model.
     #[error(
-        "unknown model '{found}': {hint}wanted 'nano', a folder that holds config.json, tokenizer.json or spiece.model, and model.safetensors (or its shards, or pytorch_model.bin), a .gguf file, or OWNER/NAME of a model of the Hub that was fetched; promptshift list shows which models can be used"
+        "unknown model '{found}': {hint}wanted 'nano', a folder that holds config.json, a tokenizer (tokenizer.json, spiece.model or tokenizer.model), and model.safetensors (or its shards, or pytorch_model.bin), a .gguf file, or OWNER/NAME of a model of the Hub that was fetched; promptshift list shows which models can be used"
     )]
     Unknown {
         /// What was typed.
@@ -336,6 +336,14 @@ pub fn folder_tokenizer(
     let shown = folder.join(file.name());
     let bytes = read(&shown)?;
     let tokenizer = file.parse(&bytes, &shown.display().to_string(), config)?;
+    if let TokenizerFile::BytePairs(_) = file
+        && let Some(change) = changed_byte_pairs(folder, &tokenizer)
+    {
+        return Err(BackboneError::NoTokenizer {
+            path: folder.display().to_string(),
+            wanted: format!("tokenizer.json, because its tokenizer.model is changed by {change}"),
+        });
+    }
     Ok((tokenizer, sha256(&bytes)))
 }
 

@@ -16,6 +16,29 @@ pub enum Visible<'a> {
     Counts(&'a [usize]),
     /// Local attention (self-attention without a bias).
     Near(Window<'a>),
+    /// Causal local attention, without a bias.
+    Recent(Recent<'a>),
+}
+
+/// Causal local attention: of the keys `0..counts[b * Tq + i]`, query `i` of example `b` sees the prefix and the
+/// last `window` of the others.
+#[derive(Clone, Copy, Debug)]
+pub struct Recent<'a> {
+    /// The number of keys up to each query, its own and the prefix included.
+    pub counts: &'a [usize],
+    /// The number of prefix keys, which every query sees.
+    pub prefix: usize,
+    /// The number of tokens that a query sees, its own included.
+    pub window: usize,
+}
+
+impl Recent<'_> {
+    /// The keys of the window of a query, which is the `at`th of all examples.
+    pub(super) fn of(&self, at: usize) -> Range<usize> {
+        let count = self.counts[at];
+        let start = count.saturating_sub(self.window).max(self.prefix);
+        start.min(count)..count
+    }
 }
 
 /// Local attention: query `i` sees the prefix keys and those of tokens `i - radius` to `i + radius`.
@@ -50,6 +73,8 @@ pub struct Heads<'a> {
     pub visible: Visible<'a>,
     /// Dropout of the attention weights.
     pub dropped: Option<Dropped>,
+    /// `c`, where the scores are `c tanh(q kᵀ / c)` (soft-capping, as in Gemma 2).
+    pub cap: Option<f32>,
 }
 
 /// Dropout of attention weights and its mask. Mask rows are indexed by example, then head, then, for `Each`,
@@ -73,6 +98,11 @@ enum Keys {
         prefix: usize,
         radius: usize,
     },
+    Recent {
+        counts: Arc<[usize]>,
+        prefix: usize,
+        window: usize,
+    },
 }
 
 /// The sizes of one call.
@@ -91,6 +121,7 @@ pub struct Call {
     pub(super) free: usize,
     visible: Keys,
     pub(super) dropped: Option<Dropped>,
+    pub(super) cap: Option<f32>,
 }
 
 impl Call {
@@ -159,6 +190,24 @@ impl Call {
                     radius,
                 }
             }
+            Visible::Recent(Recent {
+                counts,
+                prefix,
+                window,
+            }) => {
+                assert_eq!(
+                    counts.len(),
+                    query[0],
+                    "attention: one count for every query"
+                );
+                let inside = counts.iter().all(|&count| count <= keys);
+                assert!(inside, "attention: counts of at most Tk");
+                Keys::Recent {
+                    counts: counts.into(),
+                    prefix,
+                    window,
+                }
+            }
         };
         Self {
             batch,
@@ -170,6 +219,7 @@ impl Call {
             free,
             visible,
             dropped: how.dropped,
+            cap: how.cap,
         }
     }
 
@@ -184,7 +234,9 @@ impl Call {
         match &self.visible {
             Keys::Lengths(lengths) => lengths[example],
             Keys::Causal => query + 1,
-            Keys::Counts(counts) => counts[example * self.queries + query],
+            Keys::Counts(counts) | Keys::Recent { counts, .. } => {
+                counts[example * self.queries + query]
+            }
             Keys::Near { prefix, .. } => {
                 let near = self.near(example, query);
                 if near.is_empty() { *prefix } else { near.end }
@@ -199,6 +251,10 @@ impl Call {
             Keys::Near { prefix, .. } => {
                 let near = self.near(example, query);
                 *prefix..if near.is_empty() { *prefix } else { near.start }
+            }
+            Keys::Recent { prefix, .. } => {
+                let start = self.near(example, query).start;
+                start.min(*prefix)..start
             }
         }
     }
@@ -218,6 +274,18 @@ impl Call {
                     radius: *radius,
                 };
                 window.of(example, query)
+            }
+            Keys::Recent {
+                counts,
+                prefix,
+                window,
+            } => {
+                let recent = Recent {
+                    counts,
+                    prefix: *prefix,
+                    window: *window,
+                };
+                recent.of(example * self.queries + query)
             }
         }
     }
@@ -246,6 +314,16 @@ impl Call {
                     _ => 0,
                 };
                 first.min(end)..end
+            }
+            Keys::Recent { prefix, .. } => {
+                let seen = block.clone().map(|query| self.visible(example, query));
+                let end = seen.max().unwrap_or(0);
+                let starts = block.clone().map(|query| self.near(example, query).start);
+                let first = match prefix {
+                    0 => starts.min().unwrap_or(0),
+                    _ => 0,
+                };
+                first..end
             }
         }
     }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::call::{Call, Dropped};
 use crate::flex;
 use crate::matrix::{Matrix, MatrixMut};
-use crate::vector::{dot, exp_shifted, largest, multiply_by, vectorised};
+use crate::vector::{Arithmetic, dot, exp_shifted, largest, multiply_by, tanh, vectorised};
 
 /// One head of one example.
 pub(super) struct Head<'a> {
@@ -66,12 +66,14 @@ impl Head<'_> {
     /// The single query of a decoding step, for which packing would dominate a matrix product. Returns
     /// `logZ`.
     fn forward_one(&self, output: &mut [f32], scratch: &mut [f32]) -> f32 {
-        let seen = self.call.visible(self.example, 0);
+        let keys = self.call.visible_to_block(self.example, &(0..1));
+        let (first, seen) = (keys.start, keys.len());
         let weights = &mut scratch[..seen];
-        score_one(weights, self.query.row(0), self.key);
+        score_one(weights, self.query.row(0), self.key.rows(first, seen));
+        self.cap_and_hide(weights, 0, first);
         let log_z = softmax_row(weights, self.bias_row(0));
-        WeightMask::new(self).drop_from(weights, 0, 0);
-        mix_one(output, weights, self.value);
+        WeightMask::new(self).drop_from(weights, 0, first);
+        mix_one(output, weights, self.value.rows(first, seen));
         log_z
     }
 
@@ -83,6 +85,7 @@ impl Head<'_> {
         scratch: Scratch,
     ) {
         let mut mask = WeightMask::new(self);
+        let mut slopes = vec![1.0; self.call.cap.map_or(0, |_| self.call.keys)];
         for block in self.call.blocks() {
             let (query, count) = (block.start, block.len());
             let keys = self.call.visible_to_block(self.example, &block);
@@ -104,6 +107,9 @@ impl Head<'_> {
                 let (weights, hidden) = weights.split_at_mut(seen);
                 let (dscores, dhidden) = dscores.split_at_mut(seen);
                 mask.drop_from(dscores, query, first);
+                if let Some(cap) = self.call.cap {
+                    slopes_of_capped(&mut slopes[..seen], weights, cap);
+                }
                 softmax_row_backward(weights, dscores, self.bias_row(query), log_z[query]);
                 mask.drop_again_from(weights);
                 hidden.fill(0.0);
@@ -112,6 +118,9 @@ impl Head<'_> {
                     let biased = dscores.get(self.call.free..).unwrap_or_default();
                     let start = self.call.bias_start(query);
                     flex::add_to(&mut dbias[start..][..biased.len()], biased);
+                }
+                if self.call.cap.is_some() {
+                    multiply_by(dscores, &slopes);
                 }
             }
 
@@ -139,10 +148,18 @@ impl Head<'_> {
         let key = self.key.rows(keys.start, keys.len()).transposed();
         MatrixMut::new(scores, block.len(), keys.len()).set_product(query, key);
         for (row, query) in scores.chunks_exact_mut(keys.len()).zip(block.clone()) {
-            let hidden = self.call.hidden(self.example, query);
-            let [from, to] = [hidden.start, hidden.end].map(|key| key.saturating_sub(keys.start));
-            row[from..to].fill(f32::NEG_INFINITY);
+            self.cap_and_hide(row, query, keys.start);
         }
+    }
+
+    /// Caps a query's scores of the keys from `first` on, and hides keys inside its range.
+    fn cap_and_hide(&self, row: &mut [f32], query: usize, first: usize) {
+        if let Some(cap) = self.call.cap {
+            cap_row(row, cap);
+        }
+        let hidden = self.call.hidden(self.example, query);
+        let [from, to] = [hidden.start, hidden.end].map(|key| key.saturating_sub(first));
+        row[from..to].fill(f32::NEG_INFINITY);
     }
 
     /// The number of keys from `first` to the last one visible to a query.
@@ -227,6 +244,21 @@ vectorised! {
         }
     }
 
+    /// Replaces scores `s` by `c tanh(s / c)`.
+    fn cap_row<A>(row: &mut [f32], cap: f32) {
+        for score in row {
+            *score = cap * precise_tanh::<A>(*score / cap);
+        }
+    }
+
+    /// The derivatives of capped scores with respect to the scores, `1 - (capped / c)²`; 0 for hidden keys.
+    fn slopes_of_capped<A>(slopes: &mut [f32], capped: &[f32], cap: f32) {
+        for (slope, capped) in slopes.iter_mut().zip(capped) {
+            let share = (capped / cap).max(-1.0);
+            *slope = A::mul_add(-share, share, 1.0);
+        }
+    }
+
     /// Replaces `row` by `softmax(row + bias)`. Returns `logZ`.
     fn softmax_row<A>(row: &mut [f32], bias: Option<BiasRow>) -> f32 {
         add_bias(row, bias);
@@ -254,6 +286,16 @@ vectorised! {
             *gradient = *weight * (*gradient - mean);
         }
     }
+}
+
+/// [`tanh`], also precise for small arguments, which a cap multiplies: near 0 its series.
+#[inline(always)]
+fn precise_tanh<A: Arithmetic>(x: f32) -> f32 {
+    let square = x * x;
+    let series = A::mul_add(square, -17.0 / 315.0, 2.0 / 15.0);
+    let series = A::mul_add(square, series, -1.0 / 3.0);
+    let series = A::mul_add(x * square, series, x);
+    if square < 0.04 { series } else { tanh::<A>(x) }
 }
 
 /// The bias of one query's scores.

@@ -1,7 +1,9 @@
 use burn::tensor::Tensor;
 use proptest::prelude::*;
 
-use super::{AttentionInputs, DistanceBias, Dropped, Heads, Visible, Window, attention, reference};
+use super::{
+    AttentionInputs, DistanceBias, Dropped, Heads, Recent, Visible, Window, attention, reference,
+};
 use crate::dropout::Mask;
 use crate::testing::{Input, Role, check, check_differences, layouts, noise, roles};
 
@@ -74,6 +76,7 @@ fn with(
             heads: sizes.heads,
             visible,
             dropped,
+            cap: None,
         };
         let inputs = AttentionInputs {
             query,
@@ -217,6 +220,93 @@ fn agrees_with_the_reference_at_the_size_of_a_miniature() {
     );
 }
 
+/// Attention whose scores are capped; the bias is added to capped scores.
+fn capped<'a>(
+    attention: Attention,
+    sizes: Sizes,
+    visible: Visible<'a>,
+    cap: Option<f32>,
+) -> impl Fn(&[Tensor<2>]) -> Tensor<2> + Sync + 'a {
+    move |inputs| {
+        let [query, key, value] = [0, 1, 2].map(|index: usize| inputs[index].clone());
+        let inputs = AttentionInputs {
+            query,
+            key,
+            value,
+            bias: (inputs.get(3)).map(|bias| DistanceBias::new(bias.clone())),
+        };
+        let how = Heads {
+            batch: sizes.batch,
+            heads: sizes.heads,
+            visible,
+            dropped: None,
+            cap,
+        };
+        attention(inputs, how)
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+    /// Sequences after a prefix, in decoding (one query) too.
+    #[test]
+    fn causal_windows_and_capped_scores_agree_with_the_reference(
+        (batch, heads, shared, width) in (1..5_usize, 1..3_usize, 1..3_usize, 1..10_usize),
+        (queries, past, prefix, window) in (1..300_usize, 0..40_usize, 0..4_usize, 1..40_usize),
+        cap in prop_oneof![Just(None), (0.5..50.0_f32).prop_map(Some)],
+        is_decoding in any::<bool>(),
+        roles in [roles(), roles(), roles()],
+        layout in layouts(),
+        seed in 1..1000_u64,
+    ) {
+        let queries = if is_decoding { 1 } else { queries };
+        let keys = prefix + past + queries;
+        let sizes = Sizes { batch, heads: heads * shared, shared, queries, keys, width, free: 0 };
+        let [query, key, value, _] = sizes.inputs(seed);
+        let mut inputs = [query, key, value];
+        for (input, role) in inputs.iter_mut().zip(roles) {
+            input.role = role;
+            input.layout = layout;
+        }
+        let counts: Vec<usize> = (0..batch).flat_map(|_| prefix + past + 1..=keys).collect();
+        let recent = Visible::Recent(Recent { counts: &counts, prefix, window });
+        let of = |attention| capped(attention, sizes, recent, cap);
+        check(&of(attention), &of(reference), &inputs);
+    }
+
+    #[test]
+    fn capped_scores_with_a_bias_agree_with_the_reference(
+        (batch, heads, width) in (1..5_usize, 1..3_usize, 1..10_usize),
+        queries in 1..150_usize,
+        cap in 0.5..50.0_f32,
+        seed in 1..1000_u64,
+    ) {
+        let sizes = Sizes { batch, heads, shared: 1, queries, keys: queries, width, free: 0 };
+        let of = |attention| capped(attention, sizes, Visible::Causal, Some(cap));
+        check(&of(attention), &of(reference), &sizes.inputs(seed));
+    }
+}
+
+#[test]
+fn gradients_of_capped_scores_in_a_window_are_differences() {
+    let sizes = Sizes {
+        batch: 2,
+        heads: 4,
+        shared: 2,
+        queries: 3,
+        keys: 4,
+        width: 2,
+        free: 0,
+    };
+    let recent = Recent {
+        counts: &[2, 3, 4, 2, 3, 4],
+        prefix: 1,
+        window: 2,
+    };
+    let of = capped(attention, sizes, Visible::Recent(recent), Some(0.7));
+    check_differences(&of, &sizes.inputs(9)[..3]);
+}
+
 #[test]
 fn gradients_are_differences() {
     let sizes = Sizes {
@@ -332,6 +422,7 @@ fn joint_projections_are_sliced_without_a_copy() {
                     heads: 2,
                     visible: Visible::Lengths(&[12, 5]),
                     dropped: None,
+                    cap: None,
                 },
             )
         }
@@ -359,6 +450,7 @@ fn a_query_without_keys_gives_zero() {
         heads: 1,
         visible: Visible::Lengths(&[0, 3]),
         dropped: None,
+        cap: None,
     };
     let inputs = AttentionInputs {
         query,

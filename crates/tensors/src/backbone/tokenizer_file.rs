@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::bert::Shape;
 use crate::network::Config;
-use crate::tokenizer::{Case, Tokenizer, TokenizerError};
+use crate::tokenizer::{Begins, Case, Tokenizer, TokenizerError};
 
 /// Which token `tokenizer_config.json` prepends to texts.
 pub(super) enum Beginning {
@@ -53,6 +53,8 @@ pub(super) enum TokenizerFile {
     SentencePiece,
     /// XLM-R's layout.
     Fairseq,
+    /// SentencePiece's byte pairs: Llama 2's and Gemma's.
+    BytePairs(Begins),
     Vocabulary(Case),
 }
 
@@ -62,6 +64,7 @@ impl TokenizerFile {
             TokenizerFile::Json => "tokenizer.json",
             TokenizerFile::SentencePiece => "spiece.model",
             TokenizerFile::Fairseq => "sentencepiece.bpe.model",
+            TokenizerFile::BytePairs(_) => "tokenizer.model",
             TokenizerFile::Vocabulary(_) => "vocab.txt",
         }
     }
@@ -84,6 +87,9 @@ impl TokenizerFile {
                 Tokenizer::parse_fairseq(bytes, path, bert)
             }
             (Config::Bert(bert), _) => Tokenizer::parse_of_pairs(bytes, path, bert),
+            (Config::DecoderOnly(decoder), TokenizerFile::BytePairs(begins)) => {
+                Tokenizer::parse_byte_pairs(bytes, path, begins, decoder.vocabulary)
+            }
             (Config::DecoderOnly(decoder), _) => {
                 Tokenizer::parse_of_lines(bytes, path, decoder.vocabulary)
             }
@@ -108,7 +114,10 @@ impl TokenizerFile {
                 Shape::Roberta => [TokenizerFile::Json, TokenizerFile::Fairseq],
                 Shape::ModernBert => [TokenizerFile::Json; 2],
             },
-            Config::DecoderOnly(_) => [TokenizerFile::Json; 2],
+            Config::DecoderOnly(_) => [
+                TokenizerFile::Json,
+                TokenizerFile::BytePairs(begins(folder)),
+            ],
         };
         (known.into_iter())
             .find(|file| folder.join(file.name()).exists())
@@ -118,4 +127,39 @@ impl TokenizerFile {
                 names.join(" or ")
             })
     }
+}
+
+fn tokenizer_config(folder: &Path) -> Value {
+    let bytes = std::fs::read(folder.join("tokenizer_config.json")).unwrap_or_default();
+    serde_json::from_slice(&bytes).unwrap_or_default()
+}
+
+/// Whether inputs begin with a token, where only `tokenizer_config.json` says so.
+fn begins(folder: &Path) -> Begins {
+    match tokenizer_config(folder).get("add_bos_token") {
+        Some(Value::Bool(false)) => Begins::Plainly,
+        _ => Begins::WithToken,
+    }
+}
+
+/// What other files of a folder change in its `tokenizer.model`, if anything: tokens that it does not have, or one
+/// after every text.
+pub(super) fn changed_byte_pairs(folder: &Path, tokenizer: &Tokenizer) -> Option<String> {
+    let config = tokenizer_config(folder);
+    if config.get("add_eos_token") == Some(&Value::Bool(true)) {
+        return Some("add_eos_token of tokenizer_config.json".to_string());
+    }
+    let decoder = config
+        .get("added_tokens_decoder")
+        .and_then(Value::as_object);
+    let listed = decoder.into_iter().flatten().filter_map(|(id, token)| {
+        Some((token.get("content")?.as_str()?.to_string(), id.parse().ok()))
+    });
+    let bytes = std::fs::read(folder.join("added_tokens.json")).unwrap_or_default();
+    let added: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    let added = added.as_object().into_iter().flatten();
+    let added = added.map(|(token, id)| (token.clone(), id.as_u64().map(|id| id as u32)));
+    let mut all = listed.chain(added);
+    let (token, _) = all.find(|(token, id)| tokenizer.id(token) != *id)?;
+    Some(format!("an added token '{token}'"))
 }

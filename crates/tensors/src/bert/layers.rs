@@ -129,6 +129,7 @@ impl Attention {
                 }),
             },
             dropped: dropout.weights(),
+            cap: None,
         };
         let inputs = AttentionInputs {
             query,

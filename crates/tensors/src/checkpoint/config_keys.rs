@@ -13,7 +13,8 @@ use serde_json::Value;
 
 use Effect::{Nothing, Only, Read};
 use Family::{
-    Bert, DistilBert, Gpt2, Llama, Mistral, ModernBert, Qwen2, Qwen3, Roberta, T5, XlmRoberta,
+    Bert, DistilBert, Gemma2, Gemma3, Gpt2, Llama, Mistral, ModernBert, Qwen2, Qwen3, Roberta,
+    SmolLm3, T5, XlmRoberta,
 };
 
 /// The model family, from `model_type`.
@@ -39,6 +40,12 @@ pub enum Family {
     Qwen2,
     /// `qwen3`.
     Qwen3,
+    /// `smollm3`.
+    SmolLm3,
+    /// `gemma2`.
+    Gemma2,
+    /// `gemma3_text`.
+    Gemma3,
     /// `gpt2`.
     Gpt2,
 }
@@ -70,6 +77,9 @@ impl Family {
             "mistral" => Some(Mistral),
             "qwen2" => Some(Qwen2),
             "qwen3" => Some(Qwen3),
+            "smollm3" => Some(SmolLm3),
+            "gemma2" => Some(Gemma2),
+            "gemma3_text" => Some(Gemma3),
             "gpt2" => Some(Gpt2),
             _ => None,
         }
@@ -88,6 +98,9 @@ impl Family {
             Mistral => "Mistral",
             Qwen2 => "Qwen2",
             Qwen3 => "Qwen3",
+            SmolLm3 => "SmolLM3",
+            Gemma2 => "Gemma 2",
+            Gemma3 => "Gemma 3",
             Gpt2 => "GPT-2",
         }
     }
@@ -115,12 +128,19 @@ struct Row {
 }
 
 const ALL: &[Family] = &[
-    T5, Bert, Roberta, XlmRoberta, DistilBert, ModernBert, Llama, Mistral, Qwen2, Qwen3, Gpt2,
+    T5, Bert, Roberta, XlmRoberta, DistilBert, ModernBert, Llama, Mistral, Qwen2, Qwen3, SmolLm3,
+    Gemma2, Gemma3, Gpt2,
 ];
 const BERTS: &[Family] = &[Bert, Roberta, XlmRoberta];
 const ENCODERS: &[Family] = &[Bert, Roberta, XlmRoberta, DistilBert, ModernBert];
-const DECODERS: &[Family] = &[Llama, Mistral, Qwen2, Qwen3, Gpt2];
-const LLAMAS: &[Family] = &[Llama, Mistral, Qwen2, Qwen3];
+const DECODERS: &[Family] = &[Llama, Mistral, Qwen2, Qwen3, SmolLm3, Gemma2, Gemma3, Gpt2];
+/// Those that are no encoders.
+const WRITERS: &[Family] = &[
+    T5, Llama, Mistral, Qwen2, Qwen3, SmolLm3, Gemma2, Gemma3, Gpt2,
+];
+const LLAMAS: &[Family] = &[Llama, Mistral, Qwen2, Qwen3, SmolLm3];
+const GEMMAS: &[Family] = &[Gemma2, Gemma3];
+const ROTARY: &[Family] = &[Llama, Mistral, Qwen2, Qwen3, SmolLm3, Gemma2, Gemma3];
 
 const fn row(
     names: &'static [&'static str],
@@ -142,7 +162,7 @@ const TABLE: &[Row] = &[
     row(&["model_type"], ALL, Read, "the family"),
     row(&["vocab_size"], ALL, Read, "rows of the embedding"),
     row(&["tie_word_embeddings"], ALL, Read,
-        "whether the head is tied to the embedding. If absent: false for Llama, true for the others. If true, 4.x \
+        "whether the head is tied to the embedding. If absent: false for Llama, Mistral and Qwen, true for the others. If true, 4.x \
          ignores a head in the file, and 5.x uses one that differs from the embedding, as here. T5 in 4.x: also whether \
          states are scaled before the head; T5 in 5.x: always written as true"),
     row(&["architectures"], ALL, Nothing, "the class that was saved; unknown heads are ignored"),
@@ -178,7 +198,7 @@ const TABLE: &[Row] = &[
     row(&["decoder_start_token_id"], &[T5], Read, "the first token of every output; if absent, the padding"),
     row(&["decoder_start_token_id"], ENCODERS, Nothing, "only used by an encoder-decoder"),
     row(&["decoder_start_token_id"], DECODERS, Nothing, "only used by an encoder-decoder"),
-    row(&["is_decoder"], &[T5, Llama, Mistral, Qwen2, Qwen3, Gpt2], Nothing, "implied by the stack"),
+    row(&["is_decoder"], WRITERS, Nothing, "implied by the stack"),
     row(&["is_decoder"], ENCODERS, Only("false"), "causal attention"),
     row(&["add_cross_attention"], ALL, Only("false"), "attention to another network's encoder"),
     row(&["tie_encoder_decoder"], ALL, Only("false"), "4.x: one set of weights for both stacks"),
@@ -186,7 +206,7 @@ const TABLE: &[Row] = &[
     row(&["quantization_config"], ALL, Only("null"), "weights that are not floating-point numbers"),
     row(&["per_layer_config"], ALL, Only("null"), "5.x: layers whose values differ from the rest of the file"),
     row(&["is_causal"], DECODERS, Only("true"), "5.x: whether attention is causal"),
-    row(&["initializer_range"], &[T5, Llama, Mistral, Qwen2, Qwen3, Gpt2], Nothing, "the initialisation of new weights"),
+    row(&["initializer_range"], WRITERS, Nothing, "the initialisation of new weights"),
 
     // T5.
     row(&["d_model", "d_kv", "d_ff", "num_layers", "num_decoder_layers", "num_heads", "relative_attention_num_buckets",
@@ -229,25 +249,42 @@ const TABLE: &[Row] = &[
     row(&["directionality", "pooler_fc_size", "pooler_num_attention_heads", "pooler_num_fc_layers",
           "pooler_size_per_head", "pooler_type"], &[Bert], Nothing, "in Google's files: no version reads them"),
 
-    // Llama, Mistral and Qwen.
+    // Llama, Mistral, Qwen and SmolLM3.
     row(&["hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
           "head_dim", "hidden_act", "rms_norm_eps", "attention_bias", "mlp_bias", "max_position_embeddings"],
         LLAMAS, Read, "sizes; biases are rejected, except those that every Qwen2 has"),
-    row(&["layer_types"], &[Qwen2, Qwen3], Read, "4.5x and later: layers with a sliding window are rejected"),
-    row(&["use_sliding_window"], &[Qwen2, Qwen3], Only("false"), "whether layers use sliding-window attention"),
-    row(&["sliding_window"], &[Qwen2, Qwen3], Nothing, "the size of the window, if used"),
-    row(&["max_window_layers"], &[Qwen2, Qwen3], Nothing, "the first layer with a window, if used"),
-    row(&["sliding_window"], &[Mistral], Only("null"), "the size of the attention window"),
+    row(&["layer_types"], &[Qwen2, Qwen3, SmolLm3], Read, "4.5x and later: the layers with a sliding window"),
+    row(&["use_sliding_window", "sliding_window", "max_window_layers"], &[Qwen2, Qwen3], Read,
+        "whether layers have a sliding window, its size, and the first such layer"),
+    row(&["sliding_window"], &[Mistral], Read, "the size of every layer's window; if absent, 4096"),
+    row(&["no_rope_layers", "no_rope_layer_interval"], &[SmolLm3], Read, "the layers without rotary positions"),
+    row(&["use_sliding_window"], &[SmolLm3], Only("false"), "whether layers without positions have a window"),
+    row(&["sliding_window", "max_window_layers"], &[SmolLm3], Nothing, "the size of the window, if used"),
     row(&["use_mrope"], &[Qwen2], Only("false"), "only used by Qwen2-VL: positions of images"),
-    row(&["rope_theta", "rope_scaling"], LLAMAS, Read, "4.x: the base and the scaling of rotary positions"),
-    row(&["rope_parameters"], LLAMAS, Read, "5.x: base and scaling in one"),
-    row(&["partial_rotary_factor"], LLAMAS, Only("1"), "the share of a head that is rotated"),
-    row(&["original_max_position_embeddings"], LLAMAS, Only("null"), "5.x: scaling from another length"),
-    row(&["rope_interleaved"], LLAMAS, Only("false"), "nanotron: adjacent coordinates are rotated"),
-    row(&["attention_dropout"], LLAMAS, Nothing, "training"),
+    row(&["rope_theta", "rope_scaling"], ROTARY, Read, "4.x: the base and the scaling of rotary positions"),
+    row(&["rope_parameters"], ROTARY, Read, "5.x: base and scaling in one; in Gemma 3 of each kind of layer"),
+    row(&["partial_rotary_factor"], ROTARY, Only("1"), "the share of a head that is rotated"),
+    row(&["original_max_position_embeddings"], ROTARY, Only("null"), "5.x: scaling from another length"),
+    row(&["rope_interleaved"], ROTARY, Only("false"), "nanotron: adjacent coordinates are rotated"),
+    row(&["attention_dropout"], ROTARY, Nothing, "training"),
     row(&["pretraining_tp"], LLAMAS, Nothing, "4.x: linear layers in slices, the same results up to rounding; 5.x: nothing"),
     row(&["is_llama_config", "max_sequence_length", "transformers.js_config", "unsloth_fixed", "unsloth_version"],
         LLAMAS, Nothing, "written by other programs: no version reads them"),
+
+    // Gemma 2 and 3.
+    row(&["hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
+          "head_dim", "hidden_activation", "rms_norm_eps", "max_position_embeddings", "query_pre_attn_scalar",
+          "sliding_window", "layer_types", "final_logit_softcapping"], GEMMAS, Read, "sizes, windows and soft-capping"),
+    row(&["hidden_act"], GEMMAS, Only("\"gelu_pytorch_tanh\""), "in published files beside hidden_activation, which is read"),
+    row(&["attn_logit_softcapping"], &[Gemma2], Read, "soft-capping of attention's scores"),
+    row(&["attn_logit_softcapping"], &[Gemma3], Only("null"), "Transformers does not apply it in a Gemma 3"),
+    row(&["attention_bias"], GEMMAS, Only("false"), "biases"),
+    row(&["use_bidirectional_attention"], GEMMAS, Only("false"), "an encoder, as EmbeddingGemma"),
+    row(&["rope_local_base_freq"], &[Gemma3], Read, "4.x: the base of rotary positions in layers with a window"),
+    row(&["sliding_window_pattern"], &[Gemma3], Read,
+        "in older files in place of layer_types: every so many layers one is without a window"),
+    row(&["_sliding_window_pattern"], &[Gemma3], Nothing, "written beside layer_types: no version reads it"),
+    row(&["cache_implementation"], GEMMAS, Nothing, "how a cache is held"),
 
     // GPT-2.
     row(&["n_positions", "n_embd", "n_layer", "n_head", "n_inner", "activation_function", "layer_norm_epsilon",

@@ -3,12 +3,13 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use crate::layers::rotary::Turns;
+use super::config::LayerKind;
+use super::positions::{Rotations, Window};
 use crate::layers::{
     Adapter, BlockInputs, Dropout, KeyValue, Linear, Norm, Packing, adapted, adapted_output, pick,
     prepend_prefix,
 };
-use promptshift_kernels::{self as kernels, AttentionInputs, Heads, Rotation, Visible};
+use promptshift_kernels::{self as kernels, AttentionInputs, Heads, Recent, Rotation, Visible};
 
 /// A block.
 #[derive(Module, Debug)]
@@ -21,21 +22,39 @@ pub(super) struct Block {
 
 /// The packed rows of a batch, and which keys they attend to as queries.
 pub(super) struct Rows {
-    /// The rotations of the rows' positions, for rotary positions.
-    pub(super) turns: Option<Turns>,
+    /// The rotations of the rows' positions.
+    pub(super) rotations: Rotations,
     pub(super) packing: Packing,
-    /// The number of keys that each row attends to; `None` for causal attention: itself and the rows before
-    /// it.
+    /// The number of keys that each row attends to; `None` for causal attention of global layers alone: itself and
+    /// the rows before it.
     pub(super) counts: Option<Vec<usize>>,
+    /// The window of local layers.
+    pub(super) window: Option<Window>,
 }
 
 impl Rows {
-    fn view(&self) -> View<'_> {
+    pub(super) fn view(&self, kind: LayerKind) -> View<'_> {
+        let counts = self.counts.as_deref();
         View {
-            rotation: self.turns.as_ref().map(|turns| &turns.queries),
+            rotation: self.rotations.of(kind).map(|turns| &turns.queries),
             packing: &self.packing,
-            visible: (self.counts.as_deref()).map_or(Visible::Causal, Visible::Counts),
+            visible: match (counts, self.window) {
+                (Some(counts), Some(Window { size, prefix })) if kind == LayerKind::Local => {
+                    Visible::Recent(Recent {
+                        counts,
+                        prefix,
+                        window: size,
+                    })
+                }
+                (Some(counts), _) => Visible::Counts(counts),
+                (None, _) => Visible::Causal,
+            },
         }
+    }
+
+    /// The keys' rotation in a layer.
+    pub(super) fn key_rotation(&self, kind: LayerKind) -> Option<&Rotation> {
+        self.rotations.of(kind).map(|turns| &turns.keys)
     }
 }
 
@@ -59,16 +78,17 @@ impl Block {
     ) -> (Tensor<2>, KeyValue) {
         let BlockInputs { x, prefix, .. } = inputs;
         let normed = self.attention_norm.forward(x.clone());
-        let keys = all.turns.as_ref().map(|turns| &turns.keys);
+        let kind = self.attention.kind;
+        let keys = all.key_rotation(kind);
         let key_value = self.attention.key_value(normed.clone(), keys, &all.packing);
         let key_value = prepend_prefix(prefix.as_ref(), key_value, all.packing.batch());
         let read = key_value.clone();
         let x = match asked {
             Some(Asked { among, rows }) => {
                 let [x, normed] = [x, normed].map(|rows| pick(rows, among));
-                self.forward(x, normed, read, rows.view(), dropout)
+                self.forward(x, normed, read, rows.view(kind), dropout)
             }
-            None => self.forward(x, normed, read, all.view(), dropout),
+            None => self.forward(x, normed, read, all.view(kind), dropout),
         };
         (x, key_value)
     }
@@ -99,12 +119,30 @@ pub(super) struct Attention {
     pub(super) key: Linear,
     pub(super) value: Linear,
     pub(super) output: Linear,
-    /// Norms of each head's queries and keys, only in Qwen3.
+    /// Norms of each head's queries and keys, only in Qwen3 and Gemma 3.
     pub(super) query_norm: Option<Norm>,
     pub(super) key_norm: Option<Norm>,
+    /// A norm of the output, only in Gemma.
+    pub(super) post_norm: Option<Norm>,
     /// An adapter after or in parallel to it.
     pub(super) adapter: Option<Adapter>,
     pub(super) heads: usize,
+    #[module(skip)]
+    pub(super) kind: LayerKind,
+    /// The factor of the scores, which rotations include.
+    #[module(skip)]
+    pub(super) scale: f64,
+    /// The bound of the scores, if they are soft-capped.
+    #[module(skip)]
+    pub(super) cap: Option<f64>,
+}
+
+/// The norm of a sub-layer's output, if there is one.
+fn normed_output(norm: Option<&Norm>, output: Tensor<2>) -> Tensor<2> {
+    match norm {
+        Some(norm) => norm.forward(output),
+        None => output,
+    }
 }
 
 /// Normalises each head of the rows `[N, H·K]` over its width `K`, if there is a norm.
@@ -148,10 +186,7 @@ impl Attention {
         let query = normed_heads(self.query_norm.as_ref(), self.query.forward(x));
         let query = match view.rotation {
             Some(rotation) => kernels::rotate(query, rotation),
-            None => {
-                let [_, inner] = query.dims();
-                query * ((inner / self.heads) as f64).powf(-0.5)
-            }
+            None => query * self.scale,
         };
         let KeyValue { key, value } = key_value;
         let View {
@@ -163,6 +198,7 @@ impl Attention {
             visible,
             // Dropout is applied to the outputs of attention and feed-forward instead.
             dropped: None,
+            cap: self.cap.map(|cap| cap as f32),
         };
         let inputs = AttentionInputs {
             query: packing.fill(query),
@@ -172,18 +208,31 @@ impl Attention {
         };
         let mixed = kernels::attention(inputs, how);
         let mixed = packing.pack(mixed);
-        adapted_output(self.adapter.as_ref(), self.output.forward(mixed))
+        let output = normed_output(self.post_norm.as_ref(), self.output.forward(mixed));
+        adapted_output(self.adapter.as_ref(), output)
     }
 }
 
-/// The feed-forward layers: Llama's `(silu(x W₀) ⊙ (x W₁)) W` (Shazeer 2020, arXiv 2002.05202), or GPT-2's
-/// `gelu_tanh(x W₁) W`.
+/// The nonlinearity of a feed-forward layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Activation {
+    Silu,
+    /// GELU's approximation by tanh.
+    TanhGelu,
+}
+
+/// The feed-forward layers: Llama's `(silu(x W₀) ⊙ (x W₁)) W` (Shazeer 2020, arXiv 2002.05202), Gemma's
+/// `norm((gelu_tanh(x W₀) ⊙ (x W₁)) W)`, or GPT-2's `gelu_tanh(x W₁) W`.
 #[derive(Module, Debug)]
 pub(super) struct FeedForward {
-    /// `W₀`, only in Llama.
+    /// `W₀`, not in GPT-2.
     pub(super) gate: Option<Linear>,
     pub(super) up: Linear,
     pub(super) down: Linear,
+    /// A norm of the output, only in Gemma.
+    pub(super) post_norm: Option<Norm>,
+    #[module(skip)]
+    pub(super) activation: Activation,
     /// An adapter after or in parallel to it.
     pub(super) adapter: Option<Adapter>,
 }
@@ -199,15 +248,20 @@ impl FeedForward {
         dropout: &mut Dropout,
     ) -> Tensor<2> {
         adapted(self.adapter.as_ref(), x, stream, |x| {
-            let hidden = match &self.gate {
-                Some(gate) => kernels::gated_silu(gate.forward(x.clone()), self.up.forward(x)),
+            let [gate, up] = match &self.gate {
+                Some(gate) => [gate.forward(x.clone()), self.up.forward(x)],
                 None => {
                     let up = self.up.forward(x);
                     let open = Tensor::ones(up.dims(), &up.device());
-                    kernels::gated_gelu(up, open)
+                    [up, open]
                 }
             };
-            self.down.forward(dropout.packed_rows(hidden, lengths))
+            let hidden = match self.activation {
+                Activation::Silu => kernels::gated_silu(gate, up),
+                Activation::TanhGelu => kernels::gated_gelu(gate, up),
+            };
+            let output = (self.down).forward(dropout.packed_rows(hidden, lengths));
+            normed_output(self.post_norm.as_ref(), output)
         })
     }
 }

@@ -2,13 +2,14 @@
 
 use burn::tensor::Device;
 
-use super::blocks::{Attention, Block, FeedForward};
-use super::config::{DecoderConfig, HEAD, Positions, Shape};
+use super::blocks::{Activation, Attention, Block, FeedForward};
+use super::config::{DecoderConfig, HEAD, LayerKind, Positions, Shape};
 use super::model::DecoderOnly;
+use super::positions::Rotary;
 use crate::checkpoint::{CheckpointError, Entry, Names, Part, Weights, unfilled};
 use crate::layers::{Linear, Map, Norm};
 
-/// The parameters of a Llama; Mistral and Qwen have the same names, and Qwen3 has two more norms.
+/// The parameters of a Llama; Mistral, Qwen and SmolLM3 have the same names, and Qwen3 has two more norms.
 #[rustfmt::skip]
 const LLAMA: &[Entry] = &[
     ("embedding", "model.embed_tokens", Part::Table),
@@ -23,6 +24,27 @@ const LLAMA: &[Entry] = &[
     ("blocks.*.feed_forward.gate", "model.layers.*.mlp.gate_proj", Part::Linear),
     ("blocks.*.feed_forward.up", "model.layers.*.mlp.up_proj", Part::Linear),
     ("blocks.*.feed_forward.down", "model.layers.*.mlp.down_proj", Part::Linear),
+    ("norm", "model.norm", Part::Norm),
+    ("head", "lm_head", Part::Linear),
+];
+
+/// The parameters of a Gemma 2 or 3; only 3 has norms of queries and keys.
+#[rustfmt::skip]
+const GEMMA: &[Entry] = &[
+    ("embedding", "model.embed_tokens", Part::Table),
+    ("blocks.*.attention_norm", "model.layers.*.input_layernorm", Part::Norm),
+    ("blocks.*.attention.query", "model.layers.*.self_attn.q_proj", Part::Linear),
+    ("blocks.*.attention.key", "model.layers.*.self_attn.k_proj", Part::Linear),
+    ("blocks.*.attention.value", "model.layers.*.self_attn.v_proj", Part::Linear),
+    ("blocks.*.attention.output", "model.layers.*.self_attn.o_proj", Part::Linear),
+    ("blocks.*.attention.query_norm", "model.layers.*.self_attn.q_norm", Part::Norm),
+    ("blocks.*.attention.key_norm", "model.layers.*.self_attn.k_norm", Part::Norm),
+    ("blocks.*.attention.post_norm", "model.layers.*.post_attention_layernorm", Part::Norm),
+    ("blocks.*.feed_forward_norm", "model.layers.*.pre_feedforward_layernorm", Part::Norm),
+    ("blocks.*.feed_forward.gate", "model.layers.*.mlp.gate_proj", Part::Linear),
+    ("blocks.*.feed_forward.up", "model.layers.*.mlp.up_proj", Part::Linear),
+    ("blocks.*.feed_forward.down", "model.layers.*.mlp.down_proj", Part::Linear),
+    ("blocks.*.feed_forward.post_norm", "model.layers.*.post_feedforward_layernorm", Part::Norm),
     ("norm", "model.norm", Part::Norm),
     ("head", "lm_head", Part::Linear),
 ];
@@ -48,6 +70,7 @@ const GPT2: &[Entry] = &[
 pub(super) fn names(shape: Shape) -> Names {
     Names::new(match shape {
         Shape::Llama => LLAMA,
+        Shape::Gemma => GEMMA,
         Shape::Gpt2 => GPT2,
     })
 }
@@ -56,7 +79,7 @@ impl DecoderConfig {
     /// The embedding's name.
     pub(crate) fn embedding_name(&self) -> &'static str {
         match self.shape {
-            Shape::Llama => "model.embed_tokens.weight",
+            Shape::Llama | Shape::Gemma => "model.embed_tokens.weight",
             Shape::Gpt2 => "wte.weight",
         }
     }
@@ -76,16 +99,18 @@ impl DecoderConfig {
                 false => linear,
             }
         };
-        let head_norm =
-            || (self.qk_norm).then(|| Norm::unfilled(self.head_width, self.epsilon, device));
-        let norm = || {
-            let norm = Norm::unfilled(d, self.epsilon, device);
+        let norm_of = |width| {
+            let norm = Norm::unfilled(width, self.epsilon, device);
             match self.shape {
                 Shape::Llama => norm,
+                Shape::Gemma => norm.by_one_plus_gain(),
                 Shape::Gpt2 => norm.with_unfilled_bias(device),
             }
         };
-        let block = |_| Block {
+        let norm = || norm_of(d);
+        let head_norm = || (self.qk_norm).then(|| norm_of(self.head_width));
+        let post_norm = || (self.shape == Shape::Gemma).then(norm);
+        let block = |index: usize| Block {
             attention_norm: norm(),
             attention: Attention {
                 query: linear(Map::Q, [d, inner]),
@@ -94,17 +119,26 @@ impl DecoderConfig {
                 output: linear(Map::O, [inner, d]),
                 query_norm: head_norm(),
                 key_norm: head_norm(),
+                post_norm: post_norm(),
                 adapter: None,
                 heads: self.heads,
+                kind: (self.kinds.get(index).copied()).unwrap_or(LayerKind::Global),
+                scale: self.query_scalar.powf(-0.5),
+                cap: self.caps.scores,
             },
             feed_forward_norm: norm(),
             feed_forward: FeedForward {
                 gate: match self.shape {
-                    Shape::Llama => Some(linear(Map::Wi0, [d, ff])),
+                    Shape::Llama | Shape::Gemma => Some(linear(Map::Wi0, [d, ff])),
                     Shape::Gpt2 => None,
                 },
                 up: linear(Map::Wi1, [d, ff]),
                 down: linear(Map::Wo, [ff, d]),
+                post_norm: post_norm(),
+                activation: match self.shape {
+                    Shape::Llama => Activation::Silu,
+                    Shape::Gemma | Shape::Gpt2 => Activation::TanhGelu,
+                },
                 adapter: None,
             },
         };
@@ -120,7 +154,9 @@ impl DecoderConfig {
                 true => None,
                 false => Some(Linear::unfilled([d, self.vocabulary], device)),
             },
-            turns: DecoderOnly::turns_of(self),
+            rotary: Rotary::of(self),
+            embedding_scale: self.embedding_scale(),
+            logit_cap: self.caps.logits,
         }
     }
 }
@@ -140,13 +176,13 @@ impl DecoderOnly {
             // Saved with or without the head: names start with `transformer.h.0…` or `h.0…`.
             Shape::Gpt2 => weights.strip_prefix("transformer."),
             // Likewise `model.layers.0…` or `layers.0…`.
-            Shape::Llama if weights.contains("embed_tokens.weight") => {
+            Shape::Llama | Shape::Gemma if weights.contains("embed_tokens.weight") => {
                 weights = weights.renamed(|name| match name {
                     HEAD => Some(name.to_string()),
                     name => Some(format!("model.{name}")),
                 });
             }
-            Shape::Llama => {}
+            Shape::Llama | Shape::Gemma => {}
         }
         // Buffers in older files (masks, frequencies), which this implementation computes itself.
         weights.remove(|name| {
@@ -180,10 +216,11 @@ impl DecoderOnly {
     /// [`DecoderOnly::load`].
     pub fn weights(&self) -> Weights {
         let mut out = Weights::empty("");
-        // Only a GPT-2 has learned positions.
-        let shape = match &self.positions {
-            None => Shape::Llama,
-            Some(_) => Shape::Gpt2,
+        // Only a GPT-2 has learned positions, and only a Gemma scales its embeddings.
+        let shape = match (&self.positions, self.embedding_scale) {
+            (Some(_), _) => Shape::Gpt2,
+            (None, Some(_)) => Shape::Gemma,
+            (None, None) => Shape::Llama,
         };
         names(shape).put(self, &mut out);
         out

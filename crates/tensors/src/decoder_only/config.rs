@@ -7,8 +7,11 @@ use crate::layers::rotary::Scaling;
 /// The family whose layout and names a checkpoint has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
-    /// `model_type` llama, mistral, qwen2 or qwen3.
+    /// `model_type` llama, mistral, qwen2, qwen3 or smollm3.
     Llama,
+    /// `model_type` gemma2 or gemma3_text: norms that multiply by `1 + gain`, also after each sub-layer; scaled
+    /// embeddings of tokens; GeGLU.
+    Gemma,
     /// `model_type` gpt2.
     Gpt2,
 }
@@ -26,6 +29,49 @@ pub enum Positions {
     /// Learned embeddings of this many positions.
     Learned(usize),
 }
+
+/// What a layer attends to, and whether it sees positions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LayerKind {
+    /// All tokens up to the query.
+    Global,
+    /// The last [`Local::window`] tokens, with the rotary positions of [`Local`].
+    Local,
+    /// All tokens up to the query, without rotary positions.
+    Unrotated,
+}
+
+/// The layers with a sliding window.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Local {
+    /// The number of tokens that a query sees, its own included. It also sees the keys of a prefix, which have no
+    /// position.
+    pub window: usize,
+    /// The base of the wavelengths of their rotary positions.
+    pub theta: f64,
+    /// The scaling for longer inputs.
+    pub scaling: Scaling,
+}
+
+/// Bounds `c` of soft-capping, which replaces `x` by `c tanh(x / c)` (Gemma Team 2024, arXiv 2408.00118).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Caps {
+    /// Of attention's scores.
+    pub scores: Option<f64>,
+    /// Of the logits.
+    pub logits: Option<f64>,
+}
+
+impl Caps {
+    /// No soft-capping.
+    pub const NONE: Caps = Caps {
+        scores: None,
+        logits: None,
+    };
+}
+
+/// The most that any size may be.
+const MOST: usize = 1 << 24;
 
 /// The sizes of a decoder-only network.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,6 +103,14 @@ pub struct DecoderConfig {
     pub qk_norm: bool,
     /// How positions are encoded.
     pub positions: Positions,
+    /// The kind of each layer, `[L]`.
+    pub kinds: Vec<LayerKind>,
+    /// The local layers, if there are any.
+    pub local: Option<Local>,
+    /// The square of what scores are divided by: `K`, except in Gemma.
+    pub query_scalar: f64,
+    /// Soft-capping.
+    pub caps: Caps,
     /// The maximum sequence length in training.
     pub longest: usize,
 }
@@ -77,7 +131,7 @@ impl DecoderConfig {
             ("feed-forward width", self.feed_forward),
             ("longest sequence", self.longest),
         ] {
-            if value == 0 || value > 1 << 24 {
+            if value == 0 || value > MOST {
                 return Err(format!("{value} for its {name}"));
             }
         }
@@ -94,11 +148,56 @@ impl DecoderConfig {
             if !self.head_width.is_multiple_of(2) {
                 return Err(format!("rotary heads of width {}", self.head_width));
             }
-            if !(theta.is_finite() && theta > 1.0) {
-                return Err(format!("rope_theta {theta}"));
+            let local = self.local.map(|local| local.theta);
+            for theta in [Some(theta), local].into_iter().flatten() {
+                if !(theta.is_finite() && theta > 1.0) {
+                    return Err(format!("rope_theta {theta}"));
+                }
+            }
+        }
+        if self.kinds.len() != self.layers {
+            let kinds = self.kinds.len();
+            return Err(format!("kinds of {kinds} layers for {}", self.layers));
+        }
+        match self.local {
+            None if self.kinds.contains(&LayerKind::Local) => {
+                return Err("layers with a sliding window of no size".to_string());
+            }
+            Some(Local { window: 0, .. }) => return Err("a sliding window of 0".to_string()),
+            _ => {}
+        }
+        for (name, value) in [
+            ("the scale of queries", Some(self.query_scalar)),
+            ("soft-capping of scores", self.caps.scores),
+            ("soft-capping of logits", self.caps.logits),
+        ] {
+            if let Some(value) = value.filter(|value| !(value.is_finite() && *value > 0.0)) {
+                return Err(format!("{value} for {name}"));
             }
         }
         Ok(self)
+    }
+
+    /// As many kinds as there are layers, by index; fewer for an impossible number of layers, which
+    /// [`checked`](Self::checked) rejects.
+    pub(crate) fn kinds_of(layers: usize, kind: impl Fn(usize) -> LayerKind) -> Vec<LayerKind> {
+        (0..layers.min(MOST)).map(kind).collect()
+    }
+
+    /// What the embeddings of tokens are multiplied by.
+    pub(super) fn embedding_scale(&self) -> Option<f64> {
+        match self.shape {
+            Shape::Gemma => Some((self.width as f64).sqrt()),
+            Shape::Llama | Shape::Gpt2 => None,
+        }
+    }
+
+    /// The number of norms of a block's states.
+    fn block_norms(&self) -> usize {
+        match self.shape {
+            Shape::Gemma => 4,
+            Shape::Llama | Shape::Gpt2 => 2,
+        }
     }
 
     /// The configuration for a checkpoint with these weights, under Hugging Face's names. A head that differs
@@ -124,7 +223,7 @@ impl DecoderConfig {
     /// Whether a linear layer of the blocks has a bias.
     pub(super) fn has_bias(&self, map: Map) -> bool {
         match self.shape {
-            Shape::Llama => self.qkv_bias && matches!(map, Map::Q | Map::K | Map::V),
+            Shape::Llama | Shape::Gemma => self.qkv_bias && matches!(map, Map::Q | Map::K | Map::V),
             Shape::Gpt2 => true,
         }
     }
@@ -140,7 +239,7 @@ impl DecoderConfig {
     /// The total size of the biases of linear layers and norms; `None` if there are none.
     pub fn biases(&self) -> Option<usize> {
         let norms = match self.shape {
-            Shape::Llama => 0,
+            Shape::Llama | Shape::Gemma => 0,
             Shape::Gpt2 => (2 * self.layers + 1) * self.width,
         };
         let all = self.layers * self.map_biases() + norms;
@@ -149,7 +248,8 @@ impl DecoderConfig {
 
     /// The total size of all norms' gains.
     pub fn norm_gains(&self) -> usize {
-        (2 * self.layers + 1) * self.width + self.layers * self.qk_norm_parameters()
+        (self.block_norms() * self.layers + 1) * self.width
+            + self.layers * self.qk_norm_parameters()
     }
 
     /// The number of parameters of one block's query and key norms, which all heads share.
@@ -163,7 +263,7 @@ impl DecoderConfig {
     /// The number of parameters of the final norm.
     pub fn norm_parameters(&self) -> usize {
         match self.shape {
-            Shape::Llama => self.width,
+            Shape::Llama | Shape::Gemma => self.width,
             Shape::Gpt2 => 2 * self.width,
         }
     }
@@ -172,7 +272,10 @@ impl DecoderConfig {
     pub fn block_parameters(&self) -> usize {
         let maps = self.block_maps();
         let weights: usize = maps.iter().map(|(_, [input, output])| input * output).sum();
-        weights + self.map_biases() + 2 * self.norm_parameters() + self.qk_norm_parameters()
+        weights
+            + self.map_biases()
+            + self.block_norms() * self.norm_parameters()
+            + self.qk_norm_parameters()
     }
 
     /// The total number of parameters in closed form.

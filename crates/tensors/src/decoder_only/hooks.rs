@@ -53,7 +53,7 @@ impl DecoderConfig {
             (Map::V, [d, keys]),
             (Map::O, [inner, d]),
         ];
-        if self.shape == Shape::Llama {
+        if self.shape != Shape::Gpt2 {
             maps.push((Map::Wi0, [d, ff]));
         }
         maps.extend([(Map::Wi1, [d, ff]), (Map::Wo, [ff, d])]);
@@ -71,7 +71,7 @@ impl DecoderConfig {
     pub fn map_names(&self) -> Vec<String> {
         let names = super::checkpoint::names(self.shape);
         let names = match self.shape {
-            Shape::Llama => names,
+            Shape::Llama | Shape::Gemma => names,
             Shape::Gpt2 => names.renamed(|name| format!("transformer.{name}")),
         };
         names.maps("blocks", self.layers)

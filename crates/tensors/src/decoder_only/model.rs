@@ -5,14 +5,13 @@ use std::rc::Rc;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 
-use super::blocks::{Asked, Block, Rows, View};
-use super::{DecoderConfig, Positions};
-use crate::layers::rotary::{Turns, frequencies};
+use super::blocks::{Asked, Block, Rows};
+use super::positions::Rotary;
 use crate::layers::{
     BlockInputs, Decoding, Dropout, Generated, Injected, KeyValue, KvCache, Linear, Norm, Packing,
     Pass, Tokens, greedy, pick, prefix_len, with_prefix,
 };
-use promptshift_kernels::{self as kernels, Visible};
+use promptshift_kernels as kernels;
 
 /// A decoder-only network.
 #[derive(Module, Debug)]
@@ -24,9 +23,14 @@ pub struct DecoderOnly {
     pub(super) norm: Norm,
     /// The output head; `None` if it is the embedding.
     pub(super) head: Option<Linear>,
-    /// Radians per position, for rotary positions.
     #[module(skip)]
-    pub(super) turns: Vec<f64>,
+    pub(super) rotary: Rotary,
+    /// What the embeddings of tokens are multiplied by, only in Gemma.
+    #[module(skip)]
+    pub(super) embedding_scale: Option<f64>,
+    /// The bound of the logits, if they are soft-capped.
+    #[module(skip)]
+    pub(super) logit_cap: Option<f64>,
 }
 
 /// Embedded inputs; their outputs follow in the same sequences.
@@ -47,6 +51,8 @@ pub struct Read {
 #[derive(Debug)]
 pub struct Cache {
     kept: KvCache,
+    /// The number of keys without a position, before the others.
+    prefix: usize,
     /// The number of tokens and prompt vectors that each example has read, which is the position of its next
     /// token.
     positions: Vec<usize>,
@@ -58,6 +64,7 @@ impl Cache {
         let seen = lengths.iter().map(|length| length + prefix).collect();
         Cache {
             kept: KvCache::new(key_values, seen),
+            prefix,
             positions: lengths,
         }
     }
@@ -90,16 +97,17 @@ struct Stream<'a> {
 }
 
 impl DecoderOnly {
-    pub(super) fn turns_of(config: &DecoderConfig) -> Vec<f64> {
-        match config.positions {
-            Positions::Rotary { theta, scaling } => frequencies(config.head_width, theta, scaling),
-            Positions::Learned(_) => Vec::new(),
-        }
-    }
-
-    /// The input embedding `[V, D]`.
+    /// The input embedding `[V, D]`, which a Gemma [scales](Self::scaled) as it reads it.
     pub fn embedding(&self) -> Tensor<2> {
         self.embedding.val()
+    }
+
+    /// Rows of the input embedding as the blocks read them: in a Gemma by `√D`.
+    pub(crate) fn scaled(&self, rows: Tensor<2>) -> Tensor<2> {
+        match self.embedding_scale {
+            Some(scale) => rows * scale,
+            None => rows,
+        }
     }
 
     /// The device of the parameters.
@@ -185,22 +193,25 @@ impl DecoderOnly {
         // With past keys there are more keys than queries.
         let prefix = prefix_len(past.key_values);
         let counts = (0..packing.batch()).flat_map(|_| prefix + 1..=prefix + packing.width());
+        let window = self.rotary.window(prefix - past.positions);
         let each = wanted.iter().flatten();
         let asked_positions: Vec<usize> = each.clone().map(|at| past.positions + at).collect();
         let asked = Rc::new(Asked {
             among: packing.rows_at(wanted),
             rows: Rows {
-                turns: self.turns(&asked_positions),
+                rotations: self.rotary.at(&asked_positions),
                 packing: Packing::new(wanted.iter().map(Vec::len).collect()),
                 counts: Some(each.map(|at| prefix + at + 1).collect()),
+                window,
             },
         });
         let x = self.placed(rows, &positions);
         let mut x = pass.dropout.packed_rows(x, packing.lengths());
         let all = Rc::new(Rows {
-            turns: self.turns(&positions),
-            counts: (prefix > 0).then(|| counts.collect()),
+            rotations: self.rotary.at(&positions),
+            counts: (prefix > 0 || window.is_some()).then(|| counts.collect()),
             packing,
+            window,
         });
         for (index, block) in self.blocks.iter().enumerate() {
             let inputs = BlockInputs {
@@ -225,11 +236,6 @@ impl DecoderOnly {
             Some(table) => rows + pick(table.val(), places),
             None => rows,
         }
-    }
-
-    /// The rotations of rows at these positions, for rotary positions.
-    pub(super) fn turns(&self, places: &[usize]) -> Option<Turns> {
-        (!self.turns.is_empty()).then(|| Turns::new(places, &self.turns))
     }
 
     /// Teacher-forced logits of the real target positions, `[N, V]`, in row order.
@@ -313,23 +319,26 @@ impl DecoderOnly {
 
     /// Logits `[B, V]` of the token after `last`.
     pub fn next_logits(&self, last: &[u32], cache: &mut Cache) -> Tensor<2> {
-        let Cache { kept, positions } = cache;
+        let Cache {
+            kept,
+            prefix,
+            positions,
+        } = cache;
         kept.advance();
-        let seen = kept.seen().to_vec();
-        let turns = self.turns(positions);
-        let packing = Packing::new(vec![1; last.len()]);
-        let view = View {
-            rotation: turns.as_ref().map(|turns| &turns.queries),
-            packing: &packing,
-            visible: Visible::Lengths(&seen),
+        let rows = Rows {
+            rotations: self.rotary.at(positions),
+            packing: Packing::new(vec![1; last.len()]),
+            counts: Some(kept.seen().to_vec()),
+            window: self.rotary.window(*prefix),
         };
         let mut x = self.placed(self.lookup(last), positions);
         let off = &mut Dropout::off();
         for (index, block) in self.blocks.iter().enumerate() {
             let normed = block.attention_norm.forward(x.clone());
-            let keys = turns.as_ref().map(|turns| &turns.keys);
-            let newest = block.attention.key_value(normed.clone(), keys, &packing);
-            x = block.forward(x, normed, kept.put(index, newest), view, off);
+            let kind = block.attention.kind;
+            let keys = rows.key_rotation(kind);
+            let newest = (block.attention).key_value(normed.clone(), keys, &rows.packing);
+            x = block.forward(x, normed, kept.put(index, newest), rows.view(kind), off);
         }
         for position in positions {
             *position += 1;
@@ -339,15 +348,19 @@ impl DecoderOnly {
 
     /// Final states `[N, D]` → logits `[N, V]`.
     pub(super) fn vocabulary_logits(&self, states: Tensor<2>) -> Tensor<2> {
-        match &self.head {
+        let logits = match &self.head {
             Some(head) => head.forward(states),
             None => kernels::linear(states, self.embedding.val().transpose()),
+        };
+        match self.logit_cap {
+            Some(cap) => (logits / cap).tanh() * cap,
+            None => logits,
         }
     }
 
     pub(super) fn lookup(&self, ids: &[u32]) -> Tensor<2> {
         let rows: Vec<usize> = ids.iter().map(|&id| id as usize).collect();
-        pick(self.embedding.val(), &rows)
+        self.scaled(pick(self.embedding.val(), &rows))
     }
 }
 

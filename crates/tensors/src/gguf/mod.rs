@@ -3,12 +3,13 @@
 //! Specification: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>, versions 2 and 3,
 //! little-endian. The whole file is read and validated during parsing; nothing in it is executed.
 //!
-//! Supported: a Llama (`general.architecture` `llama`) with tensors in F32, F16, BF16, Q8_0, Q4_0, Q4_1,
-//! Q4_K, Q5_K or Q6_K and a byte-level BPE tokenizer that adds nothing to a text (`tokenizer.ggml.model`
-//! `gpt2`, `tokenizer.ggml.pre` `smollm` or `gpt-2`). Anything else is rejected by name.
+//! Supported: a Llama, Qwen or Gemma (`general.architecture` `llama`, `qwen2`, `qwen3`, `gemma2`, `gemma3`) with
+//! tensors in F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q4_K, Q5_K or Q6_K and a tokenizer of byte pairs:
+//! SentencePiece's (`tokenizer.ggml.model` `llama`) or on bytes (`gpt2` with `tokenizer.ggml.pre` `smollm`, `gpt-2`,
+//! `llama-bpe` or `qwen2`). Anything else is rejected by name, and so is one of several files of a split model.
 
 mod blocks;
-mod llama;
+mod network;
 mod tokenizer;
 mod value;
 
@@ -16,7 +17,7 @@ use std::collections::BTreeMap;
 
 use value::Reader;
 
-pub use llama::{config, network};
+pub use network::{config, network};
 pub use tokenizer::tokenizer_json;
 pub use value::Value;
 
@@ -93,6 +94,13 @@ impl Gguf {
             let key = reader.text()?;
             let kind = reader.u32()?;
             values.insert(key, reader.value(kind)?);
+        }
+        if let Some(Value::Integer(files)) = values.get("split.count")
+            && *files > 1
+        {
+            return Err(format!(
+                "one of {files} files of a split model (split.count): llama-gguf-split --merge joins them"
+            ));
         }
         let mut places = BTreeMap::new();
         for _ in 0..tensors {
@@ -231,6 +239,25 @@ mod tests {
         let mut many = b"GGUF\x03\0\0\0".to_vec();
         many.extend([0xff; 16]);
         assert!(error(&many).contains("tensors and"));
+    }
+
+    #[test]
+    fn one_of_several_files_is_refused_by_name() {
+        let mut bytes = b"GGUF\x03\0\0\0".to_vec();
+        let (tensors, pairs) = (0_u64, 1_u64);
+        bytes.extend([tensors, pairs].map(u64::to_le_bytes).concat());
+        let key = b"split.count";
+        bytes.extend((key.len() as u64).to_le_bytes());
+        bytes.extend(key);
+        bytes.extend(2_u32.to_le_bytes());
+        let whole = [&bytes[..], &1_u16.to_le_bytes()].concat();
+        assert!(Gguf::parse(whole, "a.gguf").is_ok());
+        bytes.extend(3_u16.to_le_bytes());
+        assert!(
+            error(&bytes).contains("one of 3 files"),
+            "{}",
+            error(&bytes)
+        );
     }
 
     /// A file with one tensor, without the tensor's values.

@@ -258,6 +258,8 @@ enum Scaled {
     Values,
     /// Their differences from the row's mean.
     Differences,
+    /// The values, by `1 + gain` in place of the gain.
+    ByOnePlus,
 }
 
 impl Norm {
@@ -268,6 +270,14 @@ impl Norm {
             bias: None,
             epsilon,
             scaled: Scaled::Values,
+        }
+    }
+
+    /// Makes it `x / rms(x) ⊙ (1 + gain)`, as in Gemma.
+    pub(crate) fn by_one_plus_gain(self) -> Self {
+        Norm {
+            scaled: Scaled::ByOnePlus,
+            ..self
         }
     }
 
@@ -299,6 +309,7 @@ impl Norm {
         match (&self.bias, self.scaled) {
             (Some(bias), _) => kernels::layer_norm(x, gain, bias.val(), self.epsilon),
             (None, Scaled::Values) => kernels::rms_norm(x, gain, self.epsilon),
+            (None, Scaled::ByOnePlus) => kernels::rms_norm(x, gain + 1.0, self.epsilon),
             (None, Scaled::Differences) => {
                 let none = Tensor::zeros(gain.dims(), &gain.device().without_autodiff());
                 kernels::layer_norm(x, gain, none, self.epsilon)

@@ -117,17 +117,23 @@ pub(crate) fn frequencies(head_width: usize, theta: f64, scaling: Scaling) -> Ve
 /// The rotations of a pass.
 pub(crate) struct Turns {
     pub(crate) keys: Rotation,
-    /// Includes attention's factor `1/√K`.
+    /// Includes attention's factor of the scores.
     pub(crate) queries: Rotation,
 }
 
 impl Turns {
-    /// The rotations of rows at these positions; `frequencies` are those of [`frequencies`], `[K/2]`.
+    /// The rotations of rows at these positions, with the usual factor `1/√K`; `frequencies` are those of
+    /// [`frequencies`], `[K/2]`.
     pub(crate) fn new(positions: &[usize], frequencies: &[f64]) -> Self {
-        let keys = Rotation::new(positions, frequencies);
         let head_width = 2.0 * frequencies.len() as f32;
+        Turns::by(head_width.powf(-0.5), positions, frequencies)
+    }
+
+    /// The same with another factor.
+    pub(crate) fn by(factor: f32, positions: &[usize], frequencies: &[f64]) -> Self {
+        let keys = Rotation::new(positions, frequencies);
         Turns {
-            queries: keys.scaled(head_width.powf(-0.5)),
+            queries: keys.scaled(factor),
             keys,
         }
     }

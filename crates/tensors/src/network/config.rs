@@ -86,7 +86,7 @@ pub struct Stack {
 }
 
 /// The supported kinds of config.json.
-const WANTED: &str = "the config.json of a T5 (model_type t5; feed_forward_proj relu, as in v1.0, or gated-gelu, as in v1.1), a Llama (llama), Mistral (mistral), Qwen (qwen2, qwen3), GPT-2 (gpt2), BERT (bert), RoBERTa (roberta, xlm-roberta), DistilBERT (distilbert) or ModernBERT (modernbert)";
+const WANTED: &str = "the config.json of a T5 (model_type t5; feed_forward_proj relu, as in v1.0, or gated-gelu, as in v1.1), a Llama (llama), Mistral (mistral), Qwen (qwen2, qwen3), SmolLM3 (smollm3), Gemma (gemma2, gemma3_text), GPT-2 (gpt2), BERT (bert), RoBERTa (roberta, xlm-roberta), DistilBERT (distilbert) or ModernBERT (modernbert)";
 
 impl Config {
     /// Reads and checks `config.json`.

@@ -114,9 +114,13 @@ impl Network {
         }
     }
 
-    /// The input embedding `[V, D]`, in f32.
+    /// The vectors `[V, D]` that the blocks read for the tokens, in f32: the input embedding, which a Gemma scales.
     pub fn embedding(&self) -> Tensor<2> {
-        self.words().cast(DType::F32)
+        let words = self.words().cast(DType::F32);
+        match self {
+            Network::DecoderOnly(decoder) => decoder.scaled(words),
+            Network::T5(_) | Network::Bert(_) => words,
+        }
     }
 
     /// The input embedding as it is held.

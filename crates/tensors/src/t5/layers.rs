@@ -62,6 +62,7 @@ impl Attention {
             heads: self.heads,
             visible,
             dropped: dropout.keys(),
+            cap: None,
         };
         let inputs = AttentionInputs {
             query: self.query.forward(x),

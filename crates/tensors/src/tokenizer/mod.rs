@@ -5,7 +5,8 @@ mod pairs;
 mod sentencepiece;
 
 pub use pairs::Case;
-pub use sentencepiece::{CharsMapError, SentencePieceError};
+pub use sentencepiece::{Begins, CharsMapError, SentencePieceError};
+pub(crate) use sentencepiece::{BytePairs, beginning};
 
 use promptshift_text::foreign;
 use sentencepiece::SentencePiece;
@@ -21,7 +22,7 @@ pub enum TokenizerError {
         /// The error of `tokenizers`.
         reason: String,
     },
-    /// The file is not a unigram model.
+    /// The file is not a SentencePiece model of the wanted kind.
     #[error("{path}: {reason}")]
     SentencePiece {
         /// The file.
@@ -153,7 +154,18 @@ enum Ends {
         /// The token of a single newline.
         newline: u32,
         any: Vec<u32>,
+        /// How the space before an output's first word comes about.
+        space: FirstSpace,
     },
+}
+
+/// Where the space before the first word of a text comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FirstSpace {
+    /// From the text, as in byte-level BPE.
+    Text,
+    /// The tokenizer puts it before every text, as Llama 2's does.
+    Tokenizer,
 }
 
 /// The format of text pairs: a first token, separators between the texts, and one after them.
@@ -325,11 +337,20 @@ impl Tokenizer {
         let model = Model::Json(Box::new(json));
         Self::check_size(&model, name, vocabulary)?;
         let newline = model.encode("a\n").last().copied();
+        let [once, twice] = ["a", "a a"].map(|text| model.encode(text));
+        let space = match once.repeat(2) == twice {
+            true => FirstSpace::Tokenizer,
+            false => FirstSpace::Text,
+        };
         match newline.filter(|id| any.contains(id)) {
             Some(newline) => Ok(Tokenizer {
                 model,
                 pad: newline,
-                ends: Ends::Line { newline, any },
+                ends: Ends::Line {
+                    newline,
+                    any,
+                    space,
+                },
                 pair: None,
                 opening: None,
                 found: None,
@@ -338,6 +359,24 @@ impl Tokenizer {
                 path: name.to_string(),
             }),
         }
+    }
+
+    /// Parses the bytes of a `tokenizer.model` for a decoder-only network.
+    ///
+    /// # Errors
+    /// It is not a model of byte pairs, has another vocabulary, or lacks a newline token.
+    pub fn parse_byte_pairs(
+        bytes: &[u8],
+        name: &str,
+        begins: Begins,
+        vocabulary: usize,
+    ) -> Result<Self, TokenizerError> {
+        let json = BytePairs::parse(bytes, begins).and_then(|model| model.to_json());
+        let json = json.map_err(|reason| TokenizerError::SentencePiece {
+            path: name.to_string(),
+            reason,
+        })?;
+        Tokenizer::parse_of_lines(&json, name, vocabulary)
     }
 
     /// The token ids of an input as the network reads it; for T5 without end of sequence.
@@ -358,7 +397,7 @@ impl Tokenizer {
     pub fn encode_output(&self, text: &str) -> Vec<u32> {
         match self.ends {
             Ends::Sequence(_) => self.opening.into_iter().chain(self.encode(text)).collect(),
-            Ends::Line { .. } => self.encode(&format!(" {text}")),
+            Ends::Line { .. } => self.encode_after_space(text),
         }
     }
 
@@ -417,7 +456,17 @@ impl Tokenizer {
     pub fn encode_within(&self, text: &str) -> Vec<u32> {
         match text.is_empty() {
             true => Vec::new(),
-            false => self.encode(&format!(" {text}")),
+            false => self.encode_after_space(text),
+        }
+    }
+
+    fn encode_after_space(&self, text: &str) -> Vec<u32> {
+        match self.ends {
+            Ends::Line {
+                space: FirstSpace::Tokenizer,
+                ..
+            } => self.encode(text),
+            _ => self.encode(&format!(" {text}")),
         }
     }
 

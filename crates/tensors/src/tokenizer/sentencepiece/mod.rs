@@ -8,6 +8,7 @@
 //! Control pieces (`</s>`, `<pad>`) never match in a text: such strings are split like other words. A
 //! `tokenizer.json` does match them.
 
+mod byte_pairs;
 mod normalizer;
 mod proto;
 mod unigram;
@@ -16,6 +17,8 @@ use std::collections::HashMap;
 
 use prost::Message;
 
+pub use byte_pairs::Begins;
+pub(crate) use byte_pairs::{BytePairs, beginning};
 pub use normalizer::CharsMapError;
 
 use normalizer::{CharsMap, Normalizer, SPACE};

@@ -55,6 +55,9 @@ pub(super) struct TrainerSpec {
     pub(super) treat_whitespace_as_suffix: Option<bool>,
     #[prost(bool, optional, tag = "35")]
     pub(super) byte_fallback: Option<bool>,
+    /// Negative for none.
+    #[prost(int32, optional, tag = "41")]
+    pub(super) bos_id: Option<i32>,
 }
 
 /// The types of model that SentencePiece trains.
@@ -134,7 +137,7 @@ pub(super) fn check(
     }
 }
 
-/// Why bytes are not a usable unigram model.
+/// Why bytes are not a usable SentencePiece model.
 #[derive(Debug, thiserror::Error)]
 pub enum SentencePieceError {
     /// Not a `ModelProto`, or truncated within a field.
@@ -152,12 +155,18 @@ pub enum SentencePieceError {
         /// The type's name, or its number if it has none.
         found: String,
     },
-    /// A setting that no T5 has.
+    /// The same, of a model of byte pairs.
+    #[error("wanted a model of byte pairs (model_type Bpe), found model_type {found}")]
+    NotBytePairs {
+        /// The type's name, or its number if it has none.
+        found: String,
+    },
+    /// A setting that no supported model has.
     #[error("wanted {setting} {wanted}, found {found}")]
     Setting {
         /// Its name.
         setting: &'static str,
-        /// T5's value.
+        /// The value of the supported models.
         wanted: bool,
         /// This model's value.
         found: bool,

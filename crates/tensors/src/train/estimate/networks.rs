@@ -5,7 +5,7 @@ use super::pass::{BlockInputs, Pass};
 use super::tape::{Dropped, Gate, Heads, Normed, Value};
 use crate::batch::Batch;
 use crate::bert::{BertConfig, Shape as BertShape};
-use crate::decoder_only::{DecoderConfig, Positions, Shape as DecoderShape};
+use crate::decoder_only::{DecoderConfig, LayerKind, Positions, Shape as DecoderShape};
 use crate::network::Config;
 use crate::t5::T5Config;
 use promptshift_numbers::recipe::HeadForm;
@@ -124,7 +124,8 @@ fn feed_forward(
         }
         None => plain(up(x)),
     };
-    pass.adapted(path, pass.linear(&format!("{path}.down"), drop(hidden)))
+    let output = pass.linear(&format!("{path}.down"), drop(hidden));
+    pass.adapted(path, post_normed(pass, path, output))
 }
 
 /// A stack of T5.
@@ -253,6 +254,7 @@ fn t5_attention(
             true => Dropped::Keys,
             false => Dropped::No,
         },
+        capped: false,
     };
     let mixed = pass.tape.attention([query, key, value], bias, how);
     pass.adapted(path, pass.linear(&format!("{path}.output"), mixed))
@@ -546,6 +548,7 @@ fn bert_attention(
             true => Dropped::Each,
             false => Dropped::No,
         },
+        capped: false,
     };
     let mixed = tape.attention([query, key, value], None, how);
     let output = pass.linear(&format!("{path}.output"), rows.pack(pass, mixed));
@@ -558,7 +561,8 @@ struct DecoderSizes {
     heads: usize,
     head_width: usize,
     is_rotary: bool,
-    is_gpt2: bool,
+    shape: DecoderShape,
+    is_capped: bool,
     /// All rows, and those whose final states are needed.
     rows: Packed,
     asked: Option<Packed>,
@@ -569,12 +573,16 @@ fn decoder_only(pass: &Pass, config: &DecoderConfig, injected: Injected, batch: 
     let (inputs, targets) = (&batch.inputs, &batch.targets);
     let embedding = pass.known("backbone.embedding");
     let prompt = injected.prompt.as_ref().map_or(0, |prompt| prompt.rows);
-    let mut read = tape.pick(embedding, inputs.count());
+    let scaled = |rows: Value| match config.shape {
+        DecoderShape::Gemma => tape.scaled(rows),
+        DecoderShape::Llama | DecoderShape::Gpt2 => rows,
+    };
+    let mut read = scaled(tape.pick(embedding, inputs.count()));
     if let Some(prompt) = &injected.prompt {
         let pool = tape.joined(&[prompt, &read], 1);
         read = tape.pick(&pool, inputs.count() + inputs.batch() * prompt.rows);
     }
-    let outputs = tape.pick(embedding, targets.ids.len());
+    let outputs = scaled(tape.pick(embedding, targets.ids.len()));
     let pool = tape.joined(&[&read, &outputs], 1);
     let lengths: Vec<usize> = (inputs.lengths.iter().zip(&targets.lengths))
         .map(|(input, output)| prompt + input + output.saturating_sub(1))
@@ -589,10 +597,10 @@ fn decoder_only(pass: &Pass, config: &DecoderConfig, injected: Injected, batch: 
         x = tape.sum(x, tape.pick(positions, rows.real));
     }
     x = pass.dropped(x);
-    let is_gpt2 = config.shape == DecoderShape::Gpt2;
-    let normed = match is_gpt2 {
-        true => Normed::Differences,
-        false => Normed::Values,
+    let normed = match config.shape {
+        DecoderShape::Gpt2 => Normed::Differences,
+        DecoderShape::Llama => Normed::Values,
+        DecoderShape::Gemma => Normed::ByOnePlus,
     };
     for index in 0..config.layers {
         let path = format!("backbone.blocks.{index}");
@@ -603,8 +611,10 @@ fn decoder_only(pass: &Pass, config: &DecoderConfig, injected: Injected, batch: 
         let sizes = DecoderSizes {
             heads: config.heads,
             head_width: config.head_width,
-            is_rotary: matches!(config.positions, Positions::Rotary { .. }),
-            is_gpt2,
+            is_rotary: matches!(config.positions, Positions::Rotary { .. })
+                && config.kinds[index] != LayerKind::Unrotated,
+            shape: config.shape,
+            is_capped: config.caps.scores.is_some(),
             rows,
             asked: (index + 1 == config.layers).then_some(asked),
         };
@@ -622,6 +632,10 @@ fn decoder_only(pass: &Pass, config: &DecoderConfig, injected: Injected, batch: 
             let head = embedding.clone().reshaped(embedding.width, embedding.rows);
             tape.linear(states, &head, None)
         }
+    };
+    let logits = match config.caps.logits {
+        Some(_) => tape.scaled(tape.function(tape.scaled(logits))),
+        None => logits,
     };
     tape.losses(logits)
 }
@@ -644,8 +658,7 @@ fn decoder_block(
         let x = match pass.parameter(&format!("{path}.gain")) {
             Some(_) => {
                 let heads = x.reshaped(rows * width / sizes.head_width, sizes.head_width);
-                pass.norm(&path, heads, Normed::Values)
-                    .reshaped(rows, width)
+                pass.norm(&path, heads, normed).reshaped(rows, width)
             }
             None => x,
         };
@@ -682,18 +695,17 @@ fn decoder_block(
         batch: rows.batch,
         heads: sizes.heads,
         dropped: Dropped::No,
+        capped: sizes.is_capped,
     };
     let query = queries.fill(pass, query);
     let mixed = queries.pack(pass, tape.attention([query, key, value], None, how));
-    let mixed = pass.adapted(
-        &attention,
-        pass.linear(&format!("{attention}.output"), mixed),
-    );
+    let mixed = pass.linear(&format!("{attention}.output"), mixed);
+    let mixed = pass.adapted(&attention, post_normed(pass, &attention, mixed));
     let x = tape.sum(x, pass.dropped(mixed));
     let normed = pass.norm(&format!("{path}.feed_forward_norm"), x.clone(), normed);
-    let kind = match sizes.is_gpt2 {
-        true => Gate::TanhGelu,
-        false => Gate::Silu,
+    let kind = match sizes.shape {
+        DecoderShape::Llama => Gate::Silu,
+        DecoderShape::Gemma | DecoderShape::Gpt2 => Gate::TanhGelu,
     };
     let changed = feed_forward(
         pass,
@@ -709,4 +721,13 @@ fn decoder_block(
     let x = tape.sum(x, pass.dropped(changed));
     drop(key_value);
     x
+}
+
+/// A sub-layer's output, which Gemma normalises.
+fn post_normed(pass: &Pass, path: &str, output: Value) -> Value {
+    let path = format!("{path}.post_norm");
+    match pass.parameter(&format!("{path}.gain")) {
+        Some(_) => pass.norm(&path, output, Normed::ByOnePlus),
+        None => output,
+    }
 }

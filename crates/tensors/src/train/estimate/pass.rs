@@ -142,7 +142,13 @@ impl Pass {
     pub(super) fn norm(&self, path: &str, x: Value, kind: Normed) -> Value {
         let gain = self.known(&format!("{path}.gain"));
         let bias = self.parameter(&format!("{path}.bias"));
-        self.tape.norm(x, gain, bias, kind)
+        match kind {
+            Normed::ByOnePlus => {
+                let gain = self.tape.scaled(gain.clone());
+                self.tape.norm(x, &gain, bias, kind)
+            }
+            Normed::Values | Normed::Differences => self.tape.norm(x, gain, bias, kind),
+        }
     }
 
     /// [`layers::Adapter`](crate::layers::Adapter) on a sub-layer's output. It reads the output, or another tensor of

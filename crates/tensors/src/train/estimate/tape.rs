@@ -128,6 +128,8 @@ pub(super) struct Heads {
     pub(super) batch: usize,
     pub(super) heads: usize,
     pub(super) dropped: Dropped,
+    /// Whether the scores are soft-capped.
+    pub(super) capped: bool,
 }
 
 /// The mask of attention's weights, if they are dropped.
@@ -153,6 +155,8 @@ pub(super) enum Gate {
 pub(super) enum Normed {
     Values,
     Differences,
+    /// The values, by `1 + gain`.
+    ByOnePlus,
 }
 
 /// A pass under way.
@@ -407,7 +411,7 @@ impl Tape {
             Arithmetic::Fused => saved.push(Rc::clone(&x.buffer)),
             Arithmetic::Plain => {
                 saved.push(match kind {
-                    Normed::Values => Rc::clone(&x.buffer),
+                    Normed::Values | Normed::ByOnePlus => Rc::clone(&x.buffer),
                     // Less the mean.
                     Normed::Differences => self.floats(x.numbers()),
                 });
@@ -436,6 +440,7 @@ impl Tape {
             batch,
             heads,
             dropped,
+            capped,
         } = how;
         let shape = [query.rows, query.width];
         let (queries, keys) = (query.rows / batch, key.rows / batch);
@@ -463,7 +468,8 @@ impl Tape {
             }
             Arithmetic::Plain => {
                 let weights = if value.is_tracked() { 3 } else { 2 };
-                saved.extend((0..weights).map(|_| self.floats(of_pairs)));
+                // Also the tanh of soft-capping.
+                saved.extend((0..weights + usize::from(capped)).map(|_| self.floats(of_pairs)));
                 saved.push(self.floats(match dropped {
                     Dropped::No => 0,
                     Dropped::Keys => of_pairs / queries.max(1),
