@@ -25,6 +25,7 @@ mod prompt;
 mod propose;
 mod report;
 mod run;
+mod run_log;
 mod run_plan;
 mod runs;
 mod score;

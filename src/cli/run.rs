@@ -2,8 +2,10 @@
 //! where, how much to print; and the default folder for its records and report.
 
 use std::ffi::OsString;
+use std::fs;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use clap::{ArgAction, Args, ValueEnum};
 
 use super::help;
@@ -53,6 +55,12 @@ pub struct Run {
     /// Also write report.html: one page that opens from disk.
     #[arg(id = "html", long = "html", action = ArgAction::SetTrue, value_parser = Files::flag(), help_heading = help::OUTPUT)]
     files: Files,
+    /// Log training curves and scores for TensorBoard, one subfolder of DIR for each run.
+    ///
+    /// Event files with loss, learning rate and, if gradients are clipped, their norm at every step, the score on source
+    /// validation, and the final score on every domain. A resumed run continues them.
+    #[arg(long, value_name = "DIR", help_heading = help::OUTPUT)]
+    pub log_to: Option<PathBuf>,
     /// Print the plan, what is already computed and what the rest will cost, and stop.
     #[arg(long, help_heading = help::OUTPUT)]
     pub dry_run: bool,
@@ -175,11 +183,31 @@ impl StoreFlag {
 }
 
 impl Run {
-    /// The same flags with another folder.
-    pub fn with_out(&self, out: PathBuf) -> Run {
+    /// The same flags for a study of a sweep, with subfolders of its name.
+    pub fn of_study(&self, sweep: &Path, name: &str) -> Run {
         Run {
-            out: Some(out),
+            out: Some(sweep.join(name)),
+            log_to: self.log_of(Some(name)),
             ..self.clone()
+        }
+    }
+
+    /// The folder for the curves of a sweep's study of this name, or of the only study.
+    fn log_of(&self, study: Option<&str>) -> Option<PathBuf> {
+        let to = self.log_to.as_ref()?;
+        Some(study.map_or(to.clone(), |name| to.join(name)))
+    }
+
+    /// Makes the folder for curves, so that a wrong one is noticed before anything is computed.
+    ///
+    /// # Errors
+    /// It can't be made.
+    pub fn make_log(&self) -> anyhow::Result<()> {
+        match &self.log_to {
+            Some(to) => {
+                fs::create_dir_all(to).with_context(|| format!("--log-to {}", to.display()))
+            }
+            None => Ok(()),
         }
     }
 
@@ -218,8 +246,8 @@ impl Run {
     }
 
     /// These flags, resolved for a process on another machine with this store and a model of this many
-    /// parameters.
-    pub fn elsewhere(&self, store: &Path, parameters: usize) -> Vec<OsString> {
+    /// parameters; for the study of this name if it is one of a sweep.
+    pub fn elsewhere(&self, store: &Path, parameters: usize, study: Option<&str>) -> Vec<OsString> {
         let Keeping { keep, reuse } = self.keeping(parameters);
         let keep = match keep {
             Keep::All => "all",
@@ -244,6 +272,9 @@ impl Run {
         );
         if let Some(jobs) = self.jobs {
             words.extend(["--jobs".into(), jobs.to_string().into()]);
+        }
+        if let Some(to) = self.log_of(study) {
+            words.extend(["--log-to".into(), to.into()]);
         }
         words
     }

@@ -94,7 +94,7 @@ fn run_sweep(arguments: &PlanArguments) -> Result<(), Failure> {
     let mut ended = Vec::new();
     for one in swept {
         let request = Request {
-            flags: &flags.with_out(out.join(&one.name)),
+            flags: &flags.of_study(&out, &one.name),
             form: Form::Summary,
             command: command(None),
         };

@@ -12,6 +12,7 @@ use super::estimate::{self, Estimate, Left};
 use super::output::{self, Form};
 use super::progress::Verbosity;
 use super::run::{Extent, Run, default_out};
+use super::run_log::RunLog;
 use super::{Failure, interrupt, print};
 use crate::datasets::Datasets;
 use crate::experiment::{Cost, ExperimentError, Keep, Outcome, Runner, ToDo};
@@ -221,6 +222,7 @@ impl<'a> Session<'a> {
     fn run(&self, out: &Path) -> Result<Outcome, Failure> {
         let folders = self.open(out)?;
         let store = Store::open(self.flags.store.path(), None)?;
+        self.flags.make_log()?;
         if self.flags.cells.extent() == Extent::Report {
             return self.one_by_one(&store, &folders, &|part, recorder| {
                 self.record_stored(&store, part, recorder)
@@ -265,6 +267,12 @@ impl<'a> Session<'a> {
 
     fn verbosity(&self) -> Verbosity {
         self.flags.verbosity()
+    }
+
+    /// The log of a part's runs, if `--log-to` is given.
+    fn log(&self, part: usize) -> Option<RunLog> {
+        let to = self.flags.log_to.as_deref()?;
+        Some(RunLog::of(self.study().parts[part].folder(to)))
     }
 
     /// The number of workers that share a device.

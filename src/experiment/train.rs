@@ -200,9 +200,9 @@ impl CellContext<'_> {
                     validate(fit.best()).map_err(|error| failed(error.into()))?;
                     Ok(())
                 }
-                train::Event::Step { step, loss } => {
+                train::Event::Step { step, loss, update } => {
                     let seen = at_step(step, fit.tuned(), watch);
-                    seen.and_then(|()| Ok(watch(Event::Step { step, loss })?))
+                    seen.and_then(|()| Ok(watch(Event::Step { step, loss, update })?))
                 }
                 train::Event::ValidationDue => {
                     let point = fit.validate(&mut validate).map_err(failed)?;

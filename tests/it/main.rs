@@ -37,6 +37,8 @@ mod predict;
 mod prompts;
 mod propose;
 mod reports;
+#[cfg(unix)]
+mod run_log;
 mod runs;
 mod scale;
 #[cfg(target_os = "linux")]

@@ -233,7 +233,7 @@ impl<'a> Login<'a> {
             program: &std::env::current_exe().context("cannot find this program's own file")?,
             command: self.command,
             store: &store,
-            run: &self.flags.elsewhere(&store, checked.largest),
+            run: &(self.flags).elsewhere(&store, checked.largest, checked.name.as_deref()),
             flags: &self.sbatch_flags,
         };
         for array in arrays {
