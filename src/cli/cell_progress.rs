@@ -65,11 +65,15 @@ impl CellProgress {
             Method::Elsewhere => format!("{}, run {}", cell.title(), cell.seed),
             method => format!("{}, seed {}", method.title(), cell.seed),
         };
-        let setting = match self.setting.as_str() {
+        self.name = format!("[{}/{}] {}{cell_name}", self.at, self.cells, self.prefix());
+    }
+
+    /// The setting, before the name of what is computed in it.
+    fn prefix(&self) -> String {
+        match self.setting.as_str() {
             "" => String::new(),
             setting => format!("{setting}: "),
-        };
-        self.name = format!("[{}/{}] {setting}{cell_name}", self.at, self.cells);
+        }
     }
 
     /// Starts reporting on a cell.
@@ -94,8 +98,9 @@ impl CellProgress {
                 self.end();
                 let recipe = cell.recipe.as_ref();
                 self.name = format!(
-                    "[trial {number}/{}] {}, learning rate {}",
+                    "[trial {number}/{}] {}{}, learning rate {}",
                     cell.trials.unwrap_or(number),
+                    self.prefix(),
                     cell.method.title(),
                     recipe.map_or(0.0, |recipe| recipe.optimizer.learning_rate())
                 );

@@ -34,6 +34,7 @@ mod peft;
 mod peft_networks;
 mod plans;
 mod predict;
+mod probe;
 mod prompts;
 mod propose;
 mod reports;

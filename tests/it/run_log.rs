@@ -123,12 +123,9 @@ fn trials_are_logged_by_their_rates() {
     for trial in &search.trials {
         let rate = trial.learning_rate;
         let own = logged(folder, &format!("search-prompt/rate-{rate}"));
-        // 20 steps of warm-up.
-        let rates = [0.05, 0.1].map(|share| (rate * share) as f32);
-        assert_eq!(
-            of("train/learning_rate", &own),
-            [(1, rates[0]), (2, rates[1])]
-        );
+        let schedule = stored.record.cell.recipe.as_ref().expect("one").schedule;
+        let rates = [1, 2].map(|step| (step, (rate * share(schedule, step - 1, 2)) as f32));
+        assert_eq!(of("train/learning_rate", &own), rates);
     }
 }
 

@@ -75,7 +75,7 @@ impl Session<'_> {
                 study: self.prepared.study.clone(),
                 store: store.path().to_owned(),
                 log_to: self.flags.log_to.clone(),
-                keeping: self.flags.keeping(self.largest),
+                keeping: self.keeping(),
                 command: self.command.clone(),
                 side_by_side: self.side_by_side,
             },

@@ -102,7 +102,7 @@ impl Session<'_> {
 
     fn compute_pieces(&mut self, mut wanted: Vec<Piece>) -> Result<(), Failure> {
         interrupt::check()?;
-        if self.flags.keeping(self.largest).keep == Keep::None {
+        if self.keeping().keep == Keep::None {
             return Err(Failure::Usage(anyhow!(
                 "--keep none: cells evaluate what other cells train; wanted deltas or all"
             )));
