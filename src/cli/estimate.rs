@@ -119,8 +119,11 @@ pub fn describe(
     for note in runner.datasets().notes.iter().chain(&backbone.notes) {
         writeln!(text, "  {note}").expect("strings take text");
     }
-    let available = step_memory::available();
-    text.push_str(&memory(&runner.step_memory(plan)?, workers, available));
+    let needed = runner.step_memory(plan)?;
+    text.push_str(&memory(&needed));
+    for warning in too_large(&needed, workers, step_memory::available()) {
+        writeln!(text, "warning: {warning}").expect("strings take text");
+    }
     for (method, trials, cost) in &left.searches {
         writeln!(
             text,
@@ -163,9 +166,8 @@ pub fn describe(
     Ok(estimate)
 }
 
-/// A table of the memory of each method's step, and a warning for methods that do not fit into `available` bytes with
-/// this many workers.
-fn memory(methods: &[MethodMemory], workers: usize, available: Option<u64>) -> String {
+/// A table of the memory of each method's step.
+fn memory(methods: &[MethodMemory]) -> String {
     if methods.is_empty() {
         return String::new();
     }
@@ -179,7 +181,6 @@ fn memory(methods: &[MethodMemory], workers: usize, available: Option<u64>) -> S
         "CPU",
         "GPU",
     ]);
-    let mut warnings = String::new();
     for needed in methods {
         let (title, of_cpu) = (needed.method.title(), needed.on_cpu);
         let numbers = [
@@ -192,23 +193,37 @@ fn memory(methods: &[MethodMemory], workers: usize, available: Option<u64>) -> S
             needed.on_gpu.total(),
         ];
         table.add_row([title.to_owned()].into_iter().chain(numbers.map(bytes)));
-        let all = of_cpu.total() * workers.max(1) as u64;
-        if let Some(available) = available.filter(|available| *available < all) {
-            let savers = needed.savers.iter();
-            let savers = savers.map(|(flags, total)| format!("{} with {flags}", bytes(*total)));
-            writeln!(
-                warnings,
-                "warning: {title}: {} at a time need about {}, and this machine has {}; one needs {}",
-                of(workers.max(1), "run"),
-                bytes(all),
-                bytes(available),
-                savers.collect::<Vec<_>>().join(", or ")
-            )
-            .expect("strings take text");
-        }
     }
     print::right_align(&mut table, 1..8);
-    format!("{table}\n{warnings}")
+    format!("{table}\n")
+}
+
+/// A warning for each method whose steps do not fit into `available` bytes with this many workers, with what would save
+/// memory.
+pub fn too_large(methods: &[MethodMemory], workers: usize, available: Option<u64>) -> Vec<String> {
+    let Some(available) = available else {
+        return Vec::new();
+    };
+    let runs = workers.max(1);
+    let warning = |needed: &MethodMemory| {
+        let all = needed.on_cpu.total() * runs as u64;
+        let savers = needed.savers.iter();
+        let savers = savers.map(|(flags, total)| format!("{} with {flags}", bytes(*total)));
+        let saved = match needed.savers.is_empty() {
+            true => "no flag saves more".to_owned(),
+            false => format!("one needs {}", savers.collect::<Vec<_>>().join(", or ")),
+        };
+        (available < all).then(|| {
+            format!(
+                "{}: {} at a time need about {}, and this machine has {}; {saved}",
+                needed.method.title(),
+                of(runs, "run"),
+                bytes(all),
+                bytes(available),
+            )
+        })
+    };
+    methods.iter().filter_map(warning).collect()
 }
 
 /// The time for this many workers.
@@ -271,11 +286,7 @@ mod tests {
             needed(Method::Prompt, 1_000_000_000),
             needed(Method::Lora, 6_000_000_000),
         ];
-        let warnings = |workers, available| -> Vec<String> {
-            let text = memory(&methods, workers, available);
-            let lines = text.lines().filter(|line| line.starts_with("warning"));
-            lines.map(str::to_owned).collect()
-        };
+        let warnings = |workers, available| too_large(&methods, workers, available);
         assert!(warnings(2, None).is_empty());
         assert!(warnings(1, Some(8_000_000_000)).is_empty());
         let [lora] = &warnings(2, Some(8_000_000_000))[..] else {

@@ -8,6 +8,7 @@ mod searches;
 pub use pieces::compute_piece;
 pub use searches::Untuned;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::estimate::{self, Estimate, Left};
@@ -17,7 +18,7 @@ use super::run::{Computing, Extent, KeepFlag, Run, default_out};
 use super::run_log::RunLog;
 use super::{Failure, interrupt, print};
 use crate::datasets::Datasets;
-use crate::experiment::{Cost, ExperimentError, Keep, Keeping, Outcome, Runner, ToDo};
+use crate::experiment::{Cost, ExperimentError, Keep, Keeping, Outcome, Runner, ToDo, step_memory};
 use crate::study::{Models, Prepared, ReportKind, Study};
 use promptshift_numbers::provenance::Origin;
 use promptshift_numbers::record::ablation::{Ablation, Variant};
@@ -330,13 +331,16 @@ impl<'a> Session<'a> {
         with(&runner.on(self.prepared.further_devices()), &self.prepared)
     }
 
-    /// Prints what was found, what remains, and how long that will take. Speed is measured once, on the first
-    /// part with remaining work: parts differ little in operations per second.
+    /// Prints what was found, what remains, how long that will take, and a warning for trainings that need more memory
+    /// than there is. Speed is measured once, on the first part with remaining work: parts differ little in operations
+    /// per second.
     fn say_what_is_there(&self, store: &Store, folders: &[RunFolder]) -> Result<(), Failure> {
         let workers = self.side_by_side;
         let mut to_do = ToDo::default();
         let mut cost = Cost::default();
         let mut speed = None;
+        let mut warned = BTreeSet::new();
+        let available = step_memory::available().filter(|_| self.flags.on.device.is_cpu());
         for (at, folder) in folders.iter().enumerate() {
             let left = self.with_runner(at, store, |runner, prepared| {
                 let plan = &prepared.study.parts[at].plan;
@@ -344,6 +348,12 @@ impl<'a> Session<'a> {
                     Some(cell) => Ok(runner.found(&cell, folder)?.is_some()),
                     None => Ok(false),
                 })?;
+                if available.is_some() && !left.to_do().trainings.is_empty() {
+                    let needed = runner.step_memory(plan).map_err(ExperimentError::from)?;
+                    let mut warnings = estimate::too_large(&needed, workers, available);
+                    warnings.retain(|warning| warned.insert(warning.clone()));
+                    print::warn(&warnings);
+                }
                 if speed.is_none() && left.cost() != Cost::default() {
                     let found = runner.speed(plan, self.workers_per_device());
                     speed = Some(found.map_err(ExperimentError::from)?);

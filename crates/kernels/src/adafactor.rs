@@ -14,7 +14,7 @@
 use burn::tensor::Tensor;
 
 use super::flex::{self, from_flex, into_flex, values, values_mut};
-use super::vector::{LANES, dot, sum_lanes, vectorised};
+use super::vector::{LANES, dot, vectorised};
 
 pub use super::flex::is_fused;
 
@@ -213,17 +213,18 @@ vectorised! {
             let (scales, scales_rest) = by_column.as_chunks::<LANES>();
             let mut lanes = [0.0; LANES];
             for (chunk, scale) in chunks.iter().zip(scales) {
-                for lane in 0..LANES {
-                    let update = chunk[lane] * scale[lane];
-                    lanes[lane] = A::mul_add(update, update, lanes[lane]);
+                let mut update = *chunk;
+                for (update, scale) in update.iter_mut().zip(scale) {
+                    *update *= scale;
                 }
+                A::add_products(&mut lanes, &update, &update);
             }
             for (lane, (g, scale)) in rest.iter().zip(scales_rest).enumerate() {
                 let update = g * scale;
                 lanes[lane] = A::mul_add(update, update, lanes[lane]);
             }
             let by_row = f64::from(*by_row);
-            total += f64::from(sum_lanes(lanes)) * by_row * by_row;
+            total += f64::from(A::sum_lanes(lanes)) * by_row * by_row;
         }
         total
     }
@@ -265,7 +266,7 @@ vectorised! {
             *moment = old * *moment + new * A::mul_add(*g, *g, EPSILON);
             lanes[lane] += g * g / *moment;
         }
-        f64::from(sum_lanes(lanes))
+        f64::from(A::sum_lanes(lanes))
     }
 
     /// Subtracts the update from the parameter.

@@ -17,7 +17,7 @@ use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
 use super::flex::{self, contiguous, values, values_mut};
-use super::vector::{LANES, dot, sum_lanes, vectorised};
+use super::vector::{Arithmetic, LANES, dot, vectorised};
 
 /// The layer norm of every row: `(x - mean) / sqrt(variance + epsilon) * gain + bias`, with the
 /// variance over all values.
@@ -157,50 +157,49 @@ fn gain_gradient(dy: &FlexTensor, x: &FlexTensor, epsilon: f32) -> FlexTensor {
 
 /// The sum of the values.
 #[inline(always)]
-fn sum(values: &[f32]) -> f32 {
+fn sum<A: Arithmetic>(values: &[f32]) -> f32 {
     let (chunks, rest) = values.as_chunks::<LANES>();
     let mut lanes = [0.0; LANES];
     for chunk in chunks {
-        for lane in 0..LANES {
-            lanes[lane] += chunk[lane];
-        }
+        A::add_products(&mut lanes, chunk, &[1.0; LANES]);
     }
     for (lane, value) in lanes.iter_mut().zip(rest) {
         *lane += value;
     }
-    sum_lanes(lanes)
+    A::sum_lanes(lanes)
 }
 
 /// The sum of the squares of `values - mean`.
 #[inline(always)]
-fn square_sum(values: &[f32], mean: f32) -> f32 {
+fn square_sum<A: Arithmetic>(values: &[f32], mean: f32) -> f32 {
     let (chunks, rest) = values.as_chunks::<LANES>();
     let mut lanes = [0.0; LANES];
     for chunk in chunks {
-        for lane in 0..LANES {
-            let centred = chunk[lane] - mean;
-            lanes[lane] += centred * centred;
+        let mut centred = *chunk;
+        for value in &mut centred {
+            *value -= mean;
         }
+        A::add_products(&mut lanes, &centred, &centred);
     }
     for (lane, value) in lanes.iter_mut().zip(rest) {
-        *lane += (value - mean) * (value - mean);
+        *lane = A::mul_add(value - mean, value - mean, *lane);
     }
-    sum_lanes(lanes)
+    A::sum_lanes(lanes)
 }
 
 /// A row's mean and inverse standard deviation.
 #[inline(always)]
-fn moments(row: &[f32], epsilon: f32) -> (f32, f32) {
+fn moments<A: Arithmetic>(row: &[f32], epsilon: f32) -> (f32, f32) {
     let width = row.len() as f32;
-    let mean = sum(row) / width;
-    let variance = square_sum(row, mean) / width;
+    let mean = sum::<A>(row) / width;
+    let variance = square_sum::<A>(row, mean) / width;
     (mean, 1.0 / (variance + epsilon).sqrt())
 }
 
 vectorised! {
     fn normalise<A>(rows: &mut [f32], gain: &[f32], bias: &[f32], epsilon: f32) {
         for row in rows.chunks_exact_mut(gain.len()) {
-            let (mean, scale) = moments(row, epsilon);
+            let (mean, scale) = moments::<A>(row, epsilon);
             for ((x, gain), bias) in row.iter_mut().zip(gain).zip(bias) {
                 *x = A::mul_add((*x - mean) * scale, *gain, *bias);
             }
@@ -211,11 +210,11 @@ vectorised! {
     fn input_gradients<A>(rows: &mut [f32], x: &[f32], gain: &[f32], epsilon: f32) {
         let width = gain.len();
         for (row, x) in rows.chunks_exact_mut(width).zip(x.chunks_exact(width)) {
-            let (mean, scale) = moments(x, epsilon);
+            let (mean, scale) = moments::<A>(x, epsilon);
             for (dy, gain) in row.iter_mut().zip(gain) {
                 *dy *= gain;
             }
-            let level = sum(row) / width as f32;
+            let level = sum::<A>(row) / width as f32;
             // `Σ h (x - mean)`; `level` is already known.
             let product = dot::<A>(row, x) - mean * level * width as f32;
             let along = product * scale * scale / width as f32;
@@ -228,7 +227,7 @@ vectorised! {
     fn add_gain_gradients<A>(sum: &mut [f32], dy: &[f32], x: &[f32], epsilon: f32) {
         let width = sum.len();
         for (dy, x) in dy.chunks_exact(width).zip(x.chunks_exact(width)) {
-            let (mean, scale) = moments(x, epsilon);
+            let (mean, scale) = moments::<A>(x, epsilon);
             for ((sum, dy), x) in sum.iter_mut().zip(dy).zip(x) {
                 *sum = A::mul_add(*dy, (x - mean) * scale, *sum);
             }

@@ -3,6 +3,9 @@
 use std::marker::PhantomData;
 
 #[cfg(target_arch = "x86_64")]
+use private_gemm_x86::InstrSet;
+
+#[cfg(target_arch = "x86_64")]
 use super::vector::has_avx2_and_fma;
 
 /// A read-only matrix view into a buffer.
@@ -234,8 +237,8 @@ unsafe fn multiply(
     // SAFETY: as the caller promises.
     unsafe {
         #[cfg(target_arch = "x86_64")]
-        if is_for_avx2(output.rows, output.columns) {
-            return multiply_avx2(output, left, right, write, threads);
+        if let Some(instructions) = instructions(output.rows, output.columns) {
+            return multiply_with(instructions, output, left, right, write, threads);
         }
         gemm::gemm(
             output.rows,
@@ -274,27 +277,36 @@ pub fn reserve_buffers() {
     );
 }
 
-/// The minimum number of rows and columns from which [`multiply_avx2`] is faster.
+/// The minimum number of rows and columns from which [`multiply_with`] is faster.
 const MANY: usize = 48;
 
-/// Whether [`multiply_avx2`] is faster.
+/// The instructions for [`multiply_with`], if it is faster: the widest that the processor has. `gemm`, as it is compiled
+/// here, has none beyond AVX2.
 #[cfg(target_arch = "x86_64")]
-fn is_for_avx2(rows: usize, columns: usize) -> bool {
-    rows >= MANY && columns >= MANY && has_avx2_and_fma() && !is_x86_feature_detected!("avx512f")
+fn instructions(rows: usize, columns: usize) -> Option<InstrSet> {
+    let has_avx512 = is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512vl");
+    match rows >= MANY && columns >= MANY && has_avx2_and_fma() {
+        false => None,
+        true if has_avx512 => Some(InstrSet::Avx512),
+        true => Some(InstrSet::Avx256),
+    }
 }
 
 /// # Safety
 ///
-/// As [`multiply`], on a processor with AVX2 and FMA.
+/// As [`multiply`], on a processor with these instructions.
 #[cfg(target_arch = "x86_64")]
-unsafe fn multiply_avx2(
+unsafe fn multiply_with(
+    instructions: InstrSet,
     output: &MatrixMut,
     left: Matrix,
     right: Matrix,
     write: Write,
     threads: Threads,
 ) {
-    use private_gemm_x86::{Accum, DType, DstKind, IType, InstrSet, gemm};
+    use private_gemm_x86::{Accum, DType, DstKind, IType, gemm};
     use std::ptr::null;
     let one = 1.0_f32;
     // SAFETY: as the caller promises.
@@ -302,7 +314,7 @@ unsafe fn multiply_avx2(
         gemm(
             DType::F32,
             IType::U64,
-            InstrSet::Avx256,
+            instructions,
             output.rows,
             output.columns,
             left.columns,

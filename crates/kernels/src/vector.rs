@@ -5,9 +5,35 @@
 //! processor supports it. Every function called inside is `#[inline(always)]`, so that it is compiled with
 //! the caller's instructions.
 
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::{
+    _mm_add_ps, _mm_add_ss, _mm_cvtss_f32, _mm_movehdup_ps, _mm_movehl_ps, _mm256_add_ps,
+    _mm256_castps256_ps128, _mm256_extractf128_ps, _mm256_fmadd_ps, _mm256_loadu_ps,
+    _mm256_storeu_ps,
+};
+
 /// The computation of `a * b + c`, which differs between the two compilations.
 pub trait Arithmetic {
     fn mul_add(a: f32, b: f32, c: f32) -> f32;
+
+    /// Adds `a[lane] * b[lane]` to each lane.
+    #[inline(always)]
+    fn add_products(lanes: &mut [f32; LANES], a: &[f32; LANES], b: &[f32; LANES]) {
+        for lane in 0..LANES {
+            lanes[lane] = Self::mul_add(a[lane], b[lane], lanes[lane]);
+        }
+    }
+
+    /// The sum of the lanes, added by halves.
+    #[inline(always)]
+    fn sum_lanes(mut lanes: [f32; LANES]) -> f32 {
+        for half in [8, 4, 2, 1] {
+            for lane in 0..half {
+                lanes[lane] += lanes[lane + half];
+            }
+        }
+        lanes[0]
+    }
 }
 
 /// One instruction. Only for functions compiled with FMA: elsewhere it is a slow library call.
@@ -20,6 +46,38 @@ impl Arithmetic for Fused {
     #[inline(always)]
     fn mul_add(a: f32, b: f32, c: f32) -> f32 {
         a.mul_add(b, c)
+    }
+
+    // Written in instructions, because the compiler leaves these loops scalar when nothing but their sum is used.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn add_products(lanes: &mut [f32; LANES], a: &[f32; LANES], b: &[f32; LANES]) {
+        for first in [0, LANES / 2] {
+            // SAFETY: each half of an array is eight values, and `Fused` is only used where there is FMA.
+            unsafe {
+                let sums = lanes.as_mut_ptr().add(first);
+                let a = _mm256_loadu_ps(a.as_ptr().add(first));
+                let b = _mm256_loadu_ps(b.as_ptr().add(first));
+                _mm256_storeu_ps(sums, _mm256_fmadd_ps(a, b, _mm256_loadu_ps(sums)));
+            }
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn sum_lanes(lanes: [f32; LANES]) -> f32 {
+        // SAFETY: as above.
+        unsafe {
+            let low = _mm256_loadu_ps(lanes.as_ptr());
+            let high = _mm256_loadu_ps(lanes.as_ptr().add(LANES / 2));
+            let eight = _mm256_add_ps(low, high);
+            let four = _mm_add_ps(
+                _mm256_castps256_ps128(eight),
+                _mm256_extractf128_ps::<1>(eight),
+            );
+            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+        }
     }
 }
 
@@ -124,17 +182,6 @@ pub fn tanh<A: Arithmetic>(x: f32) -> f32 {
 /// The number of independent partial sums: two AVX2 registers, or four of SSE2.
 pub const LANES: usize = 16;
 
-/// The sum of the lanes, added by halves.
-#[inline(always)]
-pub fn sum_lanes(mut lanes: [f32; LANES]) -> f32 {
-    for half in [8, 4, 2, 1] {
-        for lane in 0..half {
-            lanes[lane] += lanes[lane + half];
-        }
-    }
-    lanes[0]
-}
-
 /// The sum of `a[i] * b[i]`.
 #[inline(always)]
 pub fn dot<A: Arithmetic>(a: &[f32], b: &[f32]) -> f32 {
@@ -142,14 +189,12 @@ pub fn dot<A: Arithmetic>(a: &[f32], b: &[f32]) -> f32 {
     let (b_chunks, b_rest) = b.as_chunks::<LANES>();
     let mut lanes = [0.0; LANES];
     for (a, b) in a_chunks.iter().zip(b_chunks) {
-        for lane in 0..LANES {
-            lanes[lane] = A::mul_add(a[lane], b[lane], lanes[lane]);
-        }
+        A::add_products(&mut lanes, a, b);
     }
     for (lane, (&a, &b)) in a_rest.iter().zip(b_rest).enumerate() {
         lanes[lane] = A::mul_add(a, b, lanes[lane]);
     }
-    sum_lanes(lanes)
+    A::sum_lanes(lanes)
 }
 
 vectorised! {
@@ -200,7 +245,7 @@ pub fn exp_shifted<A: Arithmetic>(values: &mut [f32], shift: f32) -> f32 {
         exp_chunk::<A>(&mut padded, shift, &mut lanes);
         rest.copy_from_slice(&padded[..rest.len()]);
     }
-    sum_lanes(lanes)
+    A::sum_lanes(lanes)
 }
 
 #[inline(always)]
@@ -224,7 +269,7 @@ pub fn sum_exp<A: Arithmetic>(values: &[f32], shift: f32) -> f32 {
     for (lane, &value) in lanes.iter_mut().zip(rest) {
         *lane += exp::<A>(value - shift);
     }
-    sum_lanes(lanes)
+    A::sum_lanes(lanes)
 }
 
 #[cfg(test)]
