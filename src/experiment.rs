@@ -24,7 +24,7 @@ use promptshift_numbers::record::folder::{StoreError, StoredRecord};
 use promptshift_numbers::record::{Cell, CurvePoint};
 use promptshift_tensors::backbone::Backbone;
 use promptshift_tensors::eval;
-use promptshift_tensors::train::{CheckpointerError, FitError, set_aside};
+use promptshift_tensors::train::{CheckpointerError, FitError, Update, set_aside};
 use promptshift_tensors::tuning::saved::TrainedError;
 use promptshift_tensors::tuning::{self, TuningError};
 use promptshift_text::domain::labels::LabelMismatch;
@@ -169,6 +169,8 @@ pub enum Event<'a> {
         step: usize,
         /// The step's mean loss per target token.
         loss: f64,
+        /// What else it did.
+        update: Update,
     },
     /// Source validation was scored.
     Validated(CurvePoint),

@@ -48,6 +48,8 @@ pub mod datasets;
 
 pub mod experiment;
 
+pub mod tensorboard;
+
 pub use promptshift_kernels as kernels;
 pub use promptshift_numbers::{
     inspect, leakage, predictions, provenance, recipe, record, score, stats, store,

@@ -2,6 +2,7 @@
 
 use super::interrupt;
 use super::progress::{Bar, Verbosity};
+use super::run_log::RunLog;
 use super::workers::message::Job;
 use crate::experiment::{Event, Interrupted, checkpoint_steps};
 use promptshift_numbers::recipe::Method;
@@ -17,6 +18,7 @@ pub struct CellProgress {
     steps: usize,
     name: String,
     work: Option<Bar>,
+    log: Option<RunLog>,
 }
 
 impl CellProgress {
@@ -29,7 +31,13 @@ impl CellProgress {
             steps: 0,
             name: String::new(),
             work: None,
+            log: None,
         }
+    }
+
+    /// Logs the events as well.
+    pub fn logging(self, log: Option<RunLog>) -> Self {
+        CellProgress { log, ..self }
     }
 
     /// Progress of one of many jobs; `setting` names its setting if there are several.
@@ -57,11 +65,15 @@ impl CellProgress {
             Method::Elsewhere => format!("{}, run {}", cell.title(), cell.seed),
             method => format!("{}, seed {}", method.title(), cell.seed),
         };
-        let setting = match self.setting.as_str() {
+        self.name = format!("[{}/{}] {}{cell_name}", self.at, self.cells, self.prefix());
+    }
+
+    /// The setting, before the name of what is computed in it.
+    fn prefix(&self) -> String {
+        match self.setting.as_str() {
             "" => String::new(),
             setting => format!("{setting}: "),
-        };
-        self.name = format!("[{}/{}] {setting}{cell_name}", self.at, self.cells);
+        }
     }
 
     /// Starts reporting on a cell.
@@ -69,9 +81,13 @@ impl CellProgress {
         self.end();
         self.name(cell);
         self.steps = cell.recipe.as_ref().map_or(0, |r| r.budget.steps);
+        if let Some(log) = &mut self.log {
+            log.start(cell);
+        }
     }
 
     pub fn tell(&mut self, event: Event) {
+        RunLog::tell(&mut self.log, &event, self.verbosity);
         match event {
             Event::Found(stored) => {
                 self.at += 1;
@@ -82,8 +98,9 @@ impl CellProgress {
                 self.end();
                 let recipe = cell.recipe.as_ref();
                 self.name = format!(
-                    "[trial {number}/{}] {}, learning rate {}",
+                    "[trial {number}/{}] {}{}, learning rate {}",
                     cell.trials.unwrap_or(number),
+                    self.prefix(),
                     cell.method.title(),
                     recipe.map_or(0.0, |recipe| recipe.optimizer.learning_rate())
                 );
@@ -94,7 +111,7 @@ impl CellProgress {
                 self.verbosity
                     .say(&format!("{} resumes from step {step}", self.name));
             }
-            Event::Step { step, loss } => {
+            Event::Step { step, loss, .. } => {
                 let (verbosity, name, steps) = (self.verbosity, &self.name, self.steps);
                 let work = self.work.get_or_insert_with(|| verbosity.bar(name, steps));
                 work.at(step, &format!("loss {loss:.3}"));

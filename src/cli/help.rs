@@ -39,7 +39,9 @@ const GROUPS: [(&str, &[&str]); 4] = [
     ),
     (
         "Choose and prepare",
-        &["list", "fetch", "verify", "propose", "prompt", "adapter"],
+        &[
+            "probe", "list", "fetch", "verify", "propose", "prompt", "adapter",
+        ],
     ),
     ("Shell", &["completions", "help"]),
 ];

@@ -20,11 +20,13 @@ mod methods;
 mod output;
 mod predict;
 mod print;
+mod probe;
 mod progress;
 mod prompt;
 mod propose;
 mod report;
 mod run;
+mod run_log;
 mod run_plan;
 mod runs;
 mod score;
@@ -95,6 +97,11 @@ enum Verb {
     Fetch(fetch::FetchArguments),
     /// Check a domain's files against its card.
     Verify(fetch::VerifyArguments),
+    /// Which initialisation and learning rate let a method learn a source.
+    ///
+    /// Trains every combination for a few steps on the source and scores it on its validation rows. Trials are those of
+    /// `transfer --trials` with as many steps, and are kept in the store.
+    Probe(Box<probe::Arguments>),
     /// Let a model propose a template or words for classes.
     Propose(propose::Arguments),
     /// Exchange soft prompts with other programs: PEFT's folders, NumPy's .npy.
@@ -188,6 +195,7 @@ impl Cli {
             Verb::List(arguments) => list::run(arguments),
             Verb::Fetch(arguments) => fetch::run_fetch(&arguments),
             Verb::Verify(arguments) => fetch::run_verify(arguments),
+            Verb::Probe(arguments) => probe::run(&arguments),
             Verb::Propose(arguments) => propose::run(&arguments),
             Verb::Prompt(arguments) => prompt::run(arguments),
             Verb::Adapter(arguments) => adapter::run(arguments),

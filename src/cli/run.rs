@@ -2,8 +2,10 @@
 //! where, how much to print; and the default folder for its records and report.
 
 use std::ffi::OsString;
+use std::fs;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use clap::{ArgAction, Args, ValueEnum};
 
 use super::help;
@@ -20,8 +22,9 @@ use promptshift_numbers::store::Reuse;
 use promptshift_text::domain::AnswerForm;
 use promptshift_text::transfer::Transfer;
 
+/// Flags of every command that trains.
 #[derive(Debug, Clone, Args)]
-pub struct Run {
+pub struct Computing {
     #[command(flatten)]
     pub on: On,
     /// Number of runs computed in parallel, each in a process of its own.
@@ -33,14 +36,6 @@ pub struct Run {
     jobs: Option<usize>,
     #[command(flatten)]
     pub store: StoreFlag,
-    /// Which weights the store keeps: all, deltas or none.
-    ///
-    /// deltas: the tuned parameters, which for model tuning are the whole model. all: also those at
-    /// checkpoints, so that methods can be compared at the same source score on targets added later. none: a
-    /// later evaluation trains again. By default all for a model of fewer than 20 million parameters, else
-    /// deltas.
-    #[arg(long, value_name = "WHICH", hide_possible_values = true, help_heading = help::COMPUTING)]
-    keep: Option<KeepFlag>,
     /// Which trainings and answers in the store are reused: same or any.
     ///
     /// same: those computed by the same arithmetic on the same kind of processor and device. any: all of
@@ -50,20 +45,41 @@ pub struct Run {
     /// The folder for records, figures and the report; by default one under runs/.
     #[arg(long, value_name = "DIR", help_heading = help::OUTPUT)]
     pub out: Option<PathBuf>,
-    /// Also write report.html: one page that opens from disk.
-    #[arg(id = "html", long = "html", action = ArgAction::SetTrue, value_parser = Files::flag(), help_heading = help::OUTPUT)]
-    files: Files,
+    /// Log training curves and scores for TensorBoard, one subfolder of DIR for each run.
+    ///
+    /// Event files with loss, learning rate and, if gradients are clipped, their norm at every step, the score on source
+    /// validation, and the final score on every domain. A resumed run continues them.
+    #[arg(long, value_name = "DIR", help_heading = help::OUTPUT)]
+    pub log_to: Option<PathBuf>,
     /// Print the plan, what is already computed and what the rest will cost, and stop.
     #[arg(long, help_heading = help::OUTPUT)]
     pub dry_run: bool,
+    /// Print only errors on standard error.
+    #[arg(long, short, help_heading = help::OUTPUT)]
+    quiet: bool,
+}
+
+/// Flags of every command that writes a report of what it trained.
+#[derive(Debug, Clone, Args)]
+pub struct Run {
+    #[command(flatten)]
+    pub computing: Computing,
+    /// Which weights the store keeps: all, deltas or none.
+    ///
+    /// deltas: the tuned parameters, which for model tuning are the whole model. all: also those at
+    /// checkpoints, so that methods can be compared at the same source score on targets added later. none: a
+    /// later evaluation trains again. By default all for a model of fewer than 20 million parameters, else
+    /// deltas.
+    #[arg(long, value_name = "WHICH", hide_possible_values = true, help_heading = help::COMPUTING)]
+    pub keep: Option<KeepFlag>,
+    /// Also write report.html: one page that opens from disk.
+    #[arg(id = "html", long = "html", action = ArgAction::SetTrue, value_parser = Files::flag(), help_heading = help::OUTPUT)]
+    files: Files,
     #[command(flatten)]
     pub cells: Cells,
     /// Write the plan to a new file for `promptshift run`, and stop.
     #[arg(long, value_name = "FILE", conflicts_with = "dry_run", help_heading = help::OUTPUT)]
     pub save_plan: Option<PathBuf>,
-    /// Print only errors on standard error.
-    #[arg(long, short, help_heading = help::OUTPUT)]
-    quiet: bool,
 }
 
 /// Flags of `run`.
@@ -151,8 +167,9 @@ pub struct StoreFlag {
     store: PathBuf,
 }
 
+/// `--keep`.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum KeepFlag {
+pub enum KeepFlag {
     All,
     Deltas,
     None,
@@ -174,15 +191,7 @@ impl StoreFlag {
     }
 }
 
-impl Run {
-    /// The same flags with another folder.
-    pub fn with_out(&self, out: PathBuf) -> Run {
-        Run {
-            out: Some(out),
-            ..self.clone()
-        }
-    }
-
+impl Computing {
     pub fn verbosity(&self) -> Verbosity {
         match self.quiet {
             true => Verbosity::Quiet,
@@ -201,9 +210,9 @@ impl Run {
     }
 
     /// Which weights are kept and which results are reused, for a model with this many parameters.
-    pub fn keeping(&self, parameters: usize) -> Keeping {
+    pub fn keeping(&self, keep: Option<KeepFlag>, parameters: usize) -> Keeping {
         Keeping {
-            keep: match self.keep {
+            keep: match keep {
                 Some(KeepFlag::All) => Keep::All,
                 Some(KeepFlag::Deltas) => Keep::Deltas,
                 Some(KeepFlag::None) => Keep::None,
@@ -217,16 +226,34 @@ impl Run {
         }
     }
 
-    /// These flags, resolved for a process on another machine with this store and a model of this many
-    /// parameters.
-    pub fn elsewhere(&self, store: &Path, parameters: usize) -> Vec<OsString> {
-        let Keeping { keep, reuse } = self.keeping(parameters);
-        let keep = match keep {
+    /// The folder for the curves of a sweep's study of this name, or of the only study.
+    fn log_of(&self, study: Option<&str>) -> Option<PathBuf> {
+        let to = self.log_to.as_ref()?;
+        Some(study.map_or(to.clone(), |name| to.join(name)))
+    }
+
+    /// Makes the folder for curves, so that a wrong one is noticed before anything is computed.
+    ///
+    /// # Errors
+    /// It can't be made.
+    pub fn make_log(&self) -> anyhow::Result<()> {
+        match &self.log_to {
+            Some(to) => {
+                fs::create_dir_all(to).with_context(|| format!("--log-to {}", to.display()))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// These flags, resolved for a process on another machine with this store; for the study of this name if it is
+    /// one of a sweep.
+    pub fn elsewhere(&self, store: &Path, keeping: Keeping, study: Option<&str>) -> Vec<OsString> {
+        let keep = match keeping.keep {
             Keep::All => "all",
             Keep::Deltas => "deltas",
             Keep::None => "none",
         };
-        let reuse = match reuse {
+        let reuse = match keeping.reuse {
             Reuse::Same => "same",
             Reuse::Any => "any",
         };
@@ -245,7 +272,28 @@ impl Run {
         if let Some(jobs) = self.jobs {
             words.extend(["--jobs".into(), jobs.to_string().into()]);
         }
+        if let Some(to) = self.log_of(study) {
+            words.extend(["--log-to".into(), to.into()]);
+        }
         words
+    }
+}
+
+impl Run {
+    /// The same flags for a study of a sweep, with subfolders of its name.
+    pub fn of_study(&self, sweep: &Path, name: &str) -> Run {
+        Run {
+            computing: Computing {
+                out: Some(sweep.join(name)),
+                log_to: self.computing.log_of(Some(name)),
+                ..self.computing.clone()
+            },
+            ..self.clone()
+        }
+    }
+
+    pub fn verbosity(&self) -> Verbosity {
+        self.computing.verbosity()
     }
 
     pub fn writes_html(&self) -> bool {

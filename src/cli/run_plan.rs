@@ -75,7 +75,7 @@ fn run_sweep(arguments: &PlanArguments) -> Result<(), Failure> {
     let flags = &arguments.run;
     check_flags(arguments)?;
     let verbosity = flags.verbosity();
-    let models = Models::on(flags.on.find()?);
+    let models = Models::on(flags.computing.on.find()?);
     let swept = sweep::read(&arguments.plan, verbosity)?;
     let mut total = Estimate::default();
     for one in &swept {
@@ -85,7 +85,7 @@ fn run_sweep(arguments: &PlanArguments) -> Result<(), Failure> {
         total.add(of_one);
     }
     let sum = format!("{} studies: {}", swept.len(), total.total());
-    if flags.dry_run {
+    if flags.computing.dry_run {
         return Ok(print::text(format!("{}{sum}\n", total.text))?);
     }
     verbosity.say(&sum);
@@ -94,7 +94,7 @@ fn run_sweep(arguments: &PlanArguments) -> Result<(), Failure> {
     let mut ended = Vec::new();
     for one in swept {
         let request = Request {
-            flags: &flags.with_out(out.join(&one.name)),
+            flags: &flags.of_study(&out, &one.name),
             form: Form::Summary,
             command: command(None),
         };
@@ -141,7 +141,7 @@ const INDEX: &str = "index.md";
 /// The folder of a sweep: by default `runs/NAME`, with the name of its file.
 pub fn out(arguments: &PlanArguments) -> PathBuf {
     let default = || Path::new("runs").join(arguments.plan.file_stem().unwrap_or_default());
-    arguments.run.out.clone().unwrap_or_else(default)
+    arguments.run.computing.out.clone().unwrap_or_else(default)
 }
 
 /// Writes the index of these studies and their reports, replacing an earlier one.

@@ -33,7 +33,7 @@ enum What {
     /// Submit what `promptshift transfer` would compute.
     Transfer(Box<Wanted<transfer::Arguments>>),
     /// Submit what `promptshift run PLAN` would compute, including a sweep.
-    Run(Wanted<run::PlanArguments>),
+    Run(Box<Wanted<run::PlanArguments>>),
     /// Show which cells of a submitted study are done, running, waiting or failed.
     Status(status::Arguments),
     /// Record why cells were given up. For the scripts.

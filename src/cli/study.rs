@@ -3,8 +3,10 @@
 
 mod compute;
 mod pieces;
+mod searches;
 
 pub use pieces::compute_piece;
+pub use searches::Untuned;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,10 +14,11 @@ use std::path::Path;
 use super::estimate::{self, Estimate, Left, Machine};
 use super::output::{self, Form};
 use super::progress::Verbosity;
-use super::run::{Extent, Run, default_out};
+use super::run::{Computing, Extent, KeepFlag, Run, default_out};
+use super::run_log::RunLog;
 use super::{Failure, interrupt, print};
 use crate::datasets::Datasets;
-use crate::experiment::{Cost, ExperimentError, Keep, Outcome, Runner, ToDo, step_memory};
+use crate::experiment::{Cost, ExperimentError, Keep, Keeping, Outcome, Runner, ToDo, step_memory};
 use crate::study::{Models, Prepared, ReportKind, Study};
 use promptshift_numbers::provenance::Origin;
 use promptshift_numbers::record::ablation::{Ablation, Variant};
@@ -67,7 +70,7 @@ impl Request<'_> {
             // A scheduler may end the process while the model is loaded.
             interrupt::listen()?;
         }
-        let models = Models::on(self.flags.on.find()?);
+        let models = Models::on(self.flags.computing.on.find()?);
         self.run_with(&models, study)
     }
 
@@ -83,28 +86,28 @@ impl Request<'_> {
         } = self;
         let verbosity = flags.verbosity();
         let extent = flags.cells.extent();
-        let prepared = prepared(flags, models, study)?;
+        let prepared = prepared(&flags.computing, models, study)?;
         if let Some(file) = &flags.save_plan {
             prepared.study.save(file)?;
             verbosity.say(&format!("plan: {}", file.display()));
             return Ok(());
         }
-        let out = (flags.out.clone()).unwrap_or_else(|| default_out(&prepared.study));
+        let out = (flags.computing.out.clone()).unwrap_or_else(|| default_out(&prepared.study));
         let report = prepared.study.report;
-        let mut session = Session::new(flags, prepared, command)?;
-        if flags.dry_run {
+        let mut session = Session::new(&flags.computing, flags.keep, prepared, command)?;
+        if flags.computing.dry_run {
             return Ok(print::text(session.describe()?.text)?);
         }
-        match extent {
+        match &extent {
             Extent::List => return session.list_cells(),
-            Extent::Named(names) => return session.compute_named(&names),
-            Extent::Slice(slice) => return session.compute_slice(slice),
+            Extent::Named(names) => return session.compute_named(names),
+            Extent::Slice(slice) => return session.compute_slice(*slice),
             Extent::All | Extent::Report => {}
         }
         interrupt::listen()?;
         // Check first, so that nothing is written if the folder is not a store.
-        Store::at(flags.store.path()).exists()?;
-        let outcome = session.run(&out)?;
+        Store::at(flags.computing.store.path()).exists()?;
+        let outcome = session.run(&out, &extent)?;
         match report {
             // There is nothing to report but the errors.
             ReportKind::Transfer if outcome.records.is_empty() => return Ok(outcome.complete()?),
@@ -130,7 +133,7 @@ impl Request<'_> {
 }
 
 /// The study with its rows read, its models loaded, and everything resolved and checked.
-pub fn prepared(flags: &Run, models: &Models, study: Study) -> Result<Prepared, Failure> {
+pub fn prepared(flags: &Computing, models: &Models, study: Study) -> Result<Prepared, Failure> {
     let verbosity = flags.verbosity();
     for part in &study.parts {
         flags.on.check_form(part.plan.setting.frozen_weights)?;
@@ -145,12 +148,15 @@ pub fn prepared(flags: &Run, models: &Models, study: Study) -> Result<Prepared, 
 /// # Errors
 /// It can't be prepared, or the store can't be read.
 pub fn estimated(flags: &Run, models: &Models, study: Study) -> Result<Estimate, Failure> {
-    Session::new(flags, prepared(flags, models, study)?, String::new())?.describe()
+    let computing = &flags.computing;
+    let prepared = prepared(computing, models, study)?;
+    Session::new(computing, flags.keep, prepared, String::new())?.describe()
 }
 
 /// A prepared study with its flags.
 pub struct Session<'a> {
-    flags: &'a Run,
+    flags: &'a Computing,
+    keep: Option<KeepFlag>,
     prepared: Prepared,
     command: String,
     side_by_side: usize,
@@ -160,11 +166,16 @@ pub struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// A session of a prepared study; records state `command`.
+    /// A session of a prepared study; `keep` says which weights the store keeps, and records state `command`.
     ///
     /// # Errors
     /// A model's configuration can't be read.
-    pub fn new(flags: &'a Run, prepared: Prepared, command: String) -> Result<Self, Failure> {
+    pub fn new(
+        flags: &'a Computing,
+        keep: Option<KeepFlag>,
+        prepared: Prepared,
+        command: String,
+    ) -> Result<Self, Failure> {
         let mut largest = 0;
         for part in &prepared.study.parts {
             largest = largest.max(part.plan.backbone.config()?.parameters());
@@ -175,6 +186,7 @@ impl<'a> Session<'a> {
             replicas,
             largest,
             flags,
+            keep,
             prepared,
             command,
         })
@@ -227,10 +239,11 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// It is interrupted, or something can't be read or written. Computed results are kept.
-    fn run(&self, out: &Path) -> Result<Outcome, Failure> {
+    fn run(&self, out: &Path, extent: &Extent) -> Result<Outcome, Failure> {
         let folders = self.open(out)?;
         let store = Store::open(self.flags.store.path(), None)?;
-        if self.flags.cells.extent() == Extent::Report {
+        self.flags.make_log()?;
+        if *extent == Extent::Report {
             return self.one_by_one(&store, &folders, &|part, recorder| {
                 self.record_stored(&store, part, recorder)
             });
@@ -262,6 +275,11 @@ impl<'a> Session<'a> {
         Ok(folders)
     }
 
+    /// What the store keeps and what is reused from it.
+    pub fn keeping(&self) -> Keeping {
+        self.flags.keeping(self.keep, self.largest)
+    }
+
     /// The study, resolved.
     pub fn study(&self) -> &Study {
         &self.prepared.study
@@ -282,6 +300,12 @@ impl<'a> Session<'a> {
             true => step_memory::available(),
             false => None,
         }
+    }
+
+    /// The log of a part's runs, if `--log-to` is given.
+    fn log(&self, part: usize) -> Option<RunLog> {
+        let to = self.flags.log_to.as_deref()?;
+        Some(RunLog::of(self.study().parts[part].folder(to)))
     }
 
     /// The number of workers that share a device.
@@ -318,7 +342,7 @@ impl<'a> Session<'a> {
         let devices = &self.flags.on.device.assigned(1, self.replicas)[0];
         let side_by_side = self.side_by_side;
         let origin = origin(datasets, &backbone, &self.command, devices, side_by_side);
-        let keeping = self.flags.keeping(self.largest);
+        let keeping = self.keeping();
         let runner = Runner::new(datasets, &backbone, store, origin, keeping);
         with(&runner.on(self.prepared.further_devices()), &self.prepared)
     }
@@ -356,7 +380,7 @@ impl<'a> Session<'a> {
             cost = cost + left.cost();
         }
         if to_do != ToDo::default() {
-            let what = match self.flags.keeping(self.largest).keep {
+            let what = match self.keeping().keep {
                 Keep::All => Some("all weights"),
                 Keep::Deltas => Some("tuned weights, without those at checkpoints"),
                 Keep::None => None,

@@ -15,7 +15,7 @@ use super::values::{Answers, Elsewhere, Init, Seeds, at_least_one, trials};
 use super::{help, wording};
 use promptshift_text::domain::mixture::Mixing;
 
-pub(super) use plan::{answer_form, read, run, typed};
+pub(super) use plan::{answer_form, prompt_length, read, run, typed};
 
 /// Flags of `transfer`.
 #[derive(Debug, Args)]

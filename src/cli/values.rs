@@ -81,6 +81,27 @@ impl FromStr for Init {
     }
 }
 
+/// The word for an initialisation in names of folders.
+pub(super) fn init_kind(init: &PromptInit) -> &'static str {
+    match init {
+        PromptInit::Uniform => "uniform",
+        PromptInit::UniformOneSided => "uniform-one-sided",
+        PromptInit::Vocab => "vocab",
+        PromptInit::Labels => "labels",
+        PromptInit::Text(_) => "text",
+        PromptInit::File(_) => "file",
+    }
+}
+
+/// The value of `--init` for an initialisation.
+pub(super) fn init_flag(init: &PromptInit) -> String {
+    match init {
+        PromptInit::Text(words) => format!("text:{words}"),
+        PromptInit::File(start) => format!("file:{}", start.path),
+        other => init_kind(other).to_owned(),
+    }
+}
+
 /// `--tuned`: the runs of something tuned elsewhere. What they contain is determined once the model is loaded.
 #[derive(Debug, Clone)]
 pub(super) struct Elsewhere(pub(super) Vec<TunedElsewhere>);

@@ -92,7 +92,9 @@ impl Runner<'_> {
         let mut snapshots = 0.0;
         while let Some(event) = fit.next_event().map_err(failed)? {
             match event {
-                train::Event::Step { step, loss } => watch(Event::Step { step, loss })?,
+                train::Event::Step { step, loss, update } => {
+                    watch(Event::Step { step, loss, update })?;
+                }
                 train::Event::ValidationDue => {
                     // No step is selected: later steps count as better, so the last one is kept.
                     snapshots += 1.0;

@@ -112,10 +112,13 @@ fn ended(fitted: Result<Fitted, ExperimentError>) -> Result<TrialEnd, Experiment
                 .curve
                 .iter()
                 .find(|point| point.step == fitted.best_step);
+            let mut losses = fitted.curve.iter().filter_map(|point| point.train_loss);
+            let first = losses.next();
             Ok(TrialEnd::Scored {
                 validation_score: best.expect("the best step was scored").validation_score,
                 best_step: fitted.best_step,
                 train_seconds: fitted.training.as_secs_f64(),
+                train_loss: first.map(|first| [first, losses.next_back().unwrap_or(first)]),
             })
         }
         Err(ExperimentError::Fit { source, .. }) => Ok(TrialEnd::Failed {

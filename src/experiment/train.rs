@@ -8,13 +8,14 @@ use super::checkpoints::{Checkpoints, STEP, step_file};
 use super::context::CellContext;
 use super::runner::{Claimed, Keep, Runner};
 use super::{Event, ExperimentError, Watch, failed, past_damage};
+use crate::plan::Plan;
 use promptshift_numbers::provenance;
-use promptshift_numbers::recipe::Recipe;
+use promptshift_numbers::recipe::{Method, Recipe};
 use promptshift_numbers::record::folder::{StoreError, write_predictions};
-use promptshift_numbers::record::{Score, Training, ValidationAnswers};
-use promptshift_numbers::score::{Metric, score};
+use promptshift_numbers::record::{Provenance, Score, Training, ValidationAnswers};
+use promptshift_numbers::score::{Metric, floor, score};
 use promptshift_numbers::store::{StoredTraining, Subject, TrainingRecord, Work};
-use promptshift_tensors::batch::encode;
+use promptshift_tensors::batch::{Encoding, encode};
 use promptshift_tensors::eval::NotFinite;
 use promptshift_tensors::eval::predict::Answer;
 use promptshift_tensors::memory::peak_of;
@@ -31,6 +32,33 @@ pub(super) type Trained = (StoredTraining, Option<Tuned>);
 type AtStep<'a> = dyn FnMut(usize, &Tuned, &mut Watch) -> Result<(), ExperimentError> + 'a;
 
 impl Runner<'_> {
+    /// The untuned backbone's score on source validation, asked as after training, and the floor there if it is defined;
+    /// both in [0, 1].
+    ///
+    /// # Errors
+    /// No head suits the task, or the model's output is not finite.
+    pub fn untuned_validation(&self, plan: &Plan) -> Result<(f64, Option<f64>), ExperimentError> {
+        let cell = plan.cell(Method::Untuned, 0);
+        let context = self.context(&cell);
+        let untuned = context.untuned()?.into_inference();
+        let validated = context.validated(&untuned, &context.validation_encodings());
+        let (score, _) = validated.map_err(|source| ExperimentError::Unanswered {
+            method: cell.method.title(),
+            seed: cell.seed,
+            domain: cell.setting.source.clone(),
+            source,
+        })?;
+        let source = context.source();
+        let rows = [&source.train.examples, &source.validation.examples];
+        let labels = LabelMap::same(&source.card);
+        Ok((score, floor(rows[0], rows[1], &labels)))
+    }
+
+    /// The provenance of a result that is computed now.
+    pub fn provenance(&self) -> Provenance {
+        provenance::collect(self.origin.clone())
+    }
+
     /// The cell's training, from the store or computed now. Waits while another process is computing it.
     pub(super) fn trained(
         &self,
@@ -154,6 +182,35 @@ impl CellContext<'_> {
         )?)
     }
 
+    fn validation_encodings(&self) -> Vec<Encoding> {
+        let validation = &self.source().validation.examples;
+        encode(
+            validation,
+            &self.backbone.tokenizer,
+            &self.cell.setting.limits,
+        )
+    }
+
+    /// Answers source validation; the main metric, in [0, 1], and the answers.
+    fn validated(
+        &self,
+        tuned: &Tuned,
+        encodings: &[Encoding],
+    ) -> Result<(f64, Vec<Answer>), NotFinite> {
+        let source = self.source();
+        let wording = self.training_wording();
+        let asker = CellContext { ..*self }.asker(&wording);
+        let mut answers = Vec::with_capacity(encodings.len());
+        for part in &source.validation.parts {
+            let encodings = &encodings[part.rows.clone()];
+            answers.extend(asker.answering(tuned, &part.card, encodings)?.finish()?);
+        }
+        let scores: Vec<Score> = (source.validation.examples.iter().zip(&answers))
+            .map(|(example, answer)| score(&answer.text, &example.gold, &source.card))
+            .collect();
+        Ok((Metric::main(source.card.task).value(&scores), answers))
+    }
+
     /// Trains on the source's training rows and chooses the step by its validation rows, whose answers at
     /// that step are kept. `at_step` receives the parameters after every step. If the training is
     /// interrupted, a last checkpoint is written to `checkpointer`.
@@ -165,26 +222,12 @@ impl CellContext<'_> {
         at_step: &mut AtStep,
         watch: &mut Watch,
     ) -> Result<(Fitted, BestAnswers), ExperimentError> {
-        let (cell, source) = (self.cell, self.source());
+        let cell = self.cell;
         let recipe: &Recipe = cell.recipe.as_ref().expect("what is trained has a recipe");
-        let metric = Metric::main(source.card.task);
-        let validation = &source.validation.examples;
-        let wording = self.training_wording();
-        let asker = CellContext { ..*self }.asker(&wording);
-        let encodings = encode(validation, &self.backbone.tokenizer, &cell.setting.limits);
+        let encodings = self.validation_encodings();
         let mut kept = BestAnswers::default();
         let mut validate = |tuned: &Tuned| -> Result<f64, NotFinite> {
-            let mut answers = Vec::with_capacity(encodings.len());
-            for part in &source.validation.parts {
-                let encodings = &encodings[part.rows.clone()];
-                answers.extend(asker.answering(tuned, &part.card, encodings)?.finish()?);
-            }
-            let scores: Vec<Score> = validation
-                .iter()
-                .zip(&answers)
-                .map(|(example, answer)| score(&answer.text, &example.gold, &source.card))
-                .collect();
-            let score = metric.value(&scores);
+            let (score, answers) = self.validated(tuned, &encodings)?;
             kept.offer(score, answers);
             Ok(score)
         };
@@ -200,9 +243,9 @@ impl CellContext<'_> {
                     validate(fit.best()).map_err(|error| failed(error.into()))?;
                     Ok(())
                 }
-                train::Event::Step { step, loss } => {
+                train::Event::Step { step, loss, update } => {
                     let seen = at_step(step, fit.tuned(), watch);
-                    seen.and_then(|()| Ok(watch(Event::Step { step, loss })?))
+                    seen.and_then(|()| Ok(watch(Event::Step { step, loss, update })?))
                 }
                 train::Event::ValidationDue => {
                     let point = fit.validate(&mut validate).map_err(failed)?;

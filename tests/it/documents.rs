@@ -426,12 +426,14 @@ fn flags(command: &clap::Command, found: &mut BTreeSet<String>) {
 }
 
 /// Flags of other programs, and those that clap adds.
-const OTHERS: [&str; 15] = [
+const OTHERS: [&str; 16] = [
     "--help",
     "--features",
     "--profile",
     "--release",
     "--local-dir",
+    // Of TensorBoard.
+    "--logdir",
     // Of sbatch.
     "--array",
     "--constraint",

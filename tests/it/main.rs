@@ -34,9 +34,12 @@ mod peft;
 mod peft_networks;
 mod plans;
 mod predict;
+mod probe;
 mod prompts;
 mod propose;
 mod reports;
+#[cfg(unix)]
+mod run_log;
 mod runs;
 mod scale;
 #[cfg(target_os = "linux")]

@@ -328,7 +328,7 @@ transfer = [\"squad->race\", \"squad->drop\"]
 fn a_sweep_is_one_submission_and_what_its_studies_share_is_computed_once() {
     let cluster = Cluster::new(1001);
     fs::write(cluster.path().join("sweep.toml"), SWEEP).expect("written");
-    let line = "slurm run sweep.toml --out out --cells-per-task 1 --submit";
+    let line = "slurm run sweep.toml --out out --log-to curves --cells-per-task 1 --submit";
     let said = cluster.says(&format!("{line} -- --time=1:00:00"));
     let lines: Vec<&str> = said.lines().take(2).collect();
     let counts = [
@@ -358,6 +358,8 @@ fn a_sweep_is_one_submission_and_what_its_studies_share_is_computed_once() {
     let folder = |study: &str| cluster.path().join("out/slurm/1").join(study);
     assert!(!folder(studies[1]).join("trainings-1.sh").exists());
     let script = fs::read_to_string(folder(studies[1]).join("report.sh")).expect("written");
+    let log = format!(" --log-to curves/{}", studies[1]);
+    assert!(script.contains(&log), "{script}");
     let name = format!("#SBATCH --job-name=promptshift-report-{}", studies[1]);
     assert!(script.lines().any(|line| line == name), "{script}");
 

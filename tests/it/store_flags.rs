@@ -344,6 +344,7 @@ fn every_flag_affects_the_stage_in_the_table() {
         ("--store", prompt.with("--store", "runs/store")),
         ("--keep", prompt.with("--keep", "none")),
         ("--reuse", prompt.with("--reuse", "any")),
+        ("--log-to", prompt.with("--log-to", "curves")),
         ("--html", prompt.flag("--html")),
         ("--dry-run", prompt.clone()),
         ("--quiet", prompt.flag("--quiet")),

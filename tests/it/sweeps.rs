@@ -7,6 +7,7 @@ use assert_cmd::Command;
 use assert_cmd::assert::Assert;
 use predicates::prelude::*;
 use predicates::str::contains;
+use promptshift::tensorboard::scalars;
 use serde_json::Value;
 
 /// The example in the documentation.
@@ -83,11 +84,23 @@ fn the_documented_sweep_runs() {
         .join("lora-seed0/record.json");
     assert!(lora.is_file(), "{}", lora.display());
 
-    run(folder.path(), &sweep, &["--out", "out"])
-        .success()
-        .stderr(contains(
-            "4 trainings found, 0 to do; 18 evaluations found, 0 to do",
-        ));
+    run(
+        folder.path(),
+        &sweep,
+        &["--out", "out", "--log-to", "curves"],
+    )
+    .success()
+    .stderr(contains(
+        "4 trainings found, 0 to do; 18 evaluations found, 0 to do",
+    ));
+    // Each study's curves have a folder of their own.
+    let study = lora.strip_prefix(&out).expect("below it").parent();
+    let curves = folder.path().join("curves").join(study.expect("of a run"));
+    let logged = scalars(&curves).expect("read");
+    assert!(
+        logged.iter().any(|(tag, ..)| tag == "test/mrpc/accuracy"),
+        "{logged:?}"
+    );
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::folder::StoredRecord;
-use promptshift_numbers::record::{Prediction, Training};
+use promptshift_numbers::record::{Prediction, Setting, Training};
 
 /// A loss that ends above this share of its first value did not change.
 const LOSS_STANDS: f64 = 0.97;
@@ -134,6 +134,36 @@ pub fn knob(method: Method) -> &'static str {
     }
 }
 
+/// The command that finds out which initialisation and rate let a method learn a source; `None` for methods that it does
+/// not train. A model or data of the user's own are selected by flags whose values records do not have.
+pub fn probe(method: Method, setting: &Setting) -> Option<String> {
+    if let Method::Untuned
+    | Method::Elsewhere
+    | Method::Intrinsic
+    | Method::Instruction
+    | Method::FewShot = method
+    {
+        return None;
+    }
+    let mut command = format!("promptshift probe {}", setting.source);
+    if method != Method::Prompt {
+        command.push_str(&format!(" --methods {}", method.name()));
+    }
+    if setting.model.contains('/') {
+        command.push_str(&format!(" --model {}", setting.model));
+    }
+    let own = match (setting.model.as_str(), setting.suite.as_str()) {
+        ("nano", "mini") => "",
+        (model, "mini") if model.contains('/') => "",
+        _ => " with this study's flags for model and data",
+    };
+    let what = match method {
+        Method::Prompt => "which initialisation and learning rate learn",
+        _ => "which learning rate learns",
+    };
+    Some(format!("`{command}`{own} shows {what}"))
+}
+
 /// Whether a backbone's name is that of a T5 v1.1 without LM adaptation, which prompt tuning needs (Lester et al. 2021,
 /// §3.3): after span corruption only, a frozen model has always generated sentinels. A renamed folder is not recognised.
 pub fn span_corruption_alone(model: &str) -> bool {
@@ -233,6 +263,22 @@ mod tests {
             prediction.answers = vec!["yes".to_owned()];
         }
         assert_eq!(stalls(&run), []);
+    }
+
+    #[test]
+    fn a_method_that_trains_is_probed_by_a_command() {
+        let mut setting = run().record.cell.setting;
+        (setting.model, setting.suite) = ("nano".to_owned(), "mini".to_owned());
+        let probe = |method, setting: &Setting| probe(method, setting).unwrap_or_default();
+        assert!(probe(Method::Prompt, &setting).starts_with("`promptshift probe squad` shows"));
+        setting.model = "t5/small".to_owned();
+        let lora = probe(Method::Lora, &setting);
+        let command = "`promptshift probe squad --methods lora --model t5/small` shows";
+        assert!(lora.starts_with(command), "{lora}");
+        setting.suite = "mine".to_owned();
+        let own = "with this study's flags for model and data";
+        assert!(probe(Method::Model, &setting).contains(own));
+        assert_eq!(probe(Method::FewShot, &setting), "");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::shared::{Shared, Usual};
 use crate::cli::run::of_ablation;
-use crate::cli::values::Init;
+use crate::cli::values::{Init, init_kind};
 use crate::cli::{Failure, help, output};
 use crate::plan::Plan;
 use crate::study::{Part, ReportKind};
@@ -97,7 +97,7 @@ pub(super) fn length(arguments: &Lengths) -> Result<(), Failure> {
     for Init(init) in &arguments.inits {
         for &length in &arguments.lengths {
             let variant = Variant {
-                folder: format!("length-{length}-{}", folder_name(init)),
+                folder: format!("length-{length}-{}", init_kind(init)),
                 place: length.to_string(),
                 series: name(init),
             };
@@ -134,10 +134,10 @@ pub(super) fn init(arguments: &Inits) -> Result<(), Failure> {
             let before = inits[..at].iter().filter(|other| name(other) == name(init));
             let (folder, place) = match (init, before.count()) {
                 (PromptInit::Text(_) | PromptInit::File(_), earlier @ 1..) => (
-                    format!("init-{}-{}", folder_name(init), earlier + 1),
+                    format!("init-{}-{}", init_kind(init), earlier + 1),
                     format!("{} {}", name(init), earlier + 1),
                 ),
-                _ => (format!("init-{}", folder_name(init)), name(init)),
+                _ => (format!("init-{}", init_kind(init)), name(init)),
             };
             let variant = Variant {
                 folder,
@@ -191,17 +191,6 @@ fn name(init: &PromptInit) -> String {
     }
 }
 
-fn folder_name(init: &PromptInit) -> &'static str {
-    match init {
-        PromptInit::Uniform => "uniform",
-        PromptInit::UniformOneSided => "uniform-one-sided",
-        PromptInit::Vocab => "vocab",
-        PromptInit::Labels => "labels",
-        PromptInit::Text(_) => "text",
-        PromptInit::File(_) => "file",
-    }
-}
-
 /// The paper's five prompts, on all targets.
 const ENSEMBLE: Usual = Usual {
     transfer: "squad->all",
@@ -229,7 +218,8 @@ pub(super) fn ensemble(arguments: &Ensembles) -> Result<(), Failure> {
     if let Some(folder) = &arguments.from {
         let records = tuned_prompts(folder)?;
         let transfer = records[0].record.cell.setting.transfer();
-        let out = (shared.run.out.clone()).unwrap_or_else(|| of_ablation("ensemble", &transfer));
+        let out = (shared.run.computing.out.clone())
+            .unwrap_or_else(|| of_ablation("ensemble", &transfer));
         let document = report::ensemble::document(&StoredEnsemble::of(&records)?)?;
         return Ok(output::write_document(&document, &out, shared.run.files())?);
     }

@@ -15,7 +15,7 @@ use crate::cli::run::{Extent, PlanArguments, Run, SMALL, default_out};
 use crate::cli::run_plan::{self, Ended, write_index};
 use crate::cli::study::{Request, Session, prepared};
 use crate::cli::{Failure, command, print, sweep};
-use crate::experiment::Keep;
+use crate::experiment::{Keep, Keeping};
 use crate::pieces::Piece;
 use crate::study::{Models, Prepared, Study};
 use promptshift_numbers::record::folder::{RunFolder, unfinished};
@@ -29,8 +29,10 @@ use promptshift_tensors::device::{self, DeviceError};
 /// before the error stay submitted, and the same command submits the rest.
 pub fn submit(request: Request, study: Study, how: &How) -> Result<(), Failure> {
     let login = Login::of(request.flags, &request.command, how)?;
-    let prepared = prepared(login.flags, &login.models, study)?;
-    let out = whole(&(request.flags.out.clone()).unwrap_or_else(|| default_out(&prepared.study)))?;
+    let prepared = prepared(&login.flags.computing, &login.models, study)?;
+    let out = whole(
+        &(request.flags.computing.out.clone()).unwrap_or_else(|| default_out(&prepared.study)),
+    )?;
     let mut jobs = Jobs::queued(&out)?;
     let checked = login.checked(None, prepared, &out, &mut jobs)?;
     login.write_and_submit(&[checked], jobs, &out)?;
@@ -50,7 +52,8 @@ pub fn submit_sweep(arguments: &PlanArguments, how: &How) -> Result<(), Failure>
     let mut jobs = Jobs::queued(&out)?;
     let mut all = Vec::new();
     for one in &swept {
-        let checked = prepared(flags, &login.models, one.study.clone()).and_then(|prepared| {
+        let checked = prepared(&flags.computing, &login.models, one.study.clone());
+        let checked = checked.and_then(|prepared| {
             let folder = out.join(&one.name);
             login.checked(Some(&one.name), prepared, &folder, &mut jobs)
         });
@@ -84,6 +87,7 @@ struct Checked {
     study: Study,
     /// The number of parameters of its largest model.
     largest: usize,
+    keeping: Keeping,
     pieces: Vec<Piece>,
     to_do: Vec<Piece>,
     /// Whether it is done, or will be when the queued jobs have ended.
@@ -115,13 +119,15 @@ impl<'a> Login<'a> {
         out: &Path,
         jobs: &mut Jobs,
     ) -> Result<Checked, Failure> {
-        let session = Session::new(self.flags, prepared, self.command.to_owned())?;
-        if self.flags.keeping(session.largest()).keep == Keep::None {
+        let flags = &self.flags.computing;
+        let session = Session::new(flags, self.flags.keep, prepared, self.command.to_owned())?;
+        let keeping = session.keeping();
+        if keeping.keep == Keep::None {
             return Err(Failure::Usage(anyhow!(
                 "--keep none: jobs evaluate what other jobs train; wanted deltas or all"
             )));
         }
-        let store = Store::open(self.flags.store.path(), None)?;
+        let store = Store::open(flags.store.path(), None)?;
         let folders = session.open(out)?;
         let pieces = session.study().pieces();
         let states = session.states(&pieces)?;
@@ -157,6 +163,7 @@ impl<'a> Login<'a> {
             out: out.to_owned(),
             study: session.study().clone(),
             largest: session.largest(),
+            keeping,
             is_complete: to_do.is_empty() && shared == 0 && has_report,
             pieces,
             to_do,
@@ -218,7 +225,7 @@ impl<'a> Login<'a> {
         arrays: &[JobArray],
     ) -> Result<(), Failure> {
         let folder = &submission.folder;
-        let store = whole(self.flags.store.path())?;
+        let store = whole(self.flags.computing.store.path())?;
         checked.study.save(&folder.join(STUDY))?;
         let about = About {
             command: self.command.to_owned(),
@@ -233,7 +240,11 @@ impl<'a> Login<'a> {
             program: &std::env::current_exe().context("cannot find this program's own file")?,
             command: self.command,
             store: &store,
-            run: &self.flags.elsewhere(&store, checked.largest),
+            run: &(self.flags.computing).elsewhere(
+                &store,
+                checked.keeping,
+                checked.name.as_deref(),
+            ),
             flags: &self.sbatch_flags,
         };
         for array in arrays {
@@ -317,7 +328,7 @@ fn whole(path: &Path) -> Result<PathBuf, Failure> {
 /// Refuses flags that select what a study computes, which `slurm` decides.
 fn check_flags(flags: &Run) -> Result<(), Failure> {
     let refused = [
-        (flags.dry_run, "--dry-run"),
+        (flags.computing.dry_run, "--dry-run"),
         (flags.save_plan.is_some(), "--save-plan"),
         (
             flags.cells.extent() != Extent::All,
@@ -330,7 +341,7 @@ fn check_flags(flags: &Run) -> Result<(), Failure> {
              (flags for sbatch follow --)"
         )));
     }
-    match flags.on.device.find() {
+    match flags.computing.on.device.find() {
         Err(DeviceError::Absent { .. }) | Ok(_) => Ok(()),
         Err(error) => Err(Failure::usage(error)),
     }

@@ -32,7 +32,8 @@ impl Session<'_> {
                 let (place, series) = (&variant.place, &variant.series);
                 verbosity.say(&format!("setting {} of {of}: {place}, {series}", at + 1));
             }
-            let mut progress = CellProgress::new(verbosity, part.plan.cells().len());
+            let mut progress =
+                CellProgress::new(verbosity, part.plan.cells().len()).logging(self.log(at));
             self.with_runner(at, store, |runner, _| {
                 let (progress, outcome) = (&mut progress, &mut outcome);
                 put(
@@ -73,7 +74,8 @@ impl Session<'_> {
                 works_for: Process::this(),
                 study: self.prepared.study.clone(),
                 store: store.path().to_owned(),
-                keeping: self.flags.keeping(self.largest),
+                log_to: self.flags.log_to.clone(),
+                keeping: self.keeping(),
                 command: self.command.clone(),
                 side_by_side: self.side_by_side,
             },
@@ -116,7 +118,8 @@ impl Session<'_> {
                     }
                     let (cell, _) = runner.finished_search(plan, cell)?;
                     if let Some(found) = runner.found(&cell, &folders[part])? {
-                        CellProgress::new(workers.verbosity, of).tell(Event::Found(&found));
+                        let progress = CellProgress::new(workers.verbosity, of);
+                        progress.logging(self.log(part)).tell(Event::Found(&found));
                         outcomes[number].borrow_mut().records.push(found);
                         continue;
                     }
@@ -175,7 +178,8 @@ impl Session<'_> {
             let place = variant
                 .as_ref()
                 .map_or(String::new(), |variant| variant.place.clone());
-            let mut progress = CellProgress::of_job(workers.verbosity, &job, &place);
+            let mut progress =
+                CellProgress::of_job(workers.verbosity, &job, &place).logging(self.log(*part));
             progress.name(cell);
             self.with_runner(*part, store, |runner, _| {
                 let searched = runner.finished_search(&parts[*part].plan, cell)?;

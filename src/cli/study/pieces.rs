@@ -32,7 +32,7 @@ pub fn compute_piece(
     progress: &mut CellProgress,
 ) -> Result<Option<String>, Failure> {
     if piece.kind != Kind::Search {
-        progress.start(&piece.cell);
+        progress.start(&runner.searched_cell(plan, piece)?.0);
     }
     let computed = runner.compute_piece(plan, piece, &mut progress.watch());
     progress.end();
@@ -102,13 +102,14 @@ impl Session<'_> {
 
     fn compute_pieces(&mut self, mut wanted: Vec<Piece>) -> Result<(), Failure> {
         interrupt::check()?;
-        if self.flags.keeping(self.largest).keep == Keep::None {
+        if self.keeping().keep == Keep::None {
             return Err(Failure::Usage(anyhow!(
                 "--keep none: cells evaluate what other cells train; wanted deltas or all"
             )));
         }
         self.side_by_side = self.side_by_side.min(wanted.len().max(1));
         let store = Store::open(self.flags.store.path(), None)?;
+        self.flags.make_log()?;
         let all = self.prepared.study.pieces();
         let states = self.states(&wanted)?;
         self.say_done(&store, &wanted, &states)?;
@@ -206,7 +207,8 @@ impl Session<'_> {
             let reason = self.with_runner(piece.part, store, |runner, prepared| {
                 let part = &prepared.study.parts[piece.part];
                 let place = part.variant.as_ref().map_or("", |variant| &variant.place);
-                let mut progress = CellProgress::of_job(verbosity, &job, place);
+                let mut progress =
+                    CellProgress::of_job(verbosity, &job, place).logging(self.log(piece.part));
                 compute_piece(runner, &part.plan, piece, &mut progress)
             })?;
             keep(&job, reason)?;

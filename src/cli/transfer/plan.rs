@@ -313,7 +313,7 @@ fn tune_on(arguments: &Arguments) -> Option<TuneOn> {
 }
 
 /// `P`: the template's, the flag's, or the recipe's.
-fn prompt_length(flag: Option<usize>, wording: &Wording, own: usize) -> anyhow::Result<usize> {
+pub fn prompt_length(flag: Option<usize>, wording: &Wording, own: usize) -> anyhow::Result<usize> {
     let template = (wording.template.as_ref()).map(|template| (template, template.vectors()));
     match (template, flag) {
         (Some((template, inside)), Some(length)) if inside > 0 && inside != length => bail!(

@@ -20,6 +20,8 @@ pub struct Assignment {
     pub study: Study,
     /// The store's folder.
     pub store: PathBuf,
+    /// Where curves are logged.
+    pub log_to: Option<PathBuf>,
     /// What to keep and reuse there.
     pub keeping: Keeping,
     /// The command, as records state it.

@@ -9,6 +9,7 @@ use anyhow::{Context, anyhow};
 use super::message::{Assignment, Job, Message, Task, tell};
 use crate::cli::cell_progress::CellProgress;
 use crate::cli::progress::Verbosity;
+use crate::cli::run_log::RunLog;
 use crate::cli::selection::On;
 use crate::cli::{Failure, interrupt, study};
 use crate::experiment::Runner;
@@ -85,7 +86,11 @@ impl<'a> Worker<'a> {
             .on(self.prepared.further_devices());
         let part = &self.prepared.study.parts[job.part];
         let place = part.variant.as_ref().map_or("", |variant| &variant.place);
-        let mut progress = CellProgress::of_job(Verbosity::Forwarded, job, place);
+        let log = assignment
+            .log_to
+            .as_deref()
+            .map(|to| RunLog::of(part.folder(to)));
+        let mut progress = CellProgress::of_job(Verbosity::Forwarded, job, place).logging(log);
         match job.task {
             Task::Search(method) => {
                 runner.search(&part.plan, method, &mut progress.watch())?;

@@ -32,6 +32,10 @@ pub enum TrialEnd {
         best_step: usize,
         /// Seconds spent in training steps.
         train_seconds: f64,
+        /// The mean training loss per target token up to the first validation after a step, and since the one before
+        /// the last. Absent in older records.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        train_loss: Option<[f64; 2]>,
     },
     /// Training failed.
     Failed {
@@ -87,6 +91,7 @@ mod tests {
                 validation_score,
                 best_step: 1,
                 train_seconds: 1.0,
+                train_loss: None,
             },
         };
         let failed = Trial {

@@ -80,7 +80,7 @@ pub fn cautions(
 ) -> Vec<Caution> {
     let mut cautions = Vec::new();
     for result in results.tuned() {
-        cautions.extend(runs::not_learned(results, result));
+        cautions.extend(runs::not_learned(study, results, result));
         cautions.extend(runs::stalled(study, result));
         cautions.extend(runs::at_floor(results, result));
         cautions.extend(runs::not_above_untuned(results, result));

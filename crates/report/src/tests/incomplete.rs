@@ -150,6 +150,7 @@ fn searched(trials: impl Fn(Method) -> usize) -> Vec<StoredRecord> {
                     validation_score: 0.5 + 0.1 * place as f64,
                     best_step: 80,
                     train_seconds: 1.0,
+                    train_loss: None,
                 },
             },
         };

@@ -9,7 +9,7 @@ use burn::tensor::Device;
 use super::checkpointer::{self, Checkpointer, CheckpointerError, State};
 use super::measured::{Peak, TensorBytes, movement};
 use super::optimizer::optimizer;
-use super::trainer::{Course, NotFinite, Trainer};
+use super::trainer::{Course, NotFinite, Trainer, Update};
 use super::training_set::TrainingSet;
 use crate::batch::Batches;
 use crate::tuning::Tuned;
@@ -72,6 +72,8 @@ pub enum Event {
         step: usize,
         /// The step's mean loss per target token.
         loss: f64,
+        /// What else it did.
+        update: Update,
     },
     /// The parameters must be scored with [`Fitting::validate`]. Returned again until they are.
     ValidationDue,
@@ -242,6 +244,7 @@ impl<'a> Fitting<'a> {
         Ok(Some(Event::Step {
             step: self.trainer.steps_taken(),
             loss: loss.sum / loss.tokens as f64,
+            update: self.trainer.last_update(),
         }))
     }
 

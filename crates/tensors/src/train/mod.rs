@@ -17,5 +17,5 @@ pub use estimate::{Arithmetic, PlannedStep, StepBytes};
 pub use fit::{Event, FitError, Fitted, Fitting};
 pub use measured::{Peak, TensorBytes};
 pub use optimizer::optimizer;
-pub use trainer::{Course, NotFinite, StepLoss, Trainer, share};
+pub use trainer::{Course, NotFinite, StepLoss, Trainer, Update, share};
 pub use training_set::TrainingSet;

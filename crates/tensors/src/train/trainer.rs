@@ -31,6 +31,15 @@ pub struct StepLoss {
     pub tokens: usize,
 }
 
+/// What a step did beside its loss.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Update {
+    /// The learning rate of the step.
+    pub learning_rate: f64,
+    /// The global norm of the gradients before clipping; `None` if they are not clipped, since it is not computed then.
+    pub gradient_norm: Option<f64>,
+}
+
 /// The learning rate over the course of a training.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Course {
@@ -76,6 +85,7 @@ pub struct Trainer {
     replicas: Replicas,
     dropout: Dropout,
     step: usize,
+    last_update: Update,
     peak: Option<Peak>,
 }
 
@@ -97,6 +107,7 @@ impl Trainer {
             memory: StepMemory::default(),
             replicas: Replicas::on(&[]),
             step: 0,
+            last_update: Update::default(),
             peak: None,
         }
     }
@@ -150,6 +161,11 @@ impl Trainer {
         self.step
     }
 
+    /// What the last step did; the default before the first one.
+    pub fn last_update(&self) -> Update {
+        self.last_update
+    }
+
     /// The highest peak of host memory in a step so far, the first on ties.
     pub fn peak(&self) -> Option<Peak> {
         self.peak
@@ -187,12 +203,15 @@ impl Trainer {
             steps,
         } = self.course;
         let rate = learning_rate * share(schedule, self.step, steps);
-        let tuned = peaks.phase(Moment::Update, || {
-            if let Some(limit) = self.objective.clip_norm {
-                clip_global_norm(&tuned, &mut grads, limit);
-            }
-            self.optimizer.step(rate, tuned, grads)
+        let (tuned, gradient_norm) = peaks.phase(Moment::Update, || {
+            let limit = self.objective.clip_norm;
+            let norm = limit.map(|limit| clip_global_norm(&tuned, &mut grads, limit));
+            (self.optimizer.step(rate, tuned, grads), norm)
         });
+        self.last_update = Update {
+            learning_rate: rate,
+            gradient_norm,
+        };
         self.peak = self
             .peak
             .into_iter()

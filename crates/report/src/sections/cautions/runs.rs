@@ -15,8 +15,12 @@ use promptshift_numbers::record::folder::End;
 use promptshift_numbers::record::{Stop, Training};
 use promptshift_numbers::stats::bootstrap::Weakness;
 
-pub(super) fn not_learned(results: &Results, result: &MethodResult) -> Option<Caution> {
-    let knob = diagnosis::knob(result.method);
+pub(super) fn not_learned(
+    study: &Study,
+    results: &Results,
+    result: &MethodResult,
+) -> Option<Caution> {
+    let knob = &remedy(study, result.method);
     let remedy = match result.learned() {
         Standing::Above => return None,
         Standing::NotAbove => knob.to_owned(),
@@ -43,8 +47,18 @@ pub(super) fn stalled(study: &Study, result: &MethodResult) -> Option<Caution> {
     });
     let runs: Vec<String> = runs.collect();
     let seen = format!("{} stalled: {}.", capital(&result.title), runs.join("; "));
-    let knob = diagnosis::knob(result.method);
-    about(runs, "stalled runs", knob, |_| seen)
+    let remedy = remedy(study, result.method);
+    about(runs, "stalled runs", &remedy, |_| seen)
+}
+
+/// What to change about a method that did not learn, and how to find out which of it helps.
+fn remedy(study: &Study, method: Method) -> String {
+    let knob = diagnosis::knob(method);
+    let setting = (study.of(method).first()).map(|stored| &stored.record.cell.setting);
+    match setting.and_then(|setting| diagnosis::probe(method, setting)) {
+        Some(probe) => format!("{knob}; {probe}"),
+        None => knob.to_owned(),
+    }
 }
 
 fn symptom(stall: &Stall) -> String {
