@@ -163,6 +163,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         provenance,
     };
     let json = sealed(&probe);
+    check_same(&out, &json)?;
     atomic_file::replace(&out, &json)?;
     match arguments.json {
         true => print::text(String::from_utf8_lossy(&json))?,
@@ -179,6 +180,30 @@ impl Arguments {
     fn card(&self) -> Result<Card, Failure> {
         let catalogue = self.data.catalogue()?;
         catalogue.source(&self.source).map_err(Failure::usage)
+    }
+}
+
+/// Checks that a file that is there has the same results, from an earlier call.
+///
+/// # Errors
+/// It has others, which would be lost.
+fn check_same(path: &Path, new: &[u8]) -> Result<(), Failure> {
+    let Ok(old) = fs::read(path) else {
+        return Ok(());
+    };
+    let results = |bytes: &[u8]| {
+        let mut json: serde_json::Value = serde_json::from_slice(bytes).ok()?;
+        for key in ["provenance", "sha256"] {
+            json.as_object_mut()?.remove(key);
+        }
+        Some(json)
+    };
+    match results(&old) == results(new) {
+        true => Ok(()),
+        false => Err(Failure::Usage(anyhow!(
+            "{}: wanted a place without other results; give another --out (what was computed is in the store)",
+            path.display()
+        ))),
     }
 }
 

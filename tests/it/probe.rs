@@ -91,6 +91,12 @@ fn combinations_are_trials_that_a_search_reuses() {
         .success()
         .stderr(contains("4 combinations of 4 steps, 0 to do"));
     assert_eq!(probe(folder)["tried"], found["tried"]);
+    // Others do not replace them.
+    promptshift(folder, &format!("{command} --inits vocab"))
+        .assert()
+        .code(2)
+        .stderr(contains("without other results"));
+    assert_eq!(probe(folder)["tried"], found["tried"]);
     let workers = tempfile::tempdir().expect("a folder");
     let by_two = command.replace("--jobs 1", "--jobs 2");
     promptshift(workers.path(), &by_two).assert().success();
