@@ -274,7 +274,7 @@ mod run {
     const LOOKS: [&str; 4] = ["list", "verify", "completions", "propose verbalizer"];
 
     /// Commands that support `--dry-run`.
-    const PLANS: [&str; 2] = ["transfer", "ablate"];
+    const PLANS: [&str; 3] = ["transfer", "ablate", "probe"];
 
     /// A folder like a reader's: the bundled domains and models in their places, and nothing else.
     fn folder() -> tempfile::TempDir {

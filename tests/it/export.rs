@@ -131,7 +131,7 @@ fn csv_has_a_line_for_each_row() {
     assert_eq!(lines.len(), 3);
     assert!(lines[0].starts_with("folder,source,domain,role,task,split,method,seed,few_shot,"));
     let start = format!("{},squad,", home.display());
-    let target = "textbookqa,target,extractive_qa,test,prompt,0,,nano,mini,";
+    let target = "textbookqa,target,extractive_qa,test,prompt,0,,nano,f32,mini,";
     assert!(lines[1].starts_with(&format!("{start}squad,source,")));
     assert!(
         lines[2].starts_with(&format!("{start}{target}")),

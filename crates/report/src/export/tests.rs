@@ -135,7 +135,7 @@ fn cells_have_the_values_of_records() {
         "two numbers, four tuned runs, three tasks"
     );
 
-    let by_hand = "metric value second_metric second_value wording";
+    let by_hand = "metric value second_metric second_value wording frozen_weights";
     let columns = pointers(CELLS);
     assert_eq!(columns.len(), 62);
     let named = |name: &str| columns.iter().any(|(one, _)| *one == name);
@@ -165,6 +165,7 @@ fn cells_have_the_values_of_records() {
         assert!(row["value"].is_f64() && row["value"] == of(metrics[0]));
         assert!(row["second_value"].is_f64() && row["second_value"] == of(metrics[1]));
         assert_eq!(row["wording"], "generation");
+        assert_eq!(row["frozen_weights"], "f32");
     }
 }
 
