@@ -78,41 +78,19 @@ pub struct EventFile {
 
 impl EventFile {
     /// A new file in `folder` that continues those of the same writer before `step`: their events from there on are
-    /// removed. Files of other writers are removed altogether.
+    /// removed. Files of other writers stay.
     ///
     /// # Errors
     /// A file can't be read, removed or written.
     pub fn continued(folder: &Path, writer: &str, step: usize) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
         let mut earlier = BTreeMap::new();
-        for path in files(folder)? {
-            if step > 0 && is_of(&path, writer) {
-                cut(&path, step, &mut earlier)?;
-            } else {
-                fs::remove_file(&path)?;
+        for path in files(folder)?.iter().filter(|path| is_of(path, writer)) {
+            match step {
+                0 => fs::remove_file(path)?,
+                _ => cut(path, step, &mut earlier)?,
             }
         }
-        Self::new(folder, writer, step, earlier)
-    }
-
-    /// A new file in `folder` in place of those of the same writer; files of other writers stay.
-    ///
-    /// # Errors
-    /// A file can't be removed or written.
-    pub fn replaced(folder: &Path, writer: &str) -> io::Result<Self> {
-        fs::create_dir_all(folder)?;
-        for path in files(folder)?.iter().filter(|path| is_of(path, writer)) {
-            fs::remove_file(path)?;
-        }
-        Self::new(folder, writer, 0, BTreeMap::new())
-    }
-
-    fn new(
-        folder: &Path,
-        writer: &str,
-        step: usize,
-        earlier: BTreeMap<String, usize>,
-    ) -> io::Result<Self> {
         let mut seconds = now() as u64;
         let file = loop {
             let name = format!("{PREFIX}{seconds:010}.promptshift.{writer}");
@@ -174,6 +152,15 @@ impl EventFile {
         };
         self.file.write_all(&record(&event.encode_to_vec()))
     }
+}
+
+/// Whether a folder has files of writers whose names do not end with `own`.
+///
+/// # Errors
+/// The folder can't be read.
+pub fn has_others(folder: &Path, own: &str) -> io::Result<bool> {
+    let is_own = |path: &PathBuf| path.to_string_lossy().ends_with(own);
+    Ok(!files(folder)?.iter().all(is_own))
 }
 
 /// The last step of a tag in a writer's files; `None` if they don't have it.
@@ -361,15 +348,16 @@ mod tests {
         assert_eq!(last("b", "train/loss"), None);
         // Another writer's events are not continued, and files of other programs stay.
         fs::write(folder.join("events.out.tfevents.1.host"), b"x").expect("written");
-        let mut other = EventFile::continued(folder, "b", 3).expect("written");
-        other.append(3, loss(0.0)).expect("written");
-        let only = ("train/loss".to_owned(), 3, 0.0);
-        assert_eq!(scalars(folder).expect("read"), [only]);
-        for value in [1.0, 2.0] {
-            let mut scores = EventFile::replaced(folder, "scores").expect("written");
-            scores.append(3, loss(value)).expect("written");
+        assert!(!has_others(folder, "a").expect("read"));
+        for value in [7.0, 8.0] {
+            let mut other = EventFile::continued(folder, "b", 0).expect("written");
+            other.append(3, loss(value)).expect("written");
         }
-        assert_eq!(values(folder), [0.0, 2.0]);
+        assert!(has_others(folder, "a").expect("read"));
+        // In the order of the files' names, which begin with their time.
+        let mut all = values(folder);
+        all.sort_by(f32::total_cmp);
+        assert_eq!(all, [1.0, 2.0, 3.0, 8.0, 40.0, 50.0, 60.0]);
         assert!(folder.join("events.out.tfevents.1.host").exists());
     }
 }

@@ -2,25 +2,22 @@
 //! run. It changes no result.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::progress::Verbosity;
 use crate::experiment::Event;
-use crate::tensorboard::{EventFile, Scalar, last_step};
+use crate::tensorboard::{EventFile, Scalar, has_others, last_step};
 use promptshift_numbers::record::Cell;
 use promptshift_numbers::record::folder::{StoredRecord, folder_name};
 use promptshift_text::hash::sha256;
 
 const LOSS: &str = "train/loss";
 
-/// The writer of scores, which are replaced when there are more.
-const SCORES: &str = "scores";
-
 /// Writes the events of one run after another.
 #[derive(Debug)]
 pub struct RunLog {
     folder: PathBuf,
-    /// The run in training: its folder and writer. `None` between runs, and during few-shot tuning.
+    /// The run in training: its name and writer. `None` between runs, and during few-shot tuning.
     run: Option<(PathBuf, String)>,
     file: Option<EventFile>,
 }
@@ -41,8 +38,17 @@ impl RunLog {
     }
 
     fn begin(&mut self, cell: &Cell, name: PathBuf) {
-        self.run = Some((self.folder.join(name), writer(cell)));
+        self.run = Some((name, writer(cell)));
         self.file = None;
+    }
+
+    /// The folder of a run. If another study's run of this name was logged here, its curve stays.
+    fn place(&self, name: &Path, writer: &str) -> io::Result<PathBuf> {
+        let folder = self.folder.join(name);
+        Ok(match has_others(&folder, writer)? {
+            false => folder,
+            true => self.folder.join(format!("{}-{writer}", name.display())),
+        })
     }
 
     /// Logs an event. A failure ends the log, not the study.
@@ -94,8 +100,9 @@ impl RunLog {
 
     /// Continues the run's log before this step.
     fn open(&mut self, step: usize) -> io::Result<()> {
-        if let Some((folder, writer)) = &self.run {
-            self.file = Some(EventFile::continued(folder, writer, step)?);
+        if let Some((name, writer)) = &self.run {
+            let folder = self.place(name, writer)?;
+            self.file = Some(EventFile::continued(&folder, writer, step)?);
         }
         Ok(())
     }
@@ -114,7 +121,8 @@ impl RunLog {
     /// store, its curve is written as the record has it.
     fn finish(&mut self, stored: &StoredRecord) -> io::Result<()> {
         let (record, cell) = (&stored.record, &stored.record.cell);
-        let (folder, writer) = (self.folder.join(folder_name(cell)), writer(cell));
+        let writer = writer(cell);
+        let folder = self.place(Path::new(&folder_name(cell)), &writer)?;
         let mut kept = 0;
         if let Some(training) = &record.training {
             kept = training.best_step;
@@ -132,7 +140,9 @@ impl RunLog {
             (evaluation.metrics.iter())
                 .map(move |(metric, value)| scalar(&format!("test/{domain}/{metric}"), *value))
         });
-        EventFile::replaced(&folder, SCORES)?.append(kept, scores.collect())
+        // Those of an earlier call are replaced.
+        EventFile::continued(&folder, &format!("scores-{writer}"), 0)?
+            .append(kept, scores.collect())
     }
 }
 
@@ -151,6 +161,7 @@ fn writer(cell: &Cell) -> String {
     let of = (
         (&setting.source, &setting.model, &setting.suite),
         (
+            setting.frozen_weights,
             setting.train_rows,
             setting.validation_rows,
             &setting.wording,

@@ -210,6 +210,11 @@ def write_gguf(model, tok, inputs, targets):
             h = heads[part]
             back = back.reshape(h, own.shape[0] // h // 2, 2, -1).swapaxes(1, 2).reshape(own.shape)
         plain[name] = torch.tensor(back)
+    write_with_logits(w, out, model, plain, inputs, targets)
+
+
+def write_with_logits(w, out, model, plain, inputs, targets):
+    """Writes the file, and the logits of the model with the weights that are read from it."""
     w.write_header_to_file()
     w.write_kv_data_to_file()
     w.write_tensors_to_file()
@@ -264,15 +269,7 @@ def write_gguf_of(name, architecture, model, tok, inputs, targets):
         data = quantize(values + 1 if is_norm else values, kind)
         w.add_tensor(stored, data, raw_dtype=kind)
         plain[key] = torch.tensor(dequantize(data, kind).reshape(values.shape)) - (1 if is_norm else 0)
-    w.write_header_to_file()
-    w.write_kv_data_to_file()
-    w.write_tensors_to_file()
-    w.close()
-    model.load_state_dict(plain, strict=False)
-    model.tie_weights()
-    with torch.no_grad():
-        logits = logits_of(model, inputs, targets)
-    save_file({"logits": logits.contiguous()}, out / "gguf.safetensors")
+    write_with_logits(w, out, model, plain, inputs, targets)
 
 
 def write_byte_level(w, tok):

@@ -130,6 +130,32 @@ fn trials_are_logged_by_their_rates() {
 }
 
 #[test]
+fn another_studys_curve_of_the_same_name_stays() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let words = "--seeds 1 --steps 2 --jobs 1";
+    run(folder, &format!("--out out {words}"));
+    let first = logged(folder, "prompt-seed0");
+    run(folder, &format!("--out other {words} --learning-rate 0.1"));
+    assert_eq!(logged(folder, "prompt-seed0"), first);
+    let runs = fs::read_dir(folder.join("curves")).expect("there");
+    let names = runs.map(|run| {
+        run.expect("readable")
+            .file_name()
+            .into_string()
+            .expect("text")
+    });
+    let mut others: Vec<String> = names
+        .filter(|name| name.starts_with("prompt-seed0-"))
+        .collect();
+    let other = others.pop().expect("a run of its own");
+    assert!(others.is_empty());
+    let rates = of("train/learning_rate", &logged(folder, &other));
+    assert_eq!(rates.len(), 2);
+    assert_ne!(rates, of("train/learning_rate", &first));
+}
+
+#[test]
 fn a_resumed_run_has_every_step_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
