@@ -97,7 +97,7 @@ struct Stream<'a> {
 }
 
 impl DecoderOnly {
-    /// The input embedding `[V, D]`, which a Gemma [scales](Self::scaled) as it reads it.
+    /// The input embedding `[V, D]`, which a Gemma scales as it reads it.
     pub fn embedding(&self) -> Tensor<2> {
         self.embedding.val()
     }

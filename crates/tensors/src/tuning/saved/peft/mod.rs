@@ -207,7 +207,7 @@ fn end(
         };
         let rounded = || values.iter().map(|&value| bf16::from_f32(value).to_f32());
         let is_rounded = backbone.frozen_weights == FrozenWeights::Bf16;
-        if !is_same(values.clone()) && !(is_rounded && is_same(rounded().collect())) {
+        if !(is_same(values.clone()) || is_rounded && is_same(rounded().collect())) {
             return Err(left.wrong(
                 format!(
                     "an adapter that leaves '{known}' of '{}' unchanged",
